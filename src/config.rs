@@ -1,0 +1,259 @@
+//! Every setting, as plain data: one struct per section, each part of the agent takes its own.
+//!
+//! Defaults stand only in `config/sidelight.yaml`, which is compiled in: a field that the file
+//! does not name is a failing test, a key that no field knows is a start-up error.
+
+mod units;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The request path.
+    pub proxy: Proxy,
+    /// The operator's port.
+    pub ops: Ops,
+    /// What is copied from the traffic, and how much of it may wait.
+    pub capture: Capture,
+    /// What the agent is told about paths; the first entry that matches decides.
+    pub routes: Vec<Route>,
+    /// Identity of the model and how its readiness is found out.
+    pub model: Model,
+    /// Bounds of the label sets.
+    pub metrics: Metrics,
+    /// The JSON log.
+    pub log: Log,
+    /// The confidence drift verdict.
+    pub drift: Drift,
+    /// What survives a restart.
+    pub state: State,
+    /// How the agent leaves.
+    pub drain: Drain,
+}
+
+/// `proxy`: the request path.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// The model server; `None`: start the bundled Iris server and forward to it.
+    pub upstream: Option<Upstream>,
+    /// Data threads; `None`: the CPU quota of the container, at least 1.
+    pub threads: Option<usize>,
+    /// Longest wait for a connection to the upstream.
+    #[serde(with = "units::duration")]
+    pub connect_timeout: Duration,
+    /// Longest wait for the start of an answer; `None`: no limit.
+    #[serde(with = "units::optional_duration")]
+    pub response_timeout: Option<Duration>,
+    /// How long an idle upstream connection is kept; below the keep-alive of the model server.
+    #[serde(with = "units::duration")]
+    pub upstream_idle: Duration,
+    /// Idle upstream connections kept, per data thread.
+    pub upstream_idle_connections: usize,
+    /// Client connections accepted at once, per data thread.
+    pub max_connections: usize,
+    /// Largest request head in bytes; beyond it 431.
+    #[serde(with = "units::bytes")]
+    pub max_head: usize,
+    /// Most fields in a request head; beyond it 431.
+    pub max_fields: usize,
+    /// Keep the letter case of field names as received.
+    pub preserve_header_case: bool,
+}
+
+/// The address of a model server, from `http://HOST[:PORT]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Host name or literal address, without brackets.
+    pub host: String,
+    /// Port; 80 where the URL names none.
+    pub port: u16,
+}
+
+/// `ops`: the operator's port.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ops {
+    /// Where Prometheus, probes and people connect.
+    pub listen: SocketAddr,
+    /// Bearer token for mutating routes from other than loopback; `None`: loopback only.
+    pub token: Option<String>,
+    /// File that holds the token, read at start and reload; wins over `token`.
+    pub token_file: Option<PathBuf>,
+    /// Largest request body in bytes; beyond it 413.
+    #[serde(with = "units::bytes")]
+    pub body_limit: usize,
+}
+
+/// `capture`: what is copied from the traffic.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capture {
+    /// Most bytes of a body that are kept, per direction.
+    #[serde(with = "units::bytes")]
+    pub body_limit: usize,
+    /// Most exchanges that wait for the observer.
+    pub queue_exchanges: usize,
+    /// Most bytes of exchanges that wait for the observer.
+    #[serde(with = "units::bytes")]
+    pub queue_bytes: usize,
+}
+
+/// One entry of `routes`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Path template: `{name}` stands for one segment; the text is the `endpoint` label.
+    pub path: String,
+    /// What requests to it are.
+    #[serde(default)]
+    pub kind: RouteKind,
+    /// Model name where the wire names none.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Model version where the wire names none.
+    #[serde(default)]
+    pub version: Option<String>,
+}
+
+/// `routes[].kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteKind {
+    /// Predictions: bodies are read.
+    #[default]
+    Predict,
+    /// Never predictions: counted and logged, bodies are not read.
+    Ignore,
+}
+
+/// `model`: identity and readiness of the model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Model name where neither the wire nor a route names one.
+    pub name: String,
+    /// Model version where neither the wire nor a route names one.
+    pub version: String,
+    /// Path that tells whether the model is loaded; `None`: the first known one that answers 2xx.
+    pub ready_path: Option<String>,
+    /// Time between two probes of the upstream.
+    #[serde(with = "units::duration")]
+    pub probe_interval: Duration,
+    /// Longest wait for the answer to a probe.
+    #[serde(with = "units::duration")]
+    pub probe_timeout: Duration,
+}
+
+/// `metrics`: bounds of the label sets; what is beyond them is counted as `other`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Series of the exporter altogether.
+    pub max_series: usize,
+    /// Values of `endpoint`.
+    pub max_endpoints: usize,
+    /// Values of `model`.
+    pub max_models: usize,
+    /// Values of `model_version` per model.
+    pub max_versions: usize,
+    /// Values of `predicted_class` per model.
+    pub max_classes: usize,
+}
+
+/// `log`: the JSON log on stdout.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Lines per exchange.
+    pub lines: Lines,
+    /// Least important level of the agent's own events.
+    pub level: Level,
+    /// Value of the field `logger` in exchange lines.
+    pub logger: String,
+    /// Which features are logged.
+    pub features: Features,
+    /// Features and fields whose value is replaced by a keyed hash.
+    pub redact: Vec<String>,
+    /// Key of that hash; `None`: a random one per start.
+    pub redact_key: Option<String>,
+    /// Share of exchanges logged, by hash of the request id; failures always are. In `[0, 1]`.
+    #[serde(deserialize_with = "units::share")]
+    pub sample: f64,
+}
+
+/// `log.lines`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lines {
+    /// One line per exchange with everything.
+    One,
+    /// Four lines per prediction: started, prediction request, prediction result, completed.
+    Separate,
+    /// None; the agent's own events remain.
+    Off,
+}
+
+/// `log.level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Level {
+    Error,
+    Warning,
+    Info,
+    Debug,
+}
+
+/// `log.features`: `all`, `none` or a list of names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Features {
+    /// Every feature.
+    All,
+    /// No feature.
+    None,
+    /// Those named.
+    Named(Vec<String>),
+}
+
+/// `drift`: the confidence drift verdict.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drift {
+    /// Recent predictions compared with the baseline; half of it is enough for a verdict.
+    pub window: usize,
+    /// Drift is reported when the p-value is below it. In `[0, 1]`.
+    #[serde(deserialize_with = "units::share")]
+    pub threshold: f64,
+    /// Time between two scheduled checks.
+    #[serde(with = "units::duration")]
+    pub check_interval: Duration,
+    /// Most values of a baseline.
+    pub max_baseline: usize,
+}
+
+/// `state`: what survives a restart.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Folder for baselines; `None`: memory only.
+    pub dir: Option<PathBuf>,
+}
+
+/// `drain`: how the agent leaves.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// How long it goes on accepting after SIGTERM; `None`: 5 s in Kubernetes, 0 elsewhere.
+    #[serde(with = "units::optional_duration")]
+    pub delay: Option<Duration>,
+    /// How long requests in flight may take after that.
+    #[serde(with = "units::duration")]
+    pub deadline: Duration,
+}

@@ -1,0 +1,3 @@
+//! Sidelight: a sidecar reverse proxy that monitors a machine-learning model.
+
+pub mod config;
