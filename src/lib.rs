@@ -1,3 +1,6 @@
 //! Sidelight: a sidecar reverse proxy that monitors a machine-learning model.
 
-pub mod config;
+pub mod drain;
+pub mod health;
+pub mod metrics;
+pub mod telemetry;

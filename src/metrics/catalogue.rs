@@ -1,0 +1,156 @@
+//! Every metric the agent exports: name, labels, help, edges. The README's table is made from it,
+//! and rules and dashboards may name nothing else.
+
+/// What a family measures, and how.
+#[derive(Debug)]
+pub struct Family {
+    /// Name as Prometheus sees it; units last.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// Label names in the order in which values are given.
+    pub labels: &'static [&'static str],
+    /// One sentence for people.
+    pub help: &'static str,
+}
+
+/// The kind of a family.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Counts by upper edge, ascending; `+Inf` is implied.
+    Histogram(&'static [f64]),
+}
+
+impl Kind {
+    /// Series that one label set of this kind makes.
+    pub const fn series(self) -> usize {
+        match self {
+            Self::Counter | Self::Gauge => 1,
+            // the edges, +Inf, _sum and _count
+            Self::Histogram(edges) => edges.len() + 3,
+        }
+    }
+
+    /// The name Prometheus has for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// All of the course page's edges and more: at the objectives people set (0.2 s) and up to 60 s.
+const SECONDS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1.0, 2.5,
+    5.0, 10.0, 30.0, 60.0,
+];
+const CONFIDENCES: &[f64] =
+    &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0];
+/// From 10 us: what a proxy adds is far below what a model takes.
+const OVERHEAD: &[f64] = &[
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05,
+    0.1, 0.5, 1.0,
+];
+
+macro_rules! catalogue {
+    ($($ident:ident $name:literal $kind:expr, [$($label:literal),*], $help:literal;)*) => {
+        $(#[doc = concat!("`", $name, "`")] pub static $ident: Family = Family {
+            name: $name, kind: $kind, labels: &[$($label),*], help: $help,
+        };)*
+        /// Every family, in the order of the README.
+        pub static ALL: &[&Family] = &[$(&$ident),*];
+    };
+}
+
+catalogue! {
+    REQUESTS "ml_api_requests_total" Kind::Counter, ["method", "endpoint", "status_code"],
+        "Requests answered, by method, route template and status; 499 is a client that left first.";
+    REQUEST_DURATION "ml_api_request_duration_seconds" Kind::Histogram(SECONDS), ["endpoint"],
+        "Time from the head of a request to the last byte of its answer.";
+    ACTIVE_REQUESTS "ml_api_active_requests" Kind::Gauge, [],
+        "Requests in flight; traffic of the operator's port never counts.";
+    PREDICTIONS "ml_model_predictions_total" Kind::Counter, ["model", "model_version", "predicted_class"],
+        "Predictions by class, one per item of a batch.";
+    CONFIDENCE "ml_model_prediction_confidence" Kind::Histogram(CONFIDENCES), ["model", "model_version"],
+        "Probability of the predicted class, one per item that carried one.";
+    INFERENCE "ml_model_inference_seconds" Kind::Histogram(SECONDS), ["model", "model_version"],
+        "Time the model server took from the forwarded request to the head of its answer, per prediction request.";
+    MODEL_LOADED "ml_model_loaded" Kind::Gauge, ["model", "model_version"],
+        "Whether the upstream says that its model is loaded (1) or not (0).";
+    DRIFT_STATISTIC "ml_drift_ks_statistic" Kind::Gauge, ["model", "model_version"],
+        "Two-sample Kolmogorov-Smirnov statistic of the recent confidences against the baseline.";
+    DRIFT_P_VALUE "ml_drift_p_value" Kind::Gauge, ["model", "model_version"],
+        "Two-sided p-value of that statistic.";
+    DRIFT_DETECTED "ml_drift_detected" Kind::Gauge, ["model", "model_version"],
+        "Whether the confidences have drifted from the baseline (1) or not (0).";
+    DRIFT_BASELINE "ml_drift_baseline_info" Kind::Gauge, ["model", "model_version", "baseline"],
+        "Always 1: the baseline in use, by the start of its SHA-256.";
+    OVERHEAD_SECONDS "sidelight_overhead_seconds" Kind::Histogram(OVERHEAD), [],
+        "Time the agent added to a request, connecting to the upstream included.";
+    FAILURES "sidelight_request_failures_total" Kind::Counter, ["fault", "reason"],
+        "Requests without a whole answer from the upstream, by whose fault it was and why.";
+    EXCHANGES "sidelight_exchanges_total" Kind::Counter, ["outcome"],
+        "Exchanges by what became of their copy: observed, shed or not_wanted.";
+    OBSERVED "sidelight_observed_total" Kind::Counter, ["result"],
+        "Observed exchanges by result: decoded, decode_failed, too_long or aborted.";
+    DECODE_FAILURES "sidelight_decode_failures_total" Kind::Counter, ["format", "reason"],
+        "Bodies that could not be read, by format and reason.";
+    NO_CONFIDENCE "sidelight_no_confidence_total" Kind::Counter, ["endpoint"],
+        "Predicted items that carried no confidence on the wire.";
+    SHED "sidelight_shed_total" Kind::Counter, ["reason"],
+        "Copies dropped because the observer was behind, by the bound that was reached.";
+    QUEUE_EXCHANGES "sidelight_queue_exchanges" Kind::Gauge, [],
+        "Exchanges that wait for the observer.";
+    QUEUE_BYTES "sidelight_queue_bytes" Kind::Gauge, [],
+        "Bytes of the exchanges that wait for the observer.";
+    LOG_LINES "sidelight_log_lines_total" Kind::Counter, ["outcome"],
+        "Log lines by outcome: written, or dropped because stdout did not take them.";
+    LABEL_OVERFLOWS "sidelight_label_overflows_total" Kind::Counter, ["label"],
+        "Label values beyond their bound, counted as other.";
+    CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
+        "Reloads of the configuration by outcome: applied, unchanged or refused.";
+    PANICS "sidelight_panics_total" Kind::Counter, ["part"],
+        "Panics caught, by the part they happened in; each cost one observation or one connection.";
+    BUILD_INFO "sidelight_build_info" Kind::Gauge, ["version"],
+        "Always 1: the version of the agent.";
+    PROCESS_CPU "process_cpu_seconds_total" Kind::Counter, [],
+        "User and system CPU time of the agent.";
+    PROCESS_RESIDENT "process_resident_memory_bytes" Kind::Gauge, [],
+        "Resident memory of the agent.";
+    PROCESS_VIRTUAL "process_virtual_memory_bytes" Kind::Gauge, [],
+        "Virtual memory of the agent.";
+    PROCESS_OPEN_FDS "process_open_fds" Kind::Gauge, [],
+        "Files and sockets the agent has open.";
+    PROCESS_START "process_start_time_seconds" Kind::Gauge, [],
+        "Start of the agent in seconds since 1970.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_counters_end_in_total() {
+        for (i, family) in ALL.iter().enumerate() {
+            assert!(ALL[..i].iter().all(|f| f.name != family.name), "{}", family.name);
+            let is_total = family.name.ends_with("_total");
+            assert_eq!(is_total, matches!(family.kind, Kind::Counter), "{}", family.name);
+            assert!(family.help.ends_with('.'), "{}", family.name);
+        }
+    }
+
+    #[test]
+    fn edges_rise() {
+        for family in ALL {
+            if let Kind::Histogram(edges) = family.kind {
+                assert!(edges.is_sorted_by(|a, b| a < b), "{}", family.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Lines on their way to stdout, through a thread of its own and a bounded queue.
+//!
+//! A reader that stops reading costs log lines, which are counted, and never a request.
+
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// Blocks that may wait; the bound that matters is that of their bytes.
+const MAX_BLOCKS: usize = 1024;
+
+enum Message {
+    Lines { bytes: Vec<u8>, count: u64 },
+    Flush(Sender<()>),
+}
+
+#[derive(Default)]
+struct Counts {
+    held_bytes: AtomicUsize,
+    written: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// Where lines are handed in; cheap to clone, never waits.
+#[derive(Clone)]
+pub struct Sink {
+    queue: Sender<Message>,
+    counts: Arc<Counts>,
+    max_bytes: usize,
+}
+
+/// The thread that writes; keep it to [`Writer::finish`].
+pub struct Writer {
+    queue: Sender<Message>,
+    _thread: JoinHandle<()>,
+}
+
+impl Sink {
+    /// Starts the thread `log`, which writes to `out`; at most `max_bytes` wait for it.
+    ///
+    /// # Errors
+    /// When the system cannot start a thread.
+    pub fn start(
+        out: impl Write + Send + 'static,
+        max_bytes: usize,
+    ) -> std::io::Result<(Self, Writer)> {
+        let (queue, waiting) = bounded(MAX_BLOCKS);
+        let counts = Arc::new(Counts::default());
+        let thread = std::thread::Builder::new().name("log".to_owned()).spawn({
+            let counts = Arc::clone(&counts);
+            move || write_all(out, &waiting, &counts)
+        })?;
+        let writer = Writer { queue: queue.clone(), _thread: thread };
+        Ok((Self { queue, counts, max_bytes }, writer))
+    }
+
+    /// Hands in `count` whole lines, or drops and counts them when too many bytes wait already.
+    pub fn write(&self, bytes: Vec<u8>, count: u64) {
+        let size = bytes.len();
+        let held = self.counts.held_bytes.fetch_add(size, Ordering::Relaxed);
+        let fits = held + size <= self.max_bytes;
+        if !fits || self.queue.try_send(Message::Lines { bytes, count }).is_err() {
+            self.counts.held_bytes.fetch_sub(size, Ordering::Relaxed);
+            self.counts.dropped.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Lines written so far.
+    pub fn written(&self) -> u64 {
+        self.counts.written.load(Ordering::Relaxed)
+    }
+
+    /// Lines dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.counts.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Writer {
+    /// Waits until what was handed in is written, or `patience` is over: a blocked reader must
+    /// not keep the process alive.
+    pub fn finish(&self, patience: Duration) {
+        let (done, wait) = bounded(1);
+        if self.queue.send_timeout(Message::Flush(done), patience).is_ok() {
+            let _ = wait.recv_timeout(patience);
+        }
+    }
+}
+
+fn write_all(mut out: impl Write, waiting: &Receiver<Message>, counts: &Counts) {
+    for message in waiting {
+        match message {
+            Message::Lines { bytes, count } => {
+                let outcome = out.write_all(&bytes).and_then(|()| out.flush());
+                let counter = if outcome.is_ok() { &counts.written } else { &counts.dropped };
+                counter.fetch_add(count, Ordering::Relaxed);
+                counts.held_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
+            }
+            // the receiver may have lost its patience
+            Message::Flush(done) => drop(done.try_send(())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stuck(Receiver<()>);
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stuck_reader_costs_counted_lines_and_bounded_memory() {
+        let (release, stuck) = bounded(0);
+        let (sink, writer) = Sink::start(Stuck(stuck), 1000).unwrap();
+        for _ in 0..100 {
+            sink.write(vec![b'x'; 100], 2);
+        }
+        assert_eq!(sink.dropped(), 2 * 90, "ten blocks of 100 bytes fit, one may be in hand");
+        drop(release);
+        writer.finish(Duration::from_secs(60));
+        assert_eq!(sink.written(), 2 * 10);
+    }
+
+    #[test]
+    fn a_closed_reader_is_counted_and_survived() {
+        let (sink, writer) = Sink::start(Closed, 1000).unwrap();
+        sink.write(b"a\n".to_vec(), 1);
+        writer.finish(Duration::from_secs(60));
+        assert_eq!((sink.written(), sink.dropped()), (0, 1));
+    }
+}
