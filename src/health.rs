@@ -44,7 +44,10 @@ impl Health {
 
     /// Whether every data thread runs a task within `patience`.
     pub async fn data_threads_answer(&self, patience: Duration) -> bool {
-        let asked: Vec<_> = lock(&self.threads).iter().map(|t| t.spawn(async {})).collect();
+        let asked: Vec<_> = lock(&self.threads)
+            .iter()
+            .map(|t| t.spawn(async {}))
+            .collect();
         let all = async {
             for answer in asked {
                 if answer.await.is_err() {
@@ -67,12 +70,19 @@ mod tests {
 
     #[test]
     fn a_thread_that_does_not_run_its_tasks_is_noticed() {
-        let stuck = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let asking =
-            tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let stuck = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let asking = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
         let health = Health::default();
         let patience = Duration::from_millis(20);
-        assert!(asking.block_on(health.data_threads_answer(patience)), "no thread, none missing");
+        assert!(
+            asking.block_on(health.data_threads_answer(patience)),
+            "no thread, none missing"
+        );
         health.watch_threads(vec![asking.handle().clone()]);
         assert!(asking.block_on(health.data_threads_answer(Duration::from_secs(60))));
         health.watch_threads(vec![stuck.handle().clone()]);
@@ -82,7 +92,10 @@ mod tests {
     #[test]
     fn a_change_of_the_model_is_reported_once() {
         let health = Health::default();
-        let loaded = ModelState { loaded: true, version: Some("1.0.0".to_owned()) };
+        let loaded = ModelState {
+            loaded: true,
+            version: Some("1.0.0".to_owned()),
+        };
         assert!(health.set_model(loaded.clone()));
         assert!(!health.set_model(loaded));
     }

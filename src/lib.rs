@@ -1,5 +1,7 @@
 //! Sidelight: a sidecar reverse proxy that monitors a machine-learning model.
 
+pub mod capture;
+pub mod config;
 pub mod drain;
 pub mod health;
 pub mod metrics;

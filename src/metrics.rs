@@ -49,8 +49,8 @@ impl Metrics {
         let mut builder = PrometheusBuilder::new();
         for family in catalogue::ALL {
             if let Kind::Histogram(edges) = family.kind {
-                builder = builder
-                    .set_buckets_for_metric(Matcher::Full(family.name.to_owned()), edges)?;
+                builder =
+                    builder.set_buckets_for_metric(Matcher::Full(family.name.to_owned()), edges)?;
             }
         }
         let recorder = builder.build_recorder();
@@ -129,7 +129,8 @@ impl Metrics {
             .collect();
         let key = Key::from_parts(family.name, labels);
         if lock(&self.known).insert(key.clone()) {
-            self.series.fetch_add(family.kind.series(), Ordering::Relaxed);
+            self.series
+                .fetch_add(family.kind.series(), Ordering::Relaxed);
         }
         key
     }
@@ -155,7 +156,9 @@ mod tests {
     #[test]
     fn a_scrape_holds_exporter_table_and_collected_series() {
         let metrics = Metrics::new(100).unwrap();
-        metrics.counter(&catalogue::REQUESTS, &["POST", "/predict", "200"]).increment(3);
+        metrics
+            .counter(&catalogue::REQUESTS, &["POST", "/predict", "200"])
+            .increment(3);
         let mut table = Table::default();
         table.push(&catalogue::MODEL_LOADED, &["default", "1.0.0"], 1.0);
         metrics.publish(&table);
@@ -174,10 +177,14 @@ mod tests {
     fn room_counts_each_series_once_and_histograms_with_their_buckets() {
         let metrics = Metrics::new(40).unwrap();
         for _ in 0..9 {
-            metrics.counter(&catalogue::REQUESTS, &["GET", "/", "200"]).increment(1);
+            metrics
+                .counter(&catalogue::REQUESTS, &["GET", "/", "200"])
+                .increment(1);
         }
         assert!(metrics.has_room(39));
-        metrics.histogram(&catalogue::CONFIDENCE, &["m", "1"]).record(0.5);
+        metrics
+            .histogram(&catalogue::CONFIDENCE, &["m", "1"])
+            .record(0.5);
         assert!(metrics.has_room(39 - catalogue::CONFIDENCE.kind.series()));
         assert!(!metrics.has_room(40 - catalogue::CONFIDENCE.kind.series()));
     }
@@ -185,10 +192,15 @@ mod tests {
     #[test]
     fn every_edge_of_the_catalogue_is_rendered() {
         let metrics = Metrics::new(100).unwrap();
-        metrics.histogram(&catalogue::REQUEST_DURATION, &["/predict"]).record(0.02);
+        metrics
+            .histogram(&catalogue::REQUEST_DURATION, &["/predict"])
+            .record(0.02);
         let text = metrics.render();
         let buckets = text.lines().filter(|l| l.contains("_bucket{")).count();
         assert_eq!(buckets, 21, "{text}");
-        assert!(text.contains(r#"endpoint="/predict",le="0.025"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"endpoint="/predict",le="0.025"} 1"#),
+            "{text}"
+        );
     }
 }

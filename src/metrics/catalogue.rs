@@ -50,8 +50,9 @@ const SECONDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1.0, 2.5,
     5.0, 10.0, 30.0, 60.0,
 ];
-const CONFIDENCES: &[f64] =
-    &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0];
+const CONFIDENCES: &[f64] = &[
+    0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0,
+];
 /// From 10 us: what a proxy adds is far below what a model takes.
 const OVERHEAD: &[f64] = &[
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05,
@@ -138,9 +139,18 @@ mod tests {
     #[test]
     fn names_are_unique_and_counters_end_in_total() {
         for (i, family) in ALL.iter().enumerate() {
-            assert!(ALL[..i].iter().all(|f| f.name != family.name), "{}", family.name);
+            assert!(
+                ALL[..i].iter().all(|f| f.name != family.name),
+                "{}",
+                family.name
+            );
             let is_total = family.name.ends_with("_total");
-            assert_eq!(is_total, matches!(family.kind, Kind::Counter), "{}", family.name);
+            assert_eq!(
+                is_total,
+                matches!(family.kind, Kind::Counter),
+                "{}",
+                family.name
+            );
             assert!(family.help.ends_with('.'), "{}", family.name);
         }
     }

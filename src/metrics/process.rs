@@ -6,12 +6,21 @@ use super::{Table, catalogue};
 
 /// Adds `process_*`; a figure that cannot be read is left out.
 pub fn collect(table: &mut Table) {
-    let Ok(process) = Process::myself() else { return };
+    let Ok(process) = Process::myself() else {
+        return;
+    };
     if let Ok(stat) = process.stat() {
-        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 ticks and bytes")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "exact below 2^53 ticks and bytes"
+        )]
         {
             let ticks = procfs::ticks_per_second() as f64;
-            table.push(&catalogue::PROCESS_CPU, &[], (stat.utime + stat.stime) as f64 / ticks);
+            table.push(
+                &catalogue::PROCESS_CPU,
+                &[],
+                (stat.utime + stat.stime) as f64 / ticks,
+            );
             let resident = stat.rss_bytes().get() as f64;
             table.push(&catalogue::PROCESS_RESIDENT, &[], resident);
             table.push(&catalogue::PROCESS_VIRTUAL, &[], stat.vsize as f64);
@@ -22,7 +31,10 @@ pub fn collect(table: &mut Table) {
         }
     }
     if let Ok(open) = process.fd_count() {
-        #[expect(clippy::cast_precision_loss, reason = "a process has fewer than 2^53 files")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a process has fewer than 2^53 files"
+        )]
         table.push(&catalogue::PROCESS_OPEN_FDS, &[], open as f64);
     }
 }

@@ -37,16 +37,28 @@ impl Table {
     /// The text exposition format, with help and type of each family.
     pub fn render(&self) -> String {
         let mut text = String::new();
-        for (Family { name, help, kind, .. }, lines) in &self.families {
+        for (
+            Family {
+                name, help, kind, ..
+            },
+            lines,
+        ) in &self.families
+        {
             let kind = kind.name();
-            write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}\n")
-                .expect("writing to a string does not fail");
+            write!(
+                text,
+                "# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}\n"
+            )
+            .expect("writing to a string does not fail");
         }
         text
     }
 
     fn lines(&mut self, family: &'static Family) -> &mut String {
-        let found = self.families.iter().position(|(f, _)| f.name == family.name);
+        let found = self
+            .families
+            .iter()
+            .position(|(f, _)| f.name == family.name);
         let at = found.unwrap_or_else(|| {
             self.families.push((family, String::new()));
             self.families.len() - 1

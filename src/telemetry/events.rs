@@ -35,7 +35,10 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         event.record(&mut fields);
         let mut rest = Map::new();
         rest.insert("level".to_owned(), level_name(*metadata.level()).into());
-        rest.insert("logger".to_owned(), metadata.target().replace("::", ".").into());
+        rest.insert(
+            "logger".to_owned(),
+            metadata.target().replace("::", ".").into(),
+        );
         rest.insert("message".to_owned(), fields.message.into());
         rest.extend(fields.others);
         line.extend_from_slice(b"\",");
@@ -131,7 +134,10 @@ mod tests {
         });
         writer.finish(Duration::from_secs(60));
         let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
-        let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
         assert_eq!(lines.len(), 2, "{text}");
         assert_eq!(lines[0]["level"], "INFO");
         assert_eq!(lines[0]["message"], "baseline set");

@@ -58,8 +58,18 @@ impl Sink {
             let counts = Arc::clone(&counts);
             move || write_all(out, &waiting, &counts)
         })?;
-        let writer = Writer { queue: queue.clone(), _thread: thread };
-        Ok((Self { queue, counts, max_bytes }, writer))
+        let writer = Writer {
+            queue: queue.clone(),
+            _thread: thread,
+        };
+        Ok((
+            Self {
+                queue,
+                counts,
+                max_bytes,
+            },
+            writer,
+        ))
     }
 
     /// Hands in `count` whole lines, or drops and counts them when too many bytes wait already.
@@ -67,7 +77,12 @@ impl Sink {
         let size = bytes.len();
         let held = self.counts.held_bytes.fetch_add(size, Ordering::Relaxed);
         let fits = held + size <= self.max_bytes;
-        if !fits || self.queue.try_send(Message::Lines { bytes, count }).is_err() {
+        if !fits
+            || self
+                .queue
+                .try_send(Message::Lines { bytes, count })
+                .is_err()
+        {
             self.counts.held_bytes.fetch_sub(size, Ordering::Relaxed);
             self.counts.dropped.fetch_add(count, Ordering::Relaxed);
         }
@@ -89,7 +104,11 @@ impl Writer {
     /// not keep the process alive.
     pub fn finish(&self, patience: Duration) {
         let (done, wait) = bounded(1);
-        if self.queue.send_timeout(Message::Flush(done), patience).is_ok() {
+        if self
+            .queue
+            .send_timeout(Message::Flush(done), patience)
+            .is_ok()
+        {
             let _ = wait.recv_timeout(patience);
         }
     }
@@ -100,7 +119,11 @@ fn write_all(mut out: impl Write, waiting: &Receiver<Message>, counts: &Counts) 
         match message {
             Message::Lines { bytes, count } => {
                 let outcome = out.write_all(&bytes).and_then(|()| out.flush());
-                let counter = if outcome.is_ok() { &counts.written } else { &counts.dropped };
+                let counter = if outcome.is_ok() {
+                    &counts.written
+                } else {
+                    &counts.dropped
+                };
                 counter.fetch_add(count, Ordering::Relaxed);
                 counts.held_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
             }
@@ -142,7 +165,11 @@ mod tests {
         for _ in 0..100 {
             sink.write(vec![b'x'; 100], 2);
         }
-        assert_eq!(sink.dropped(), 2 * 90, "ten blocks of 100 bytes fit, one may be in hand");
+        assert_eq!(
+            sink.dropped(),
+            2 * 90,
+            "ten blocks of 100 bytes fit, one may be in hand"
+        );
         drop(release);
         writer.finish(Duration::from_secs(60));
         assert_eq!(sink.written(), 2 * 10);
