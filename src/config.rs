@@ -76,6 +76,17 @@ pub struct Upstream {
     pub port: u16,
 }
 
+impl Upstream {
+    /// `HOST:PORT` as in the field `Host`, with brackets around an IPv6 address.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
 /// `ops`: the operator's port.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

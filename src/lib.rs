@@ -5,4 +5,5 @@ pub mod config;
 pub mod drain;
 pub mod health;
 pub mod metrics;
+pub mod proxy;
 pub mod telemetry;

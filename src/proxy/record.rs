@@ -1,0 +1,256 @@
+//! What one request was: filled in as it travels, counted and handed over when its last part ends.
+
+use std::{
+    cell::{Cell, RefCell},
+    net::IpAddr,
+    rc::Rc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use http::{Method, request, response};
+
+use super::{failure::Failure, request_id, thread::Thread};
+use crate::capture::{
+    Exchange, Fault,
+    exchange::Message,
+    policy::{self, Interest},
+    tee::{Captured, End, Report},
+};
+
+/// One request. Shared by the bodies of both directions: when the last of them is gone, so is
+/// the record, and `drop` counts it. So each request is counted once, whatever became of it.
+pub(super) struct Record {
+    thread: Rc<Thread>,
+    started: Instant,
+    answered: Cell<Option<Instant>>,
+    answer_exists: Cell<bool>,
+    exchange: RefCell<Option<Box<Exchange>>>,
+}
+
+/// Tells the record how the request's body ended.
+pub(super) struct RequestEnd(pub(super) Rc<Record>);
+
+/// Tells the record how the answer's body ended.
+pub(super) struct ResponseEnd(pub(super) Rc<Record>);
+
+impl Record {
+    /// Begins with the head of a request.
+    pub(super) fn open(
+        thread: &Rc<Thread>,
+        client: IpAddr,
+        head: &request::Parts,
+        id: &http::HeaderValue,
+    ) -> Rc<Self> {
+        let started = Instant::now();
+        let path = head.uri.path();
+        let settings = thread.settings.borrow();
+        let route = settings.routes.find(path).cloned();
+        let interest = policy::interest(&head.method, path, &head.headers, route.as_deref());
+        let mut exchange = blank(client, id);
+        exchange.trace_id = request_id::trace_id(&head.headers);
+        exchange.method = Some(head.method.clone());
+        path[..path.floor_char_boundary(Exchange::MAX_PATH)].clone_into(&mut exchange.path);
+        exchange.route = route;
+        exchange.interest = interest;
+        exchange.started = since_1970();
+        if interest == Interest::Bodies {
+            exchange.request = Message::of(&head.headers);
+        }
+        thread.counts.active.increment(1.0);
+        Rc::new(Self {
+            thread: Rc::clone(thread),
+            started,
+            answered: Cell::default(),
+            answer_exists: Cell::default(),
+            exchange: RefCell::new(Some(exchange)),
+        })
+    }
+
+    /// Counts a request that hyper answered on its own: its head could not be read.
+    pub(super) fn unreadable(
+        thread: &Rc<Thread>,
+        client: IpAddr,
+        id: &http::HeaderValue,
+        status: u16,
+    ) {
+        thread.counts.active.increment(1.0);
+        let started = Instant::now();
+        let mut exchange = blank(client, id);
+        exchange.started = since_1970();
+        let record = Self {
+            thread: Rc::clone(thread),
+            started,
+            answered: Cell::new(Some(started)),
+            answer_exists: Cell::default(),
+            exchange: RefCell::new(Some(exchange)),
+        };
+        record.failed(Failure::of_own_status(status));
+    }
+
+    /// Most bytes of a body that are worth keeping.
+    pub(super) fn copy_limit(&self) -> usize {
+        let wanted = self.with(|e| e.interest) == Some(Interest::Bodies);
+        if wanted {
+            self.thread.settings.borrow().body_limit
+        } else {
+            0
+        }
+    }
+
+    /// The request goes to the upstream now; called again when it is sent anew.
+    pub(super) fn forwarded(&self) {
+        self.with(|e| e.forwarded_after = Some(self.started.elapsed()));
+    }
+
+    /// The head of the upstream's answer is there.
+    pub(super) fn answered(&self, head: &response::Parts) {
+        let now = Instant::now();
+        self.answered.set(Some(now));
+        self.answer_exists
+            .set(!matches!(head.status.as_u16(), 404 | 405));
+        self.with(|e| {
+            let forwarded = e.forwarded_after.unwrap_or_default();
+            e.upstream = Some((now - self.started).saturating_sub(forwarded));
+            e.status = head.status.as_u16();
+            e.fault = match e.status {
+                400..500 => Some(Fault::Client),
+                500.. => Some(Fault::Upstream),
+                _ => None,
+            };
+            if e.interest == Interest::Bodies {
+                e.response = Message::of(&head.headers);
+            }
+        });
+    }
+
+    /// There is no whole answer. The first reason stands: later ones follow from it.
+    pub(super) fn failed(&self, failure: Failure) {
+        self.with(|e| {
+            if e.error.is_none() {
+                e.error = Some(failure.reason());
+                e.fault = Some(failure.fault());
+                if e.status == 0 {
+                    e.status = failure.status();
+                }
+                self.thread.counts.failed(failure);
+            }
+        });
+    }
+
+    /// Whether the client's body broke: then it is not the upstream's fault that nothing came.
+    pub(super) fn request_broke(&self) -> bool {
+        self.with(|e| {
+            e.request
+                .body
+                .as_ref()
+                .is_some_and(|b| b.end == End::Broken)
+        })
+        .unwrap_or_default()
+    }
+
+    /// The answer goes to the client now: notes what the agent added so far.
+    pub(super) fn answering(&self) {
+        let Some(forwarded) = self.with(|e| e.forwarded_after).flatten() else {
+            return;
+        };
+        let after = self
+            .answered
+            .get()
+            .map(|at| at.elapsed())
+            .unwrap_or_default();
+        self.thread
+            .counts
+            .overhead
+            .record((forwarded + after).as_secs_f64());
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
+        self.exchange.borrow_mut().as_deref_mut().map(change)
+    }
+
+    fn response_ended(&self, copy: Captured) {
+        match copy.end {
+            End::Broken => self.failed(Failure::ResponseBody),
+            End::Dropped => self.failed(Failure::ClientLeft),
+            End::Complete | End::TooLong => {}
+        }
+        self.with(|e| {
+            e.duration = self.started.elapsed();
+            e.response.body = Some(copy);
+        });
+    }
+}
+
+impl Report for RequestEnd {
+    fn report(self, copy: Captured) {
+        self.0.with(|e| e.request.body = Some(copy));
+    }
+}
+
+impl Report for ResponseEnd {
+    fn report(self, copy: Captured) {
+        self.0.response_ended(copy);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.with(|e| e.status) == Some(0) {
+            // the service was dropped before it had an answer
+            self.failed(Failure::ClientLeft);
+        }
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
+        if exchange.duration.is_zero() {
+            exchange.duration = self.started.elapsed();
+        }
+        let endpoints = &self.thread.endpoints;
+        let endpoint = match (&exchange.route, exchange.path.as_str()) {
+            (Some(route), _) => endpoints.named(&route.endpoint),
+            (None, "") => endpoints.other(),
+            (None, path) => endpoints.of_path(path, self.answer_exists.get()),
+        };
+        exchange.endpoint = std::sync::Arc::clone(&endpoint.name);
+        let unknown = Method::from_bytes(b"unknown").expect("a token is a method");
+        let method = exchange.method.as_ref().unwrap_or(&unknown);
+        endpoint.requests(method, exchange.status).increment(1);
+        endpoint.duration.record(exchange.duration.as_secs_f64());
+        let counts = &self.thread.counts;
+        counts.active.decrement(1.0);
+        let interest = exchange.interest;
+        match self.thread.offer.offer(exchange) {
+            Ok(()) if interest == Interest::Head => counts.not_wanted.increment(1),
+            Ok(()) => {}
+            Err(shed) => counts.shed(shed),
+        }
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+fn blank(client: IpAddr, id: &http::HeaderValue) -> Box<Exchange> {
+    Box::new(Exchange {
+        request_id: id.to_str().unwrap_or_default().to_owned(),
+        trace_id: None,
+        method: None,
+        path: String::new(),
+        endpoint: super::endpoint::other_name(),
+        route: None,
+        client_ip: client,
+        started: Duration::ZERO,
+        status: 0,
+        duration: Duration::ZERO,
+        upstream: None,
+        forwarded_after: None,
+        fault: None,
+        error: None,
+        interest: Interest::Head,
+        request: Message::default(),
+        response: Message::default(),
+    })
+}

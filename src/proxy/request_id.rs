@@ -1,0 +1,102 @@
+//! The id that ties client, upstream and log together, and the trace id that is only read.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The field it travels in, both ways.
+pub(super) const FIELD: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id of a client that is kept.
+const MAX_LENGTH: usize = 128;
+
+/// The client's id if it sent exactly one of at most 128 visible ASCII characters, else a UUID.
+///
+/// A UUID, because some model servers answer 400 to anything else.
+pub(super) fn of(fields: &HeaderMap) -> HeaderValue {
+    let mut sent = fields.get_all(FIELD).iter();
+    match (sent.next(), sent.next()) {
+        (Some(id), None) if is_acceptable(id.as_bytes()) => id.clone(),
+        _ => generate(),
+    }
+}
+
+/// A random UUID (version 4). Unique, not secret: no system call is spent on it.
+pub(super) fn generate() -> HeaderValue {
+    let uuid = uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid();
+    let mut text = uuid::Uuid::encode_buffer();
+    HeaderValue::from_str(uuid.hyphenated().encode_lower(&mut text))
+        .expect("hexadecimal digits and hyphens are visible ASCII")
+}
+
+/// The trace id of `traceparent` (W3C Trace Context): 32 lower-case hexadecimal digits, not all 0.
+pub(super) fn trace_id(fields: &HeaderMap) -> Option<String> {
+    let mut parts = fields.get("traceparent")?.to_str().ok()?.split('-');
+    let (version, trace) = (parts.next()?, parts.next()?);
+    let is_hex = |s: &str| s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_valid = version.len() == 2
+        && version != "ff"
+        && is_hex(version)
+        && trace.len() == 32
+        && is_hex(trace)
+        && trace.bytes().any(|b| b != b'0');
+    is_valid.then(|| trace.to_owned())
+}
+
+fn is_acceptable(id: &[u8]) -> bool {
+    (1..=MAX_LENGTH).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(name: &'static str, values: &[&[u8]]) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        for value in values {
+            fields.append(name, HeaderValue::from_bytes(value).unwrap());
+        }
+        fields
+    }
+
+    #[test]
+    fn a_visible_id_of_the_client_is_kept() {
+        for id in [&b"a"[..], b"7f3/x:~!", &[b'z'; 128]] {
+            assert_eq!(of(&fields("x-request-id", &[id])).as_bytes(), id);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_replaced_by_a_uuid() {
+        let long = [b'z'; 129];
+        for ids in [
+            &[][..],
+            &[&b""[..]],
+            &[b"a b"],
+            &[b"\xc3\xa9"],
+            &[&long],
+            &[b"a", b"b"],
+        ] {
+            let made = of(&fields("x-request-id", ids));
+            let uuid = uuid::Uuid::parse_str(made.to_str().unwrap()).unwrap();
+            assert_eq!(uuid.get_version_num(), 4, "{ids:?}");
+        }
+    }
+
+    #[test]
+    fn a_trace_id_is_read_from_a_valid_traceparent_only() {
+        let of = |value: &[u8]| trace_id(&fields("traceparent", &[value]));
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(
+            of(format!("00-{id}-00f067aa0ba902b7-01").as_bytes()).as_deref(),
+            Some(id)
+        );
+        for bad in [
+            "",
+            "00",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-1-1",
+            "00-4BF9-1-1",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(of(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

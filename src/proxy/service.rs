@@ -1,0 +1,72 @@
+//! One request, start to end.
+
+use std::{convert::Infallible, rc::Rc};
+
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::{
+    forward::forward,
+    io::Client,
+    record::{Record, RequestEnd, ResponseEnd},
+    request_id, sanitize,
+    thread::Thread,
+    upstream::Payload,
+};
+use crate::capture::tee::Tee;
+
+/// What is sent to the client.
+pub(super) type Answer = Response<super::io::InHand<Tee<Payload, ResponseEnd>>>;
+
+/// Answers one request: with what the upstream says, or with why it says nothing.
+pub(super) async fn answer(
+    thread: Rc<Thread>,
+    client: Rc<Client>,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let (mut head, body) = request.into_parts();
+    let is_head = head.method == Method::HEAD;
+    let id = request_id::of(&head.headers);
+    let record = Record::open(&thread, client.address, &head, &id);
+
+    sanitize::request(&mut head, &authority(&thread));
+    head.headers.insert(request_id::FIELD, id.clone());
+    let body = Tee::new(body, record.copy_limit(), RequestEnd(Rc::clone(&record)));
+
+    let outcome = forward(&thread, &record, Request::from_parts(head, body)).await;
+
+    let (mut head, payload) = match outcome {
+        Ok(response) => {
+            let (mut head, body) = response.into_parts();
+            record.answered(&head);
+            sanitize::response(&mut head);
+            (head, body)
+        }
+        Err(failure) => {
+            record.failed(failure);
+            let (head, body) = failure.response().into_parts();
+            let body = if is_head {
+                Full::default()
+            } else {
+                Full::new(body)
+            };
+            (head, Payload::Own(body))
+        }
+    };
+    head.headers.insert(request_id::FIELD, id);
+    record.answering();
+    let limit = record.copy_limit();
+    let body = Tee::new(payload, limit, ResponseEnd(record));
+    Ok(Response::from_parts(head, client.in_hand(body)))
+}
+
+/// `Host` for clients that send none.
+fn authority(thread: &Thread) -> HeaderValue {
+    thread
+        .upstream
+        .borrow()
+        .as_ref()
+        .and_then(|upstream| HeaderValue::from_str(&upstream.authority()).ok())
+        .unwrap_or_else(|| HeaderValue::from_static("localhost"))
+}

@@ -1,0 +1,154 @@
+//! What one data thread owns. Nothing in it is shared with another but what counts and queues.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+
+use ::metrics::{Counter, Gauge, Histogram};
+use http::Method;
+use tokio::sync::watch;
+
+use super::{
+    endpoint::{Endpoints, Learned},
+    failure::Failure,
+    upstream::Pool,
+};
+use crate::{
+    capture::{
+        queue::{Offer, Shed},
+        route::Routes,
+    },
+    config::{self, RouteKind},
+    drain,
+    metrics::{Metrics, catalogue},
+};
+
+/// What the path goes by and a reload can change.
+#[derive(Debug)]
+pub struct Settings {
+    /// Route templates, in order of precedence.
+    pub routes: Routes,
+    /// Most bytes of a body that are kept, per direction.
+    pub body_limit: usize,
+    /// Longest wait for a connection to the upstream.
+    pub connect_timeout: Duration,
+    /// Longest wait for the start of an answer.
+    pub response_timeout: Option<Duration>,
+    /// How long an idle upstream connection is kept.
+    pub upstream_idle: Duration,
+}
+
+impl Settings {
+    /// Those of a configuration.
+    pub fn new(proxy: &config::Proxy, capture: &config::Capture, routes: &[config::Route]) -> Self {
+        Self {
+            routes: Routes::new(routes),
+            body_limit: capture.body_limit,
+            connect_timeout: proxy.connect_timeout,
+            response_timeout: proxy.response_timeout,
+            upstream_idle: proxy.upstream_idle,
+        }
+    }
+}
+
+/// What every data thread is given.
+#[derive(Clone)]
+pub struct Parts {
+    /// Replaced whole by a reload.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// Where requests go; `None` while there is nowhere.
+    pub upstream: watch::Receiver<Option<config::Upstream>>,
+    /// Where finished exchanges go.
+    pub offer: Offer,
+    /// Where everything is counted.
+    pub metrics: Arc<Metrics>,
+    /// Route templates all threads share.
+    pub learned: Arc<Learned>,
+    /// When to stop.
+    pub drain: drain::Watch,
+}
+
+/// What one data thread owns.
+pub(super) struct Thread {
+    pub(super) settings: RefCell<Arc<Settings>>,
+    pub(super) upstream: watch::Receiver<Option<config::Upstream>>,
+    pub(super) pool: Pool,
+    pub(super) offer: Offer,
+    pub(super) endpoints: Endpoints,
+    pub(super) counts: Counts,
+    pub(super) preserve_header_case: bool,
+}
+
+/// Handles that every request needs.
+pub(super) struct Counts {
+    pub(super) active: Gauge,
+    pub(super) overhead: Histogram,
+    pub(super) not_wanted: Counter,
+    pub(super) panics: Counter,
+    shed: Counter,
+    shed_by_reason: [Counter; Shed::ALL.len()],
+    failures: RefCell<HashMap<&'static str, Counter>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Thread {
+    pub(super) fn new(parts: Parts, proxy: &config::Proxy) -> Rc<Self> {
+        let thread = Self {
+            settings: RefCell::new(Arc::clone(&parts.settings.borrow())),
+            upstream: parts.upstream,
+            pool: Pool::new(proxy.upstream_idle_connections),
+            offer: parts.offer,
+            endpoints: Endpoints::new(parts.learned, Arc::clone(&parts.metrics)),
+            counts: Counts::new(parts.metrics),
+            preserve_header_case: proxy.preserve_header_case,
+        };
+        thread.prepare_routes();
+        Rc::new(thread)
+    }
+
+    /// Takes what a reload changed.
+    pub(super) fn apply(&self, settings: Arc<Settings>) {
+        *self.settings.borrow_mut() = settings;
+        self.prepare_routes();
+    }
+
+    /// Series of known and configured prediction routes exist before their first request.
+    fn prepare_routes(&self) {
+        let settings = Arc::clone(&self.settings.borrow());
+        for route in settings
+            .routes
+            .iter()
+            .filter(|r| r.kind == RouteKind::Predict)
+        {
+            self.endpoints.named(&route.endpoint).prepare(&Method::POST);
+        }
+    }
+}
+
+impl Counts {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            active: metrics.gauge(&catalogue::ACTIVE_REQUESTS, &[]),
+            overhead: metrics.histogram(&catalogue::OVERHEAD_SECONDS, &[]),
+            not_wanted: metrics.counter(&catalogue::EXCHANGES, &["not_wanted"]),
+            panics: metrics.counter(&catalogue::PANICS, &["connection"]),
+            shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
+            shed_by_reason: Shed::ALL
+                .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),
+            failures: RefCell::default(),
+            metrics,
+        }
+    }
+
+    pub(super) fn shed(&self, shed: Shed) {
+        self.shed.increment(1);
+        self.shed_by_reason[shed as usize].increment(1);
+    }
+
+    pub(super) fn failed(&self, failure: Failure) {
+        let mut failures = self.failures.borrow_mut();
+        let counter = failures.entry(failure.reason()).or_insert_with(|| {
+            let labels = [failure.fault().label(), failure.reason()];
+            self.metrics.counter(&catalogue::FAILURES, &labels)
+        });
+        counter.increment(1);
+    }
+}
