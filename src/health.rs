@@ -84,7 +84,7 @@ mod tests {
             "no thread, none missing"
         );
         health.watch_threads(vec![asking.handle().clone()]);
-        assert!(asking.block_on(health.data_threads_answer(Duration::from_secs(60))));
+        assert!(asking.block_on(health.data_threads_answer(Duration::from_mins(1))));
         health.watch_threads(vec![stuck.handle().clone()]);
         assert!(!asking.block_on(health.data_threads_answer(patience)));
     }

@@ -279,7 +279,7 @@ mod tests {
         let ended = RefCell::new(None);
         let body = Full::new(Bytes::new());
         drop(Tee::new(body, 9, |c: Captured| {
-            *ended.borrow_mut() = Some(c.end)
+            *ended.borrow_mut() = Some(c.end);
         }));
         assert_eq!(ended.into_inner(), Some(End::Complete));
     }

@@ -132,7 +132,7 @@ mod tests {
             level.modify(|l| *l = LevelFilter::DEBUG).unwrap();
             tracing::debug!("at this level");
         });
-        writer.finish(Duration::from_secs(60));
+        writer.finish(Duration::from_mins(1));
         let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<Value> = text
             .lines()

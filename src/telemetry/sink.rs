@@ -171,7 +171,7 @@ mod tests {
             "ten blocks of 100 bytes fit, one may be in hand"
         );
         drop(release);
-        writer.finish(Duration::from_secs(60));
+        writer.finish(Duration::from_mins(1));
         assert_eq!(sink.written(), 2 * 10);
     }
 
@@ -179,7 +179,7 @@ mod tests {
     fn a_closed_reader_is_counted_and_survived() {
         let (sink, writer) = Sink::start(Closed, 1000).unwrap();
         sink.write(b"a\n".to_vec(), 1);
-        writer.finish(Duration::from_secs(60));
+        writer.finish(Duration::from_mins(1));
         assert_eq!((sink.written(), sink.dropped()), (0, 1));
     }
 }
