@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod config;
+pub mod decode;
 pub mod drain;
 pub mod health;
 pub mod metrics;

@@ -1,0 +1,223 @@
+//! What an exchange says: the model asked, the features sent, the classes answered.
+//!
+//! A wire format is one file with a [`Decoder`] and one line in [`DECODERS`]. Bodies come from
+//! strangers: nothing here panics, recurses with the input, or takes more memory than a small
+//! multiple of the bytes; what cannot be read is an error with a reason, never an invention.
+
+mod content;
+mod error;
+mod iris;
+mod lenient;
+#[cfg(test)]
+mod recorded;
+mod table;
+mod walk;
+
+pub use error::DecodeError;
+use table::Table;
+
+use crate::{
+    capture::Exchange,
+    config::{self, RouteKind},
+};
+
+/// What was asked and answered, as numbers and words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inference {
+    /// Name of the wire format; `unknown` where the model refused what no format could read.
+    pub format: &'static str,
+    /// Model name on the wire, not empty, at most [`Inference::MAX_WORD`] bytes.
+    pub model: Option<String>,
+    /// Model version on the wire, not empty, at most [`Inference::MAX_WORD`] bytes.
+    pub version: Option<String>,
+    /// Rows of input; 0 where the request could not be read.
+    pub rows: usize,
+    /// Named features, each with `rows` values; in the order of the wire.
+    pub features: Vec<Column>,
+    /// One per item of the answer; empty where the status says that there was no prediction.
+    pub outputs: Vec<Output>,
+}
+
+/// One feature over all rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Name on the wire, cut to [`Inference::MAX_WORD`] bytes.
+    pub name: String,
+    /// One value per row.
+    pub values: Vec<Scalar>,
+}
+
+/// One value of a feature.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    /// Not sent, `null`, or not a finite number (`NaN`, `Infinity`, `1e999`).
+    Missing,
+    /// Finite; also from a string that is a number.
+    Number(f64),
+    /// A truth value.
+    Bool(bool),
+    /// Any other string, as long as it was sent.
+    Text(String),
+}
+
+/// The model's answer for one item.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Output {
+    /// Not empty, cut to [`Inference::MAX_WORD`] bytes; `None`: a regression value, or no class on
+    /// the wire.
+    pub class: Option<String>,
+    /// Finite, in `[0, 1]`; `None`: none on the wire.
+    pub confidence: Option<f64>,
+}
+
+impl Inference {
+    /// Longest name, version or class in bytes; longer ones are cut between two characters.
+    pub const MAX_WORD: usize = 128;
+
+    /// Items of the exchange: outputs, or the rows of a request that got none.
+    pub fn items(&self) -> usize {
+        if self.outputs.is_empty() {
+            self.rows
+        } else {
+            self.outputs.len()
+        }
+    }
+}
+
+/// One wire format, as functions without state.
+struct Decoder {
+    /// Value of the label `format`.
+    format: &'static str,
+    /// What the answer says; `None`: it has another shape.
+    answer: fn(&Bodies<'_>) -> Result<Option<Answer>, DecodeError>,
+    /// What the request asked, given the items of the answer where there was one; `None`: it has
+    /// another shape.
+    request: fn(&Bodies<'_>, Option<usize>) -> Result<Option<Table>, DecodeError>,
+}
+
+/// The wire formats; the first that knows an answer's shape reads it.
+const DECODERS: &[Decoder] = &[iris::DECODER];
+
+/// Both bodies as sent, without content encoding.
+struct Bodies<'a> {
+    request: &'a [u8],
+    response: &'a [u8],
+}
+
+/// What an answer says.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    model: Option<String>,
+    version: Option<String>,
+    outputs: Vec<Output>,
+    /// The shape alone tells a prediction from any other list of words or numbers.
+    sure: bool,
+}
+
+/// Reads an exchange whose bodies were wanted and are whole.
+///
+/// An answer outside 2xx holds no prediction: what can be read of its request is returned, and a
+/// request that cannot be read is no failure, for the model refused it too. Under 2xx the answer
+/// decides; a request that cannot be read costs its features only (`rows` is 0).
+///
+/// # Errors
+/// When the answer is not whole, encoded, not JSON or of no known shape; when a bound is reached;
+/// when request and answer disagree on the number of rows.
+pub fn decode(exchange: &Exchange) -> Result<Inference, DecodeError> {
+    let request = content::body(&exchange.request).unwrap_or_default();
+    if !(200..300).contains(&exchange.status) {
+        return Ok(refused(&Bodies {
+            request,
+            response: &[],
+        }));
+    }
+    let bodies = Bodies {
+        request,
+        response: content::body(&exchange.response)?,
+    };
+    let mut failure = None;
+    for decoder in DECODERS {
+        match (decoder.answer)(&bodies) {
+            Ok(Some(answer)) => return join(decoder, exchange, &bodies, answer),
+            Ok(None) => {}
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    Err(failure.unwrap_or(DecodeError::UnknownShape))
+}
+
+/// The request of an exchange that got no prediction.
+fn refused(bodies: &Bodies<'_>) -> Inference {
+    let read = DECODERS.iter().find_map(|decoder| {
+        let table = (decoder.request)(bodies, None).ok()??;
+        Some((decoder.format, table))
+    });
+    let (format, table) = read.unwrap_or((DecodeError::UNKNOWN, Table::default()));
+    let (rows, features) = table.finish();
+    Inference {
+        format,
+        model: None,
+        version: None,
+        rows,
+        features,
+        outputs: Vec::new(),
+    }
+}
+
+/// Puts request and answer together, if they can belong together.
+fn join(
+    decoder: &Decoder,
+    exchange: &Exchange,
+    bodies: &Bodies<'_>,
+    answer: Answer,
+) -> Result<Inference, DecodeError> {
+    let outputs = answer.outputs.len();
+    let table = match (decoder.request)(bodies, Some(outputs)) {
+        Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
+        read => read.ok().flatten().unwrap_or_default(),
+    };
+    let (rows, features) = table.finish();
+    if !(answer.sure || is_prediction_route(exchange) || (rows == outputs && rows > 0)) {
+        return Err(DecodeError::UnknownShape);
+    }
+    if rows != outputs && rows > 0 && outputs > 0 {
+        return Err(DecodeError::RowMismatch {
+            format: decoder.format,
+            inputs: rows,
+            outputs,
+        });
+    }
+    Ok(Inference {
+        format: decoder.format,
+        model: answer.model,
+        version: answer.version,
+        rows,
+        features,
+        outputs: answer.outputs,
+    })
+}
+
+fn is_prediction_route(exchange: &Exchange) -> bool {
+    let route = exchange.route.as_ref();
+    route.is_some_and(|route| route.kind == RouteKind::Predict)
+}
+
+/// Model name and version of an exchange: from the wire, else its route, else the configuration.
+///
+/// The one place that decides it: metrics, logs, baselines and routes agree.
+pub fn identity<'a>(
+    inference: Option<&'a Inference>,
+    exchange: &'a Exchange,
+    configured: &'a config::Model,
+) -> (&'a str, &'a str) {
+    let route = exchange.route.as_deref();
+    let model = inference
+        .and_then(|i| i.model.as_deref())
+        .or_else(|| route?.model.as_deref())
+        .unwrap_or(&configured.name);
+    let version = inference
+        .and_then(|i| i.version.as_deref())
+        .or_else(|| route?.version.as_deref())
+        .unwrap_or(&configured.version);
+    (model, version)
+}

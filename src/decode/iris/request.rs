@@ -1,0 +1,186 @@
+//! The rows of a request.
+
+use serde::de::{Error as _, MapAccess, SeqAccess};
+
+use super::super::{
+    Bodies, DecodeError, Scalar,
+    table::Table,
+    walk::{self, At, Leaf, Name, Node},
+};
+
+/// The rows that were asked about. `items`, those of the answer, settles what the request alone
+/// leaves open: `{"user":1,"lines":[{..},{..}]}` is one row or two.
+pub(super) fn read(
+    bodies: &Bodies<'_>,
+    items: Option<usize>,
+) -> Result<Option<Table>, DecodeError> {
+    let bytes = bodies.request.len();
+    walk::read(super::FORMAT, bodies.request, Document { bytes, items })
+}
+
+/// The whole body.
+#[derive(Clone, Copy)]
+struct Document {
+    bytes: usize,
+    items: Option<usize>,
+}
+
+impl<'de> Node<'de> for Document {
+    type Found = Option<Table>;
+
+    fn leaf(self, _: Leaf<'_>) -> Option<Table> {
+        None
+    }
+
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Table>, A::Error> {
+        Ok(match rows(list, self.bytes)? {
+            Field::Rows(table) => Some(table),
+            _ => None,
+        })
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Table>, A::Error> {
+        let mut found = Envelope::new(self.bytes);
+        while let Some(name) = object.next_key_seed(Name)? {
+            match object.next_value_seed(At(Value { bytes: self.bytes }))? {
+                Field::Cell(value) => found.row.put(&name, value).map_err(A::Error::custom)?,
+                Field::Rows(table) => {
+                    found.batch = Some(table);
+                    found.batches += 1;
+                }
+                Field::Scalars => found.lists = true,
+                Field::Lists => found.matrix = true,
+                Field::Object => {}
+            }
+        }
+        found.row.end_row().map_err(A::Error::custom)?;
+        Ok(found.choose(self.items))
+    }
+}
+
+/// What stands in an object: a row, or a batch with parameters beside it.
+struct Envelope {
+    row: Table,
+    /// The last list of rows, and how many there are.
+    batch: Option<Table>,
+    batches: usize,
+    /// There is a list of scalars: a feature that is skipped, or rows of one value.
+    lists: bool,
+    /// There is a list of lists: rows without names, which are not read.
+    matrix: bool,
+}
+
+impl Envelope {
+    fn new(bytes: usize) -> Self {
+        Self {
+            row: Table::within(bytes),
+            batch: None,
+            batches: 0,
+            lists: false,
+            matrix: false,
+        }
+    }
+
+    fn choose(self, items: Option<usize>) -> Option<Table> {
+        if self.matrix {
+            return None;
+        }
+        let is_row = self.row.has_columns();
+        let is_one = items.is_none_or(|items| items == 1);
+        match self.batch {
+            Some(batch) if self.batches == 1 => {
+                let beside = is_row && items == Some(1) && batch.rows() != 1;
+                Some(if beside { self.row } else { batch })
+            }
+            Some(_) => (is_row && is_one).then_some(self.row),
+            None => (is_row && (is_one || !self.lists)).then_some(self.row),
+        }
+    }
+}
+
+/// What a field of the outermost object holds.
+enum Field {
+    Cell(Scalar),
+    Rows(Table),
+    /// A list of scalars, an empty one, or a mixture.
+    Scalars,
+    Lists,
+    Object,
+}
+
+/// A field of the outermost object.
+struct Value {
+    bytes: usize,
+}
+
+impl<'de> Node<'de> for Value {
+    type Found = Field;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Field {
+        leaf.scalar().map_or(Field::Object, Field::Cell)
+    }
+
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Field, A::Error> {
+        rows(list, self.bytes)
+    }
+}
+
+fn rows<'de, A: SeqAccess<'de>>(mut list: A, bytes: usize) -> Result<Field, A::Error> {
+    let mut table = Table::within(bytes);
+    let (mut others, mut lists) = (false, false);
+    while let Some(element) = list.next_element_seed(At(Row(&mut table)))? {
+        match element {
+            Element::Row => {}
+            Element::List => lists = true,
+            Element::Scalar => others = true,
+        }
+    }
+    Ok(match table.rows() {
+        0 if lists && !others => Field::Lists,
+        0 => Field::Scalars,
+        _ if lists || others => Field::Scalars,
+        _ => Field::Rows(table),
+    })
+}
+
+/// What an element of a list was.
+enum Element {
+    Row,
+    List,
+    Scalar,
+}
+
+/// An element of a list, which is put into the table if it is an object.
+struct Row<'a>(&'a mut Table);
+
+impl<'de> Node<'de> for Row<'_> {
+    type Found = Element;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Element {
+        match leaf {
+            Leaf::List => Element::List,
+            _ => Element::Scalar,
+        }
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Element, A::Error> {
+        while let Some(name) = object.next_key_seed(Name)? {
+            if let Some(value) = object.next_value_seed(At(Cell))? {
+                self.0.put(&name, value).map_err(A::Error::custom)?;
+            }
+        }
+        self.0.end_row().map_err(A::Error::custom)?;
+        Ok(Element::Row)
+    }
+}
+
+/// A field of a row; `None` for lists and objects.
+struct Cell;
+
+impl Node<'_> for Cell {
+    type Found = Option<Scalar>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Scalar> {
+        leaf.scalar()
+    }
+}

@@ -1,0 +1,216 @@
+//! One pass over a JSON text, without a tree: what a format does not name is stepped over.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::error::Category;
+
+use super::{DecodeError, Inference, Scalar, content, lenient};
+
+/// A place in a document, which says what is done with whatever stands there.
+///
+/// Lists and objects that it does not look into are skipped without recursion, so only the nesting
+/// of `Node`s, which is fixed in the code, costs stack.
+pub(super) trait Node<'de>: Sized {
+    /// What is found.
+    type Found;
+
+    /// A scalar, or what was skipped.
+    fn leaf(self, leaf: Leaf<'_>) -> Self::Found;
+
+    /// A list; by default skipped.
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self.leaf(Leaf::List))
+    }
+
+    /// An object; by default skipped.
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Found, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(self.leaf(Leaf::Object))
+    }
+}
+
+/// Reads `body` as JSON, first strictly, then as Python would.
+///
+/// # Errors
+/// When it is not JSON; [`DecodeError::TooLarge`] when a node refused to go on.
+pub(super) fn read<T>(
+    format: &'static str,
+    body: &[u8],
+    node: impl for<'de> Node<'de, Found = T> + Copy,
+) -> Result<T, DecodeError> {
+    let text = content::json(body)?;
+    match strictly(text, node) {
+        Err(error) if error.classify() != Category::Data => match lenient::rewrite(text) {
+            Some(text) => strictly(&text, node),
+            None => Err(error),
+        },
+        read => read,
+    }
+    .map_err(|error| match error.classify() {
+        Category::Data => DecodeError::TooLarge { format },
+        _ if std::str::from_utf8(text).is_err() => DecodeError::NotUtf8,
+        _ => DecodeError::Syntax,
+    })
+}
+
+fn strictly<'de, N: Node<'de>>(text: &'de [u8], node: N) -> serde_json::Result<N::Found> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let found = At(node).deserialize(&mut json)?;
+    json.end().map(|()| found)
+}
+
+/// A node as serde wants it.
+pub(super) struct At<N>(pub(super) N);
+
+impl<'de, N: Node<'de>> DeserializeSeed<'de> for At<N> {
+    type Value = N::Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<N::Found, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de, N: Node<'de>> Visitor<'de> for At<N> {
+    type Value = N::Found;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<N::Found, E> {
+        Ok(self.0.leaf(Leaf::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<N::Found, E> {
+        Ok(self.0.leaf(Leaf::Bool(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<N::Found, E> {
+        Ok(self.0.leaf(Leaf::Integer(value.into())))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<N::Found, E> {
+        Ok(self.0.leaf(Leaf::Integer(value.into())))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<N::Found, E> {
+        Ok(self.0.leaf(Leaf::Real(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<N::Found, E> {
+        Ok(self.0.leaf(Leaf::Text(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<N::Found, A::Error> {
+        self.0.list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<N::Found, A::Error> {
+        self.0.object(object)
+    }
+}
+
+/// The name of a field, borrowed unless it has escapes.
+pub(super) struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Cow<'de, str>, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+/// A scalar, or what was skipped.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Leaf<'a> {
+    Null,
+    Bool(bool),
+    /// Written without fraction and exponent, from -2^63 to 2^64 - 1.
+    Integer(i128),
+    Real(f64),
+    Text(&'a str),
+    List,
+    Object,
+}
+
+impl Leaf<'_> {
+    /// A number, also from a string that is one; may be infinite.
+    #[expect(clippy::cast_precision_loss, reason = "features are floats")]
+    pub(super) fn number(self) -> Option<f64> {
+        match self {
+            Leaf::Integer(value) => Some(value as f64),
+            Leaf::Real(value) => Some(value),
+            Leaf::Text(text) => number(text),
+            Leaf::Null | Leaf::Bool(_) | Leaf::List | Leaf::Object => None,
+        }
+    }
+
+    /// The value of a feature; `None` for lists and objects.
+    pub(super) fn scalar(self) -> Option<Scalar> {
+        if let Some(number) = self.number() {
+            let finite = number.is_finite().then_some(Scalar::Number(number));
+            return Some(finite.unwrap_or(Scalar::Missing));
+        }
+        match self {
+            // The words are what protocol buffers write in JSON for what is no finite number.
+            Leaf::Null | Leaf::Text("NaN" | "Infinity" | "-Infinity") => Some(Scalar::Missing),
+            Leaf::Bool(value) => Some(Scalar::Bool(value)),
+            Leaf::Text(text) => Some(Scalar::Text(text.to_owned())),
+            Leaf::Integer(_) | Leaf::Real(_) | Leaf::List | Leaf::Object => None,
+        }
+    }
+
+    /// A name or version: a string that is not empty, cut, or a number as written.
+    pub(super) fn word(self) -> Option<String> {
+        match self {
+            Leaf::Text(text) => word(text),
+            Leaf::Integer(value) => Some(value.to_string()),
+            // `1.0` is the version "1.0", not "1".
+            Leaf::Real(value) => Some(format!("{value:?}")),
+            Leaf::Null | Leaf::Bool(_) | Leaf::List | Leaf::Object => None,
+        }
+    }
+}
+
+/// `text` as a number, if it is written like one: `007` is a code and `inf` a word.
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim_ascii();
+    let mut digits = text.bytes().skip_while(|b| *b == b'-');
+    let starts = match (digits.next()?, digits.next()) {
+        (b'0', next) => !next.is_some_and(|b| b.is_ascii_digit()),
+        (first, _) => first.is_ascii_digit() || first == b'.',
+    };
+    starts.then(|| text.parse().ok()).flatten()
+}
+
+/// `text` cut to [`Inference::MAX_WORD`] bytes between two characters; `None` when empty.
+pub(super) fn word(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| cut(text).to_owned())
+}
+
+/// The start of `text`, at most [`Inference::MAX_WORD`] bytes, whole characters.
+pub(super) fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(Inference::MAX_WORD)]
+}
