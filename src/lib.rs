@@ -5,6 +5,7 @@ pub mod config;
 pub mod decode;
 pub mod drain;
 pub mod health;
+pub mod http;
 pub mod metrics;
 pub mod proxy;
 pub mod telemetry;

@@ -1,0 +1,52 @@
+//! A small HTTP/1.1 server and client for the agent's own ports: scrapes, probes, JSON.
+//!
+//! [`server::serve`] hands whole requests to one handler and bounds everything a client may take:
+//! head, body, time and connections. Bodies of responses may be streams. [`client::get`] asks an
+//! upstream how it is. Nothing here is on the path of a proxied request.
+
+pub mod client;
+mod connection;
+mod request;
+pub mod response;
+mod seat;
+pub mod server;
+mod socket;
+
+pub use client::{ClientError, get};
+pub use request::Request;
+pub use response::{Body, Response, content, empty, error_json, full, json, text};
+pub use server::serve;
+
+use std::time::Duration;
+
+/// What one server gives to its clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest request line and fields together, in bytes; longer: 431.
+    pub head: usize,
+    /// Longest request body, in bytes; longer: 413.
+    pub body: usize,
+    /// Time for a head to come, also the longest a kept connection may be silent; longer: closed.
+    pub head_timeout: Duration,
+    /// Time for a body to come whole; longer: 408.
+    pub body_timeout: Duration,
+    /// Longest time without the client taking a byte of what is being sent; longer: closed.
+    pub write_timeout: Duration,
+    /// Connections at once; beyond it the one that is idle longest is closed for the newcomer.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    /// 16 KiB head, 1 MiB body, 30 s for a head, 10 s for a body and a stalled write, 256
+    /// connections.
+    fn default() -> Self {
+        Self {
+            head: 16 << 10,
+            body: 1 << 20,
+            head_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            connections: 256,
+        }
+    }
+}
