@@ -4,6 +4,7 @@
 //! head, body, time and connections. Bodies of responses may be streams. [`client::get`] asks an
 //! upstream how it is. Nothing here is on the path of a proxied request.
 
+mod answer;
 pub mod client;
 mod connection;
 mod request;

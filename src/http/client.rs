@@ -125,3 +125,94 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ClientError> {
     }
     Ok(bytes.freeze())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    /// What `get` makes of a server that says `said` and closes.
+    async fn hearing(said: &'static [u8]) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut heard = Vec::new();
+            while !heard.ends_with(b"\r\n\r\n") {
+                heard.push(stream.read_u8().await.unwrap());
+            }
+            let heard = String::from_utf8(heard).unwrap();
+            assert!(heard.starts_with("GET /ready?a=1 HTTP/1.1\r\n"), "{heard}");
+            assert!(
+                heard.contains(&format!("host: 127.0.0.1:{port}\r\n")),
+                "{heard}"
+            );
+            stream.write_all(said).await.unwrap();
+        };
+        tokio::join!(get("127.0.0.1", port, "/ready?a=1", LONG, 100), server).0
+    }
+
+    #[tokio::test]
+    async fn an_answer_with_a_length_is_whole() {
+        let (status, head, body) =
+            hearing(b"HTTP/1.1 503 No\r\ncontent-length: 2\r\nx: y\r\n\r\nabc")
+                .await
+                .unwrap();
+        assert_eq!((status.as_u16(), &head["x"]), (503, &"y".parse().unwrap()));
+        assert_eq!(body, "ab");
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_length_ends_with_the_connection() {
+        let (_, _, body) = hearing(b"HTTP/1.0 200 OK\r\n\r\nabc").await.unwrap();
+        assert_eq!(body, "abc");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_none() {
+        let short = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc";
+        assert_eq!(hearing(short).await.unwrap_err().reason(), "protocol");
+        assert_eq!(
+            hearing(b"SSH-2.0\r\n").await.unwrap_err().reason(),
+            "protocol"
+        );
+        assert_eq!(hearing(b"").await.unwrap_err().reason(), "protocol");
+    }
+
+    #[tokio::test]
+    async fn an_answer_over_the_limit_is_none() {
+        let long = b"HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n\
+            0123456789012345678901234567890123456789012345678901234567890123456789\
+            0123456789012345678901234567890";
+        assert_eq!(hearing(long).await.unwrap_err().reason(), "too_long");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_told_from_nobody_answering() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let silent = get("127.0.0.1", port, "/", Duration::from_millis(20), 0).await;
+        assert_eq!(silent.unwrap_err().reason(), "timeout");
+        drop(listener);
+        let gone = get("127.0.0.1", port, "/", LONG, 0).await;
+        assert_eq!(gone.unwrap_err().reason(), "connect");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_cannot_be_sent_is_refused_before_connecting() {
+        let refused = get("127.0.0.1", 1, "a b\r\n", LONG, 0).await;
+        assert_eq!(refused.unwrap_err().reason(), "question");
+    }
+
+    #[test]
+    fn an_ipv6_host_is_bracketed_in_the_host_field() {
+        let question = question("::1", 80, "/").unwrap();
+        assert_eq!(question.headers()["host"], "[::1]:80");
+    }
+}

@@ -4,21 +4,12 @@ use std::{
     convert::Infallible,
     future::{Future, poll_fn},
     net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, StatusCode, header};
-use http_body_util::BodyExt;
-use hyper::{
-    body::{Body as _, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -28,7 +19,8 @@ use tokio::{
 
 use super::{
     Limits, Request,
-    response::{Response, empty, error_json},
+    answer::{Desk, answer},
+    response::Response,
     seat::{InHand, Seat},
     socket::Socket,
 };
@@ -37,46 +29,6 @@ use super::{
 /// on unread bytes would reset the connection and could take the answer with it.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1 << 20;
-
-/// Why a request never reached the handler.
-enum Refusal {
-    TooLong,
-    TooSlow,
-    Unreadable,
-}
-
-impl Refusal {
-    fn response(&self) -> Response {
-        let (status, reason, detail) = match self {
-            Self::TooLong => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_long",
-                "the body is longer than this port takes",
-            ),
-            Self::TooSlow => (
-                StatusCode::REQUEST_TIMEOUT,
-                "body_timeout",
-                "the body did not come in time",
-            ),
-            Self::Unreadable => (
-                StatusCode::BAD_REQUEST,
-                "body_unreadable",
-                "the body broke off or is not framed as its head says",
-            ),
-        };
-        let mut response = error_json(status, reason, detail);
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        response
-    }
-}
-
-/// Who answers, shared by all connections.
-pub(super) struct Desk<H> {
-    pub(super) handler: H,
-    pub(super) limits: Limits,
-}
 
 /// Serves one client until it leaves, breaks a limit, or `stop` is true and nothing is in hand.
 pub(super) async fn serve<S, H, F>(
@@ -111,7 +63,8 @@ pub(super) async fn serve<S, H, F>(
         Pin::new(&mut connection).graceful_shutdown();
         let _ = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
     }
-    linger(connection.into_parts().io.into_inner()).await;
+    let stream = connection.into_parts().io.into_inner();
+    linger(stream, if ended { LINGER } else { Duration::ZERO }).await;
 }
 
 fn builder(limits: &Limits) -> http1::Builder {
@@ -124,8 +77,8 @@ fn builder(limits: &Limits) -> http1::Builder {
 }
 
 /// Says goodbye and lets what the client still sends run dry.
-async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let _ = timeout(LINGER, async {
+async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin, limit: Duration) {
+    let _ = timeout(limit, async {
         stream.shutdown().await?;
         let mut rest = stream.take(LINGER_BYTES);
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
@@ -133,82 +86,223 @@ async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     .await;
 }
 
-async fn answer<H, F>(
-    desk: &Desk<H>,
-    peer: SocketAddr,
-    request: hyper::Request<Incoming>,
-) -> Response
-where
-    H: Fn(Request) -> F,
-    F: Future<Output = Response>,
-{
-    let (head, body) = request.into_parts();
-    let is_head = head.method == Method::HEAD;
-    let limits = &desk.limits;
-    let response = match timeout(limits.body_timeout, read(body, limits.body)).await {
-        Ok(Ok(body)) => {
-            let request = Request {
-                method: head.method,
-                path: head.uri.path().to_owned(),
-                query: head.uri.query().map(str::to_owned),
-                headers: head.headers,
-                body,
-                peer,
-            };
-            unpanicked(async { (desk.handler)(request).await }).await
-        }
-        Ok(Err(refusal)) => refusal.response(),
-        Err(_) => Refusal::TooSlow.response(),
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        io,
+        task::{Context, Poll},
     };
-    if is_head {
-        without_body(response)
-    } else {
-        response
-    }
-}
 
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    // a body that says it is too long is not even begun
-    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > limit) {
-        return Err(Refusal::TooLong);
-    }
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Refusal::Unreadable)?.into_data() else {
-            continue;
-        };
-        if bytes.len() + data.len() > limit {
-            return Err(Refusal::TooLong);
+    use bytes::Bytes;
+    use http::StatusCode;
+    use http_body_util::BodyExt;
+    use hyper::body::Frame;
+    use tokio::{
+        io::{DuplexStream, duplex},
+        task::JoinHandle,
+        time::{Instant, sleep},
+    };
+
+    use super::*;
+    use crate::http::{full, text};
+
+    const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
+    const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+    const WRITE_TIMEOUT: Duration = Duration::from_secs(7);
+    /// More than all buffers between the two ends hold.
+    const MUCH: usize = 4 << 20;
+
+    async fn handler(request: Request) -> Response {
+        match request.path.as_str() {
+            "/much" => Response::new(full(vec![b'x'; MUCH])),
+            "/broken" => {
+                let half = Ok(Frame::data(Bytes::from("half")));
+                let broken = Err(io::Error::other("no more"));
+                Response::new(Frames([Some(half), None, Some(broken)].into()).boxed_unsync())
+            }
+            path => text(StatusCode::OK, format!("{path} {}", request.body.len())),
         }
-        bytes.extend_from_slice(&data);
     }
-    Ok(bytes.freeze())
-}
 
-/// A handler that panics costs one answer, not the server.
-async fn unpanicked(handling: impl Future<Output = Response>) -> Response {
-    let mut handling = pin!(handling);
-    poll_fn(|cx| {
-        // after a panic the future is dropped and not polled again
-        catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))).unwrap_or_else(|_| {
-            tracing::error!("handler panicked");
-            Poll::Ready(error_json(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "panic",
-                "the server failed on this request; it goes on",
-            ))
-        })
-    })
-    .await
-}
+    /// A body of these frames; `None` is a pause.
+    struct Frames(VecDeque<Option<io::Result<Frame<Bytes>>>>);
 
-/// The answer to HEAD: the length of the body that a GET would get, and no body.
-fn without_body(response: Response) -> Response {
-    let (mut head, body) = response.into_parts();
-    if let Some(length) = body.size_hint().exact() {
-        head.headers
-            .entry(header::CONTENT_LENGTH)
-            .or_insert(HeaderValue::from(length));
+    impl hyper::body::Body for Frames {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            match self.0.pop_front() {
+                None => Poll::Ready(None),
+                Some(None) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Some(frame) => Poll::Ready(frame),
+            }
+        }
     }
-    Response::from_parts(head, empty())
+
+    /// The client's end, and the connection's task.
+    fn connect() -> (DuplexStream, JoinHandle<()>) {
+        let limits = Limits {
+            head: 1024,
+            body: 1000,
+            head_timeout: HEAD_TIMEOUT,
+            body_timeout: BODY_TIMEOUT,
+            write_timeout: WRITE_TIMEOUT,
+            connections: 1,
+        };
+        let (near, far) = duplex(1024);
+        let desk = Arc::new(Desk { handler, limits });
+        let seat = Seat::new(Arc::default());
+        let task = tokio::spawn(async move {
+            let (_keep, stop) = watch::channel(false);
+            serve(far, ([127, 0, 0, 1], 1).into(), desk, seat, stop).await;
+        });
+        (near, task)
+    }
+
+    /// All that comes back on `sent`, read while it is being sent, until the server closes.
+    async fn exchange(sent: &[u8]) -> String {
+        let (client, _task) = connect();
+        let (mut reading, mut writing) = tokio::io::split(client);
+        let talk = async {
+            let _ = writing.write_all(sent).await;
+            // a client that waits for its answer
+            std::future::pending::<()>().await;
+        };
+        let mut answer = Vec::new();
+        tokio::select! {
+            outcome = reading.read_to_end(&mut answer) => drop(outcome.unwrap()),
+            () = talk => {}
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    fn status(answer: &str) -> &str {
+        answer.split(' ').nth(1).unwrap_or_default()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_over_the_limit_is_431() {
+        let fits = format!(
+            "GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n",
+            "y".repeat(900)
+        );
+        assert_eq!(status(&exchange(fits.as_bytes()).await), "200");
+        let long = format!(
+            "GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n",
+            "y".repeat(1100)
+        );
+        assert_eq!(status(&exchange(long.as_bytes()).await), "431");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_over_the_limit_is_413_whether_it_says_its_length_or_not() {
+        let post = |length: usize| {
+            let body = "z".repeat(length);
+            format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}")
+        };
+        let chunked = |length: usize| {
+            let body = "z".repeat(length);
+            let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked";
+            format!("{head}\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n")
+        };
+        for form in [&post as &dyn Fn(usize) -> String, &chunked] {
+            let answer = exchange(form(1000).as_bytes()).await;
+            assert!(answer.ends_with("/ 1000"), "{answer}");
+            for length in [1001, 300_000] {
+                let answer = exchange(form(length).as_bytes()).await;
+                assert_eq!(status(&answer), "413", "{length}");
+                assert!(answer.contains("body_too_long"), "{answer}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_says_it_is_too_long_is_not_asked_for() {
+        let head = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: ";
+        let answer = exchange(format!("{head}1001\r\n\r\n").as_bytes()).await;
+        assert_eq!(status(&answer), "413");
+        let answer = exchange(format!("{head}1\r\n\r\nz").as_bytes()).await;
+        assert_eq!(status(&answer), "100");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_does_not_come_in_time_closes() {
+        let start = Instant::now();
+        assert_eq!(exchange(b"GET / HTTP/1.1\r\nhost").await, "");
+        assert!(start.elapsed() >= HEAD_TIMEOUT);
+        assert!(start.elapsed() < HEAD_TIMEOUT + 2 * LINGER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_in_time_is_408() {
+        let start = Instant::now();
+        let answer = exchange(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nz").await;
+        assert_eq!(status(&answer), "408");
+        assert!(start.elapsed() >= BODY_TIMEOUT);
+        assert!(start.elapsed() < BODY_TIMEOUT + 2 * LINGER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_with_broken_framing_is_400() {
+        let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+        let answer = exchange(format!("{head}no number\r\n").as_bytes()).await;
+        assert_eq!(status(&answer), "400");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_reading_is_cut_off() {
+        let (mut client, task) = connect();
+        let start = Instant::now();
+        client
+            .write_all(b"GET /much HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .unwrap();
+        task.await.unwrap();
+        assert!(start.elapsed() >= WRITE_TIMEOUT);
+        assert!(start.elapsed() < WRITE_TIMEOUT + 2 * LINGER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_gets_everything() {
+        let (mut client, _task) = connect();
+        client
+            .write_all(b"GET /much HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut total = 0;
+        let mut buffer = vec![0; 1024];
+        loop {
+            sleep(WRITE_TIMEOUT / 2).await;
+            match client.read(&mut buffer).await.unwrap() {
+                0 => break,
+                read => total += read,
+            }
+        }
+        assert!(total > MUCH, "{total}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn head_says_the_length_that_get_would_have_and_sends_no_body() {
+        let both = b"HEAD /abc HTTP/1.1\r\nhost: a\r\n\r\nGET /abc HTTP/1.1\r\nhost: a\r\n\r\n";
+        let answer = exchange(both).await;
+        let (first, second) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(first.contains("content-length: 6"), "{first}");
+        assert!(second.starts_with("HTTP/1.1 200"), "{second}");
+        assert!(second.ends_with("/abc 0"), "{second}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_fails_is_not_taken_for_a_whole_one() {
+        let answer = exchange(b"GET /broken HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert!(answer.contains("transfer-encoding: chunked"), "{answer}");
+        assert!(answer.ends_with("4\r\nhalf\r\n"), "{answer}");
+    }
 }
