@@ -9,6 +9,8 @@ mod error;
 mod iris;
 mod lenient;
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod recorded;
 mod table;
 mod walk;
@@ -220,4 +222,120 @@ pub fn identity<'a>(
         .or_else(|| route?.version.as_deref())
         .unwrap_or(&configured.version);
     (model, version)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::capture::{route::Route, tee::End};
+
+    const REQUEST: &str = r#"{"a":1,"b":"x"}"#;
+    const ANSWER: &str = r#"{"prediction":"setosa","model_version":"2"}"#;
+
+    fn with(change: impl FnOnce(&mut Exchange)) -> Result<Inference, DecodeError> {
+        let mut exchange = Exchange::example("/predict", REQUEST, ANSWER);
+        change(&mut exchange);
+        decode(&exchange)
+    }
+
+    #[test]
+    fn an_answer_outside_2xx_holds_no_prediction_whatever_it_says() {
+        for status in [302, 400, 422, 499, 500, 503] {
+            let read = with(|e| e.status = status).unwrap();
+            assert_eq!((read.format, read.rows, read.items()), ("iris", 1, 1));
+            assert_eq!((read.outputs.len(), read.features.len()), (0, 2));
+            assert_eq!(read.version, None);
+        }
+        assert_eq!(with(|e| e.status = 201).unwrap().outputs.len(), 1);
+    }
+
+    #[test]
+    fn what_the_model_refused_need_not_be_readable() {
+        for request in ["", "{\"a\":", "[[1]]", "\u{1f}\u{8b}"] {
+            let mut exchange = Exchange::example("/predict", request, ANSWER);
+            exchange.status = 422;
+            exchange.response.body = None;
+            let read = decode(&exchange).unwrap();
+            assert_eq!((read.format, read.rows, read.items()), ("unknown", 0, 0));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_says_why() {
+        let gzip = || Some("gzip".to_owned());
+        let cases = [
+            (with(|e| e.response.body = None), "incomplete"),
+            (
+                with(|e| e.response.body.as_mut().unwrap().end = End::Broken),
+                "incomplete",
+            ),
+            (
+                with(|e| e.response.content_encoding = gzip()),
+                "content_encoding",
+            ),
+            (with(|e| body(e, "")), "empty"),
+            (with(|e| body(e, "<html>")), "not_json"),
+            (with(|e| body(e, "{\"prediction\":")), "syntax"),
+            (with(|e| body(e, "{\"ok\":true}")), "unknown_shape"),
+        ];
+        for (read, reason) in cases {
+            let error = read.unwrap_err();
+            assert_eq!((error.format(), error.reason()), ("unknown", reason));
+        }
+    }
+
+    fn body(exchange: &mut Exchange, text: &str) {
+        exchange.response.body.as_mut().unwrap().bytes = text.as_bytes().to_vec();
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_read_costs_its_features_only() {
+        let read = with(|e| e.request.content_encoding = Some("gzip".to_owned())).unwrap();
+        assert_eq!((read.rows, read.items()), (0, 1));
+        assert_eq!(read.features, []);
+        assert_eq!(with(|e| e.request.body = None).unwrap().items(), 1);
+    }
+
+    fn configured() -> config::Model {
+        config::Model {
+            name: "default".to_owned(),
+            version: "unknown".to_owned(),
+            ready_path: None,
+            probe_interval: Duration::ZERO,
+            probe_timeout: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn identity_is_of_the_wire_then_the_route_then_the_configuration() {
+        let configured = configured();
+        let mut exchange = Exchange::example("/predict", REQUEST, ANSWER);
+        let read = decode(&exchange).unwrap();
+        assert_eq!(
+            identity(None, &exchange, &configured),
+            ("default", "unknown")
+        );
+        assert_eq!(
+            identity(Some(&read), &exchange, &configured),
+            ("default", "2")
+        );
+        exchange.route = Some(Arc::new(Route {
+            endpoint: "/predict".into(),
+            kind: RouteKind::Predict,
+            model: Some("iris".to_owned()),
+            version: Some("1".to_owned()),
+        }));
+        assert_eq!(identity(None, &exchange, &configured), ("iris", "1"));
+        assert_eq!(identity(Some(&read), &exchange, &configured), ("iris", "2"));
+        let named = Inference {
+            model: Some("rose".to_owned()),
+            ..read
+        };
+        assert_eq!(
+            identity(Some(&named), &exchange, &configured),
+            ("rose", "2")
+        );
+    }
 }

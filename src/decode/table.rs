@@ -107,3 +107,109 @@ impl Table {
         Ok(self.columns.len() - 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Scalar::{Missing, Number};
+
+    fn table(rows: &[&[(&str, f64)]]) -> Result<Table, TooLarge> {
+        let mut table = Table::within(0);
+        for row in rows {
+            for (name, value) in *row {
+                table.put(name, Number(*value))?;
+            }
+            table.end_row()?;
+        }
+        Ok(table)
+    }
+
+    fn columns(table: Table) -> Vec<(String, Vec<Scalar>)> {
+        let columns = table.finish().1.into_iter();
+        columns.map(|c| (c.name, c.values)).collect()
+    }
+
+    #[test]
+    fn a_field_that_a_row_lacks_is_missing_and_order_means_nothing() {
+        let table = table(&[
+            &[("a", 1.0), ("b", 2.0)],
+            &[("b", 3.0), ("c", 4.0), ("a", 5.0)],
+            &[],
+            &[("c", 6.0)],
+        ]);
+        assert_eq!(
+            columns(table.unwrap()),
+            [
+                ("a".into(), vec![Number(1.0), Number(5.0), Missing, Missing]),
+                ("b".into(), vec![Number(2.0), Number(3.0), Missing, Missing]),
+                ("c".into(), vec![Missing, Number(4.0), Missing, Number(6.0)]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_field_named_twice_in_a_row_has_its_last_value() {
+        let table = table(&[
+            &[("a", 1.0), ("b", 2.0), ("a", 3.0)],
+            &[("a", 4.0), ("a", 5.0)],
+        ]);
+        assert_eq!(
+            columns(table.unwrap()),
+            [
+                ("a".into(), vec![Number(3.0), Number(5.0)]),
+                ("b".into(), vec![Number(2.0), Missing]),
+            ]
+        );
+    }
+
+    #[test]
+    fn many_columns_in_any_order_land_where_they_belong() {
+        let names: Vec<String> = (0..500).map(|i| format!("f{i}")).collect();
+        let forth: Vec<(&str, f64)> = names.iter().map(|n| (n.as_str(), 1.0)).collect();
+        let back: Vec<(&str, f64)> = names.iter().rev().map(|n| (n.as_str(), 2.0)).collect();
+        let mut wide = Table::within(8000);
+        for row in [forth, back] {
+            for (name, value) in row {
+                wide.put(name, Number(value)).unwrap();
+            }
+            wide.end_row().unwrap();
+        }
+        let found = columns(wide);
+        assert_eq!(found.len(), 500);
+        for ((name, values), expected) in found.iter().zip(&names) {
+            assert_eq!(
+                (name, &values[..]),
+                (expected, &[Number(1.0), Number(2.0)][..])
+            );
+        }
+    }
+
+    #[test]
+    fn rows_that_share_no_field_cannot_grow_without_bound() {
+        let names: Vec<String> = (0..200).map(|i| format!("f{i}")).collect();
+        let rows: Vec<[(&str, f64); 1]> = names.iter().map(|n| [(n.as_str(), 1.0)]).collect();
+        let some: Vec<&[(&str, f64)]> = rows[..64].iter().map(<[_; 1]>::as_slice).collect();
+        assert!(table(&some).is_ok());
+        let all: Vec<&[(&str, f64)]> = rows.iter().map(<[_; 1]>::as_slice).collect();
+        assert_eq!(table(&all), Err(TooLarge));
+    }
+
+    #[test]
+    fn more_columns_than_kept_are_refused() {
+        let mut wide = Table::within(1 << 20);
+        for i in 0..Table::MAX_COLUMNS {
+            wide.put(&i.to_string(), Missing).unwrap();
+        }
+        assert_eq!(wide.put("one more", Missing), Err(TooLarge));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_two_characters() {
+        let mut table = Table::within(0);
+        table.put(&"é".repeat(100), Missing).unwrap();
+        table.put(&"x€".repeat(100), Missing).unwrap();
+        let lengths: Vec<usize> = columns(table).iter().map(|(name, _)| name.len()).collect();
+        assert_eq!(lengths, [128, 128]);
+        assert_eq!(walk::cut(&"€".repeat(100)).len(), 126);
+    }
+}

@@ -214,3 +214,98 @@ pub(super) fn word(text: &str) -> Option<String> {
 pub(super) fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(Inference::MAX_WORD)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_written_like_a_number_is_one() {
+        for (text, value) in [
+            ("5.1", 5.1),
+            (" -0.5e-3 ", -0.0005),
+            ("0", 0.0),
+            ("0.93", 0.93),
+            (".5", 0.5),
+            ("18446744073709551616", 18_446_744_073_709_551_616.0),
+        ] {
+            assert_eq!(Leaf::Text(text).number(), Some(value), "{text}");
+        }
+        for text in [
+            "", "-", ".", "007", "-01", "+5", "--5", "5 1", "1_000", "0x10", "93%", "5,1", "inf",
+            "nan", "NaN", "e5", "5e", "½",
+        ] {
+            assert_eq!(Leaf::Text(text).number(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_finite_number_is_missing() {
+        for leaf in [
+            Leaf::Null,
+            Leaf::Text("NaN"),
+            Leaf::Text("-Infinity"),
+            Leaf::Text("1e999"),
+        ] {
+            assert_eq!(leaf.scalar(), Some(Scalar::Missing), "{leaf:?}");
+        }
+        assert_eq!(Leaf::Bool(true).scalar(), Some(Scalar::Bool(true)));
+        assert_eq!(Leaf::Text("").scalar(), Some(Scalar::Text(String::new())));
+        assert_eq!(Leaf::List.scalar(), None);
+    }
+
+    #[test]
+    fn a_version_is_a_word_or_a_number_as_written() {
+        let words = [
+            Leaf::Text("1.0.0"),
+            Leaf::Integer(3),
+            Leaf::Real(1.0),
+            Leaf::Text(""),
+            Leaf::Null,
+            Leaf::Object,
+        ];
+        assert_eq!(
+            words.map(Leaf::word),
+            [
+                Some("1.0.0".to_owned()),
+                Some("3".to_owned()),
+                Some("1.0".to_owned()),
+                None,
+                None,
+                None
+            ]
+        );
+    }
+
+    /// Finds nothing, looks into nothing.
+    #[derive(Clone, Copy)]
+    struct Skip;
+
+    impl Node<'_> for Skip {
+        type Found = ();
+
+        fn leaf(self, _: Leaf<'_>) {}
+    }
+
+    #[test]
+    fn nesting_costs_no_stack() {
+        let deep = "[".repeat(2_000_000);
+        assert_eq!(read("x", deep.as_bytes(), Skip), Err(DecodeError::Syntax));
+        let closed = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
+        assert_eq!(read("x", closed.as_bytes(), Skip), Ok(()));
+        let objects = format!("{}1{}", r#"{"a":"#.repeat(500_000), "}".repeat(500_000));
+        assert_eq!(read("x", objects.as_bytes(), Skip), Ok(()));
+    }
+
+    #[test]
+    fn all_of_the_body_is_one_document() {
+        assert_eq!(read("x", b"{} \n", Skip), Ok(()));
+        assert_eq!(read("x", b"{}{}", Skip), Err(DecodeError::Syntax));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_matter_only_where_they_are_read() {
+        assert_eq!(read("x", b"[\"\xff\"]", Skip), Ok(()));
+        assert_eq!(read("x", b"[\"\xff\"", Skip), Err(DecodeError::NotUtf8));
+    }
+}

@@ -164,3 +164,95 @@ impl Node<'_> for Word {
         leaf.word()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{class, output};
+
+    #[test]
+    fn a_class_is_a_word_an_integer_or_a_truth_value() {
+        for (prediction, expected) in [
+            (r#""setosa""#, class("setosa")),
+            ("2", class("2")),
+            ("-1", class("-1")),
+            ("18446744073709551615", class("18446744073709551615")),
+            ("-9223372036854775808", class("-9223372036854775808")),
+            ("true", class("true")),
+            (r#""00501""#, class("00501")),
+            ("205.39", None),
+            ("18446744073709551616", None),
+            ("1e999", None),
+            ("NaN", None),
+            ("null", None),
+            (r#""""#, None),
+        ] {
+            let response = format!(r#"{{"prediction":{prediction}}}"#);
+            assert_eq!(output(&response), (expected, None), "{prediction}");
+        }
+    }
+
+    #[test]
+    fn confidence_is_a_share_or_a_string_that_is_one_and_never_invented() {
+        for (confidence, expected) in [
+            ("0.93", Some(0.93)),
+            (r#""0.93""#, Some(0.93)),
+            ("0", Some(0.0)),
+            ("1", Some(1.0)),
+            // The sum of an exponential in 32 bits.
+            ("1.0000001192092896", Some(1.0)),
+            ("1.1", None),
+            ("-0.1", None),
+            ("93", None),
+            (r#""93%""#, None),
+            ("NaN", None),
+            ("Infinity", None),
+            ("1e999", None),
+            ("null", None),
+            ("true", None),
+            ("[0.9]", None),
+            ("{}", None),
+        ] {
+            let response = format!(r#"{{"prediction":"a","confidence":{confidence}}}"#);
+            assert_eq!(output(&response), (class("a"), expected), "{confidence}");
+        }
+    }
+
+    #[test]
+    fn without_confidence_it_is_the_probability_of_the_class() {
+        for (prediction, probabilities, expected) in [
+            (r#""b""#, r#"{"a":0.7,"b":0.3}"#, Some(0.3)),
+            ("1", r#"{"0":0.7,"1":"0.3"}"#, Some(0.3)),
+            ("true", r#"{"false":0.7,"true":0.3}"#, Some(0.3)),
+            (r#""b""#, r#"{"b":0.1,"b":0.3,"a":0.7}"#, Some(0.3)),
+            ("1", "[0.7,0.3]", Some(0.3)),
+            // Named or numbered otherwise: the largest.
+            ("1", r#"{"a":0.7,"b":0.3}"#, Some(0.7)),
+            (r#""b""#, "[0.7,0.3]", Some(0.7)),
+            ("true", "[0.7,0.3]", Some(0.7)),
+            ("2", "[0.7,0.3]", Some(0.7)),
+            ("-1", "[0.7,0.3]", Some(0.7)),
+            // Scores of another kind have no largest share.
+            (r#""b""#, "[-1.2,0.3]", None),
+            (r#""b""#, "[0.2,null]", None),
+            (r#""b""#, "[NaN,0.3]", None),
+            ("0", "[2.5,0.3]", None),
+            // No class, no probability of it.
+            ("1.5", "[0.7,0.3]", None),
+            ("null", "[0.7,0.3]", None),
+            (r#""b""#, "[]", None),
+            (r#""b""#, "{}", None),
+            (r#""b""#, "0.9", None),
+            (r#""b""#, "[[0.7,0.3]]", None),
+        ] {
+            let (_, first) = output(&format!(
+                r#"{{"probabilities":{probabilities},"prediction":{prediction}}}"#
+            ));
+            let (_, last) = output(&format!(
+                r#"{{"prediction":{prediction},"confidence":null,"probabilities":{probabilities}}}"#
+            ));
+            assert_eq!((first, last), (expected, expected), "{probabilities}");
+        }
+        let told = r#"{"probabilities":[0.7,0.3],"prediction":0,"confidence":0.6}"#;
+        assert_eq!(output(told), (class("0"), Some(0.6)));
+    }
+}

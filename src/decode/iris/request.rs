@@ -184,3 +184,85 @@ impl Node<'_> for Cell {
         leaf.scalar()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::both, *};
+
+    /// Rows, and names with values, of a request answered with `items` items.
+    fn rows(request: &str, items: usize) -> (usize, Vec<(String, Vec<Scalar>)>) {
+        let answer = format!(r#"{{"predictions":[{}]}}"#, vec!["\"x\""; items].join(","));
+        let inference = both(request, &answer).unwrap();
+        let columns = inference.features.into_iter();
+        let columns = columns.map(|c| (c.name, c.values)).collect();
+        (inference.rows, columns)
+    }
+
+    fn numbers(name: &str, values: &[f64]) -> (String, Vec<Scalar>) {
+        let values = values.iter().map(|v| Scalar::Number(*v));
+        (name.to_owned(), values.collect())
+    }
+
+    #[test]
+    fn a_flat_object_is_one_row_of_any_names() {
+        assert_eq!(
+            rows(
+                r#"{"age":"41","zip":"00501","vip":true,"x":null,"tags":["a"],"o":{"age":3}}"#,
+                1
+            ),
+            (
+                1,
+                vec![
+                    numbers("age", &[41.0]),
+                    ("zip".into(), vec![Scalar::Text("00501".into())]),
+                    ("vip".into(), vec![Scalar::Bool(true)]),
+                    ("x".into(), vec![Scalar::Missing]),
+                ]
+            )
+        );
+    }
+
+    #[test]
+    fn a_list_of_objects_is_a_batch_bare_or_in_an_envelope() {
+        let expected = (
+            2,
+            vec![numbers("a", &[1.0, 3.0]), numbers("b", &[2.0, 4.0])],
+        );
+        let list = r#"[{"a":1,"b":2},{"b":4,"a":3}]"#;
+        assert_eq!(rows(list, 2), expected);
+        for name in ["instances", "samples", "anything"] {
+            assert_eq!(rows(&format!(r#"{{"{name}":{list}}}"#), 2), expected);
+            let envelope = format!(r#"{{"threshold":0.5,"{name}":{list},"m":{{}}}}"#);
+            assert_eq!(rows(&envelope, 2), expected);
+        }
+    }
+
+    #[test]
+    fn a_row_that_holds_a_list_of_objects_is_told_by_the_answer() {
+        let order = r#"{"total":20.5,"lines":[{"sku":1},{"sku":2}]}"#;
+        assert_eq!(rows(order, 1), (1, vec![numbers("total", &[20.5])]));
+        assert_eq!(rows(order, 2), (2, vec![numbers("sku", &[1.0, 2.0])]));
+    }
+
+    #[test]
+    fn rows_without_names_are_not_read_and_not_miscounted() {
+        for request in [
+            "",
+            "null",
+            "{}",
+            "[]",
+            "[1,2,3]",
+            "[[1,2],[3,4]]",
+            "[{\"a\":1},2]",
+            r#"{"signature_name":"x","instances":[[1,2],[3,4]]}"#,
+            r#"{"signature_name":"x","instances":[1,2]}"#,
+            r#"{"instances":[[1,2]]}"#,
+            r#"{"inputs":{"a":[1,2],"b":[3,4]}}"#,
+            r#"{"a":[{"x":1}],"b":[{"x":1}],"c":1}"#,
+            "a=1&b=2",
+            "{\"a\":1",
+        ] {
+            assert_eq!(rows(request, 2), (0, vec![]), "{request}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Bodies as broken as chance makes them: nothing may panic, and nothing may grow.
+
+use super::*;
+
+const REQUESTS: &[&str] = &[
+    r#"{"sepal_length":5.1,"sepal_width":"3.5","petal_length":NaN,"petal_width":0.2}"#,
+    r#"[{"a":1,"b":true},{"b":null,"c":"x\ud83d\ude00"},{}]"#,
+    r#"{"threshold":1e999,"instances":[{"a":1,"a":-2},{"a":[1,[2,{"b":3}]]}],"é":-Infinity}"#,
+];
+
+const RESPONSES: &[&str] = &[
+    r#"{"prediction":"setosa","confidence":0.98,"probabilities":{"setosa":0.98,"virginica":0.02},"model_version":"1.0.0"}"#,
+    r#"{"predictions":[{"prediction":1,"probabilities":[0.1,"0.9"]},{"prediction":9223372036854775808}],"model":"m"}"#,
+    r#"[{"probabilities":{"a":NaN},"prediction":"a"},{"prediction":null},{"prediction":2.5}]"#,
+    r#"{"predictions":["a","b\ud800",0,-1,true]}"#,
+];
+
+/// What mutation puts in, beside random bytes.
+const PIECES: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    "\\u",
+    "\\ud800",
+    "NaN",
+    "-Infinity",
+    "1e999",
+    "-0",
+    "null",
+    "\"prediction\":",
+    "\"predictions\":[",
+    "{\"a\":1},",
+    "0,",
+    "[[",
+    "\u{feff}",
+    "\"probabilities\":[",
+    "\"confidence\":",
+    "9223372036854775808",
+    "é",
+];
+
+fn mutate(random: &mut fastrand::Rng, body: &mut Vec<u8>) {
+    for _ in 0..random.usize(0..6) {
+        let at = random.usize(0..=body.len());
+        let end = (at + random.usize(0..20)).min(body.len());
+        match random.u8(0..5) {
+            0 => drop(body.drain(at..end)),
+            1 => body.truncate(at),
+            2 => body.insert(at, random.u8(..)),
+            3 => {
+                let piece = body[at..end].repeat(random.usize(0..40));
+                body.splice(at..at, piece);
+            }
+            _ => {
+                let piece = PIECES[random.usize(..PIECES.len())].repeat(random.usize(1..9));
+                body.splice(at..at, piece.into_bytes());
+            }
+        }
+    }
+}
+
+fn text_bytes(text: Option<&String>) -> usize {
+    text.map_or(0, String::capacity)
+}
+
+/// Heap and inline bytes of an inference.
+fn held_bytes(inference: &Inference) -> usize {
+    let values = inference.features.iter().flat_map(|c| &c.values);
+    let texts = values.map(|value| match value {
+        Scalar::Text(text) => text.capacity(),
+        _ => 0,
+    });
+    let columns = inference.features.iter().map(|column| {
+        size_of::<Column>()
+            + column.name.capacity()
+            + column.values.capacity() * size_of::<Scalar>()
+    });
+    let classes = inference.outputs.iter();
+    texts.sum::<usize>()
+        + columns.sum::<usize>()
+        + inference.outputs.capacity() * size_of::<Output>()
+        + classes.map(|o| text_bytes(o.class.as_ref())).sum::<usize>()
+}
+
+fn check(inference: &Inference, bytes: usize) {
+    for column in &inference.features {
+        assert_eq!(column.values.len(), inference.rows);
+        assert!(column.name.len() <= Inference::MAX_WORD);
+        for value in &column.values {
+            assert!(!matches!(value, Scalar::Number(number) if !number.is_finite()));
+        }
+    }
+    for output in &inference.outputs {
+        assert!(output.confidence.is_none_or(|c| (0.0..=1.0).contains(&c)));
+        let class = output.class.as_deref().unwrap_or("x");
+        assert!(!class.is_empty() && class.len() <= Inference::MAX_WORD);
+    }
+    assert!(held_bytes(inference) <= 32 * bytes + 200_000);
+}
+
+#[test]
+fn no_body_makes_it_panic_or_grow() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let (mut read, mut refused, mut reasons) = (0, 0, std::collections::BTreeSet::new());
+    for _ in 0..20_000 {
+        let mut exchange = Exchange::example("/predict", "", "");
+        let mut request = REQUESTS[random.usize(..REQUESTS.len())].as_bytes().to_vec();
+        let mut response = RESPONSES[random.usize(..RESPONSES.len())]
+            .as_bytes()
+            .to_vec();
+        mutate(&mut random, &mut request);
+        mutate(&mut random, &mut response);
+        let bytes = request.len() + response.len();
+        exchange.request.body.as_mut().unwrap().bytes = request;
+        exchange.response.body.as_mut().unwrap().bytes = response;
+        if random.u8(0..10) == 0 {
+            exchange.status = 422;
+        }
+        match decode(&exchange) {
+            Ok(inference) => {
+                check(&inference, bytes);
+                read += 1;
+            }
+            Err(error) => {
+                assert_ne!(exchange.status, 422);
+                reasons.insert(error.reason());
+                refused += 1;
+            }
+        }
+    }
+    assert!(
+        read > 3000 && refused > 3000,
+        "{read} read, {refused} refused"
+    );
+    assert!(reasons.len() >= 5, "{reasons:?}");
+}
+
+#[test]
+fn the_worst_body_of_each_kind_stays_within_a_small_multiple() {
+    let many = |piece: &str, n: usize| vec![piece; n].join(",");
+    let names: Vec<String> = (0..4000).map(|i| format!(r#""{i}":1"#)).collect();
+    let classes = many("0", 4000);
+    for (request, response) in [
+        (
+            format!("{{{}}}", names.join(",")),
+            r#"{"prediction":1}"#.to_owned(),
+        ),
+        (
+            format!("[{}]", many(r#"{"":""}"#, 4000)),
+            format!("[{classes}]"),
+        ),
+        (format!("[{}]", many("{}", 4000)), format!("[{classes}]")),
+        (
+            String::new(),
+            format!(r#"{{"predictions":[{}]}}"#, many("false", 15_000)),
+        ),
+    ] {
+        let inference = decode(&Exchange::example("/p", &request, &response)).unwrap();
+        check(&inference, request.len() + response.len());
+    }
+}
