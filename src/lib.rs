@@ -6,6 +6,7 @@ pub mod decode;
 pub mod drain;
 pub mod health;
 pub mod http;
+pub mod iris;
 pub mod metrics;
 pub mod proxy;
 pub mod telemetry;
