@@ -3,11 +3,16 @@
 //! Defaults stand only in `config/sidelight.yaml`, which is compiled in: a field that the file
 //! does not name is a failing test, a key that no field knows is a start-up error.
 
-mod units;
+mod address;
+mod secret;
+pub mod units;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
+
+pub use address::{ListenError, UpstreamError, listen};
+pub use secret::Secret;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -40,6 +45,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
     /// Where clients connect.
+    #[serde(deserialize_with = "address::deserialize_listen")]
     pub listen: SocketAddr,
     /// The model server; `None`: start the bundled Iris server and forward to it.
     pub upstream: Option<Upstream>,
@@ -92,9 +98,10 @@ impl Upstream {
 #[serde(deny_unknown_fields)]
 pub struct Ops {
     /// Where Prometheus, probes and people connect.
+    #[serde(deserialize_with = "address::deserialize_listen")]
     pub listen: SocketAddr,
     /// Bearer token for mutating routes from other than loopback; `None`: loopback only.
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     /// File that holds the token, read at start and reload; wins over `token`.
     pub token_file: Option<PathBuf>,
     /// Largest request body in bytes; beyond it 413.
@@ -193,7 +200,7 @@ pub struct Log {
     /// Features and fields whose value is replaced by a keyed hash.
     pub redact: Vec<String>,
     /// Key of that hash; `None`: a random one per start.
-    pub redact_key: Option<String>,
+    pub redact_key: Option<Secret>,
     /// Share of exchanges logged, by hash of the request id; failures always are. In `[0, 1]`.
     #[serde(deserialize_with = "units::share")]
     pub sample: f64,
@@ -217,6 +224,7 @@ pub enum Lines {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Level {
     Error,
+    #[serde(alias = "warn")]
     Warning,
     Info,
     Debug,

@@ -1,21 +1,22 @@
-//! Values as people write them: `3s`, `64 KiB`, `http://model:8000`, `all`.
+//! Values as people write them: `3s`, `64 KiB`, `0.05`, `all`.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Features, Upstream};
+use super::Features;
 
 /// Longest duration that is taken for meant: a year.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
-const UNITS: [(&str, f64); 5] = [
-    ("ms", 0.001),
-    ("s", 1.0),
-    ("m", 60.0),
-    ("h", 3600.0),
-    ("d", 86_400.0),
+/// Each unit in milliseconds, longest first.
+const UNITS: [(&str, u32); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
 ];
 
 /// A number directly followed by its unit: `100ms`, `2.5s`, `1h`; a bare `0` needs none.
@@ -26,157 +27,175 @@ fn parse_duration(text: &str) -> Option<Duration> {
     }
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = &text[digits.len()..];
-    let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    let seconds = digits.trim_end().parse::<f64>().ok()? * scale;
+    let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let seconds = digits.trim_end().parse::<f64>().ok()? * f64::from(*millis) / 1000.0;
     let duration = Duration::try_from_secs_f64(seconds).ok()?;
     (duration <= LONGEST).then_some(duration)
 }
 
-const DURATION: &str = "a duration such as 100ms, 5s or 1m, up to 366d";
-
-/// A scalar of the file as text: YAML reads `0` as a number and `5s` as a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Whole(u64),
-    Text(String),
-}
-
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Scalar::Whole(number) => number.fmt(f),
-            Scalar::Text(text) => text.fmt(f),
-        }
+/// A duration in the largest unit that leaves a whole number, as it would be written: `90s`, `1h`.
+pub fn written(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let whole = |(_, unit): &&(&str, u32)| millis.is_multiple_of(u128::from(*unit));
+    match UNITS.iter().find(whole) {
+        Some((name, unit)) if millis > 0 => format!("{}{name}", millis / u128::from(*unit)),
+        _ => "0s".to_owned(),
     }
 }
 
+/// A size in the largest binary unit that leaves a whole number: `64KiB`, `100B`.
+pub fn written_bytes(bytes: usize) -> String {
+    match bytes {
+        0 => "0B".to_owned(),
+        _ if bytes.is_multiple_of(1 << 30) => format!("{}GiB", bytes >> 30),
+        _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 10) => format!("{}KiB", bytes >> 10),
+        _ => format!("{bytes}B"),
+    }
+}
+
+const DURATION: &str = "a duration such as 100ms, 5s or 1m, up to 366d";
+
 pub(super) mod duration {
-    use super::{DURATION, Deserialize, Deserializer, Duration, Scalar, de, parse_duration};
+    use super::{DURATION, Deserialize, Deserializer, Duration, de, parse_duration};
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        let text = Scalar::deserialize(from)
-            .map_err(|_| de::Error::custom(format_args!("expected {DURATION}")))?
-            .to_string();
-        parse_duration(&text)
-            .ok_or_else(|| de::Error::custom(format_args!("expected {DURATION}, found {text:?}")))
+        let expected = || de::Error::custom(format_args!("expected {DURATION}"));
+        let text = String::deserialize(from).map_err(|_| expected())?;
+        parse_duration(&text).ok_or_else(expected)
     }
 }
 
 pub(super) mod optional_duration {
-    use super::{DURATION, Deserialize, Deserializer, Duration, Scalar, de, parse_duration};
+    use super::{DURATION, Deserialize, Deserializer, Duration, de, parse_duration};
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<Duration>, D::Error> {
         let expected = || de::Error::custom(format_args!("expected {DURATION}, or null"));
-        Option::<Scalar>::deserialize(from)
+        Option::<String>::deserialize(from)
             .map_err(|_| expected())?
-            .map(|text| parse_duration(&text.to_string()).ok_or_else(expected))
+            .map(|text| parse_duration(&text).ok_or_else(expected))
             .transpose()
     }
 }
 
 pub(super) mod bytes {
-    use super::{ByteSize, Deserialize, Deserializer, FromStr, Scalar, de};
+    use super::{ByteSize, Deserialize, Deserializer, FromStr, de};
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
         let expected = || de::Error::custom("expected a size such as 65536, 64KiB or 8MiB");
-        let text = Scalar::deserialize(from)
-            .map_err(|_| expected())?
-            .to_string();
-        let size = ByteSize::from_str(&text).map_err(|_| expected())?;
+        let text = String::deserialize(from).map_err(|_| expected())?;
+        let size = ByteSize::from_str(text.trim()).map_err(|_| expected())?;
         usize::try_from(size.as_u64()).map_err(|_| expected())
     }
 }
 
 /// A number in `[0, 1]`.
 pub(super) fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    let share = f64::deserialize(from)?;
-    if (0.0..=1.0).contains(&share) {
-        Ok(share)
-    } else {
-        Err(de::Error::custom(format_args!(
-            "expected a number from 0 to 1, found {share}"
-        )))
-    }
-}
-
-/// Why a text is no upstream.
-#[derive(Debug, thiserror::Error)]
-#[error("expected http://HOST or http://HOST:PORT, found {found:?}{reason}")]
-pub struct UpstreamError {
-    found: String,
-    reason: &'static str,
-}
-
-impl FromStr for Upstream {
-    type Err = UpstreamError;
-
-    fn from_str(text: &str) -> Result<Self, UpstreamError> {
-        let refuse = |reason| UpstreamError {
-            found: text.to_owned(),
-            reason,
-        };
-        let rest = match text.split_once("://") {
-            Some(("http", rest)) => rest,
-            Some(("https", _)) => return Err(refuse(" (TLS to the upstream is not supported)")),
-            _ => return Err(refuse("")),
-        };
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains('@') {
-            return Err(refuse(" (no user name may be given)"));
-        }
-        if authority.contains(['/', '?', '#']) {
-            return Err(refuse(
-                " (paths pass as the client sends them, so none may be given)",
-            ));
-        }
-        let parsed: http::uri::Authority = authority.parse().map_err(|_| refuse(""))?;
-        let port = match parsed.port() {
-            Some(port) => port
-                .as_str()
-                .parse()
-                .ok()
-                .filter(|port| *port != 0)
-                .ok_or_else(|| refuse(""))?,
-            None if authority.ends_with(':') => return Err(refuse("")),
-            None => 80,
-        };
-        let host = parsed.host().trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() {
-            return Err(refuse(""));
-        }
-        Ok(Upstream {
-            host: host.to_owned(),
-            port,
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Upstream {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
+    let expected = || de::Error::custom("expected a number from 0 to 1");
+    f64::deserialize(from)
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(expected)
 }
 
 impl<'de> Deserialize<'de> for Features {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Word(String),
-            Names(Vec<String>),
+        from.deserialize_any(FeaturesVisitor)
+    }
+}
+
+struct FeaturesVisitor;
+
+impl<'de> de::Visitor<'de> for FeaturesVisitor {
+    type Value = Features;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("all, none or a list of feature names")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Features, E> {
+        match word {
+            "all" => Ok(Features::All),
+            "none" => Ok(Features::None),
+            _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
         }
-        match Written::deserialize(from) {
-            Ok(Written::Word(word)) if word == "all" => Ok(Features::All),
-            Ok(Written::Word(word)) if word == "none" => Ok(Features::None),
-            Ok(Written::Names(names)) => Ok(Features::Named(names)),
-            _ => Err(de::Error::custom(
-                "expected all, none or a list of feature names",
-            )),
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut names: A) -> Result<Features, A::Error> {
+        let mut named = Vec::new();
+        while let Some(name) = names.next_element()? {
+            named.push(name);
+        }
+        Ok(Features::Named(named))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_number_with_its_unit() {
+        let cases = [
+            ("0", 0),
+            ("0s", 0),
+            ("100ms", 100),
+            ("2.5s", 2500),
+            (" 1m ", 60_000),
+            ("1h", 3_600_000),
+            ("366d", 366 * 86_400_000),
+        ];
+        for (text, millis) in cases {
+            let expected = Duration::from_millis(millis);
+            assert_eq!(parse_duration(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in [
+            "", "5", "s", "-1s", "1 week", "1S", "1e400s", "nans", "infs", "367d", "5s5s", "0x1s",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_written_as_it_would_be_read() {
+        for (millis, text) in [
+            (0, "0s"),
+            (1500, "1500ms"),
+            (90_000, "90s"),
+            (86_400_000, "1d"),
+        ] {
+            let duration = Duration::from_millis(millis);
+            assert_eq!(written(duration), text);
+            assert_eq!(parse_duration(text), Some(duration));
+        }
+    }
+
+    fn read_bytes(text: &str) -> Result<usize, de::value::Error> {
+        bytes::deserialize(de::IntoDeserializer::into_deserializer(text))
+    }
+
+    #[test]
+    fn a_size_may_have_a_unit() {
+        for (text, expected) in [("0", 0), ("65536", 65_536), ("64KiB", 65_536)] {
+            assert_eq!(read_bytes(text), Ok(expected));
+        }
+        assert_eq!(read_bytes("64 KiB"), Ok(65_536));
+        assert_eq!(read_bytes("1kB"), Ok(1000));
+        for text in ["", "-1", "64 apples", "KiB"] {
+            assert!(read_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_written_as_it_would_be_read() {
+        for size in [0, 1, 1000, 65_536, 8 << 20, 1 << 30] {
+            assert_eq!(read_bytes(&written_bytes(size)), Ok(size));
         }
     }
 }
