@@ -4,15 +4,32 @@
 //! does not name is a failing test, a key that no field knows is a start-up error.
 
 mod address;
+mod check;
+mod closest;
+mod documented;
+mod env;
+mod error;
+mod fill;
+mod fit;
+mod load;
+pub mod reload;
 mod secret;
+mod tree;
 pub mod units;
+mod watch;
+mod yaml;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
 pub use address::{ListenError, UpstreamError, listen};
+pub use documented::{DEFAULT_FILE, defaults};
+pub use env::{CONFIG, variables};
+pub use error::{ConfigErrors, Origin, Problem};
+pub use load::{Flags, Loaded, Setting, Sources};
 pub use secret::Secret;
+pub use watch::Watch;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

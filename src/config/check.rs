@@ -1,0 +1,125 @@
+//! What the types cannot say: ranges, and keys that do not go together.
+
+mod addresses;
+mod ranges;
+mod routes;
+mod texts;
+
+use std::fmt;
+
+use super::{
+    Config,
+    error::Problem,
+    tree::{Node, steps},
+};
+
+/// What was found so far.
+pub(super) struct Findings<'a> {
+    tree: &'a Node,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Findings<'a> {
+    /// Goes on from `problems`: keys that are wrong already are not looked at again.
+    pub(super) fn new(tree: &'a Node, problems: Vec<Problem>) -> Self {
+        Self {
+            tree,
+            problems,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Problems and warnings.
+    pub(super) fn into_parts(self) -> (Vec<Problem>, Vec<String>) {
+        (self.problems, self.warnings)
+    }
+
+    /// Reports `key`, unless it is reported already.
+    pub(super) fn refuse(&mut self, key: &str, message: impl fmt::Display) {
+        if !self.is_refused(key) {
+            self.problems.push(Problem {
+                key: key.to_owned(),
+                message: message.to_string(),
+                origin: self.tree.origin_of(&steps(key)).clone(),
+            });
+        }
+    }
+
+    /// Says something of `key` that stops nothing.
+    pub(super) fn warn(&mut self, key: &str, message: impl fmt::Display) {
+        self.warnings.push(format!("{key} {message}"));
+    }
+
+    /// Whether `key` has a value that was not written, because what was written is wrong.
+    fn is_refused(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| problem.key == key)
+    }
+
+    /// Reports `key` unless both are right on their own: then they do not go together.
+    fn refuse_pair(&mut self, key: &str, other: &str, message: impl fmt::Display) {
+        if !self.is_refused(other) {
+            self.refuse(key, message);
+        }
+    }
+}
+
+/// Looks at everything.
+pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
+    ranges::check(config, findings);
+    addresses::check(config, findings);
+    routes::check(&config.routes, findings);
+    texts::check(config, findings);
+    capture(config, findings);
+    drift(config, findings);
+    state(config, findings);
+}
+
+fn capture(config: &Config, findings: &mut Findings<'_>) {
+    let least = config.capture.body_limit.saturating_mul(2);
+    if config.capture.queue_bytes < least {
+        findings.refuse_pair(
+            "capture.queue_bytes",
+            "capture.body_limit",
+            format_args!(
+                "expected at least twice capture.body_limit ({}), or an exchange with two full \
+                 bodies never fits, found {}",
+                super::units::written_bytes(least),
+                super::units::written_bytes(config.capture.queue_bytes)
+            ),
+        );
+    }
+}
+
+/// Up to this many values on either side the p-value is exact.
+const EXACT: usize = 10_000;
+
+fn drift(config: &Config, findings: &mut Findings<'_>) {
+    let threshold = config.drift.threshold;
+    if threshold <= 0.0 || threshold >= 1.0 {
+        findings.refuse(
+            "drift.threshold",
+            format_args!("expected a number above 0 and below 1, found {threshold}"),
+        );
+    }
+    for (key, count) in [
+        ("drift.window", config.drift.window),
+        ("drift.max_baseline", config.drift.max_baseline),
+    ] {
+        if count > EXACT {
+            findings.warn(
+                key,
+                format_args!("is above {EXACT}: p-values may be approximate"),
+            );
+        }
+    }
+}
+
+fn state(config: &Config, findings: &mut Findings<'_>) {
+    if let Some(dir) = &config.state.dir {
+        if dir.exists() && !dir.is_dir() {
+            let message = format_args!("expected a folder, found a file at {}", dir.display());
+            findings.refuse("state.dir", message);
+        }
+    }
+}
