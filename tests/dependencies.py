@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Checks what the package depends on, over `cargo metadata`, without the network.
+
+Licences and sources are allowed ones, a crate stands there once or the second version is explained,
+nothing enables what changes the meaning of numbers, and the build stays small.
+`--self-test` runs the checks on graphs with each fault planted.
+"""
+
+import collections
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TARGET = "x86_64-unknown-linux-gnu"
+
+LICENCES = {"MIT", "Apache-2.0", "BSD-3-Clause", "Zlib", "Unicode-3.0"}
+
+# The public registry, as cargo names it in metadata.
+SOURCE = re.compile(r"registry\+https://github\.com/rust-lang/crates\.io-index")
+
+# More than one version of a crate, with the reason it cannot be helped.
+DUPLICATES = {
+    "getrandom": "rand_core 0.9 of metrics-util is behind tempfile",
+    "hashbrown": "metrics-util is behind indexmap",
+    "rand": "0.9 of metrics-util; 0.3, 0.4 and 0.10 only in tests",
+    "rand_core": "rand 0.9 of metrics-util; 0.10 only in tests",
+}
+
+# (crate, feature): reason. Features are one set for the whole program.
+FORBIDDEN_FEATURES = {
+    ("serde_json", "arbitrary_precision"): "changes how every number is read and written",
+}
+
+# Crates of the Linux build without those of tests, the package itself not counted.
+CEILING = 125
+
+
+def allowed(expression):
+    """Whether an SPDX expression can be met with LICENCES alone."""
+    tokens = re.findall(r"\(|\)|[^\s()/]+|/", expression)
+
+    def alternatives(at):
+        value, at = conjunction(at)
+        while at < len(tokens) and tokens[at] in ("OR", "/"):
+            right, at = conjunction(at + 1)
+            value = value or right
+        return value, at
+
+    def conjunction(at):
+        value, at = single(at)
+        while at < len(tokens) and tokens[at] == "AND":
+            right, at = single(at + 1)
+            value = value and right
+        return value, at
+
+    def single(at):
+        if tokens[at] == "(":
+            value, at = alternatives(at + 1)
+            return value, at + 1
+        value = tokens[at] in LICENCES
+        if at + 1 < len(tokens) and tokens[at + 1] == "WITH":
+            # an exception is a licence of its own
+            return False, at + 3
+        return value, at + 1
+
+    value, end = alternatives(0)
+    return value and end == len(tokens)
+
+
+def check_licences(metadata):
+    for package in metadata["packages"]:
+        if not allowed(package["license"] or "none"):
+            yield f"{package['name']} {package['version']}: licence {package['license']} is not allowed"
+
+
+def check_sources(metadata):
+    for package in metadata["packages"]:
+        is_own = package["id"] in metadata["workspace_members"]
+        if not is_own and not SOURCE.fullmatch(package["source"] or ""):
+            yield f"{package['name']} {package['version']}: comes from {package['source'] or 'a folder'}"
+
+
+def check_duplicates(metadata):
+    versions = collections.defaultdict(set)
+    for package in metadata["packages"]:
+        versions[package["name"]].add(package["version"])
+    for name, found in sorted(versions.items()):
+        if len(found) > 1 and name not in DUPLICATES:
+            yield f"{name}: {', '.join(sorted(found))}, and nobody has said why"
+    for name in DUPLICATES:
+        if len(versions[name]) < 2:
+            yield f"{name}: is explained as a duplicate and is none"
+
+
+def check_features(metadata):
+    names = {package["id"]: package["name"] for package in metadata["packages"]}
+    for node in metadata["resolve"]["nodes"]:
+        for feature in node["features"]:
+            reason = FORBIDDEN_FEATURES.get((names[node["id"]], feature))
+            if reason:
+                yield f"{names[node['id']]}: feature {feature} is on: it {reason}"
+
+
+def built(metadata):
+    """Ids of the packages in the build of the binary: normal and build dependencies."""
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    todo, seen = list(metadata["workspace_members"]), set()
+    while todo:
+        identity = todo.pop()
+        if identity in seen:
+            continue
+        seen.add(identity)
+        for dependency in nodes[identity]["deps"]:
+            if any(kind["kind"] in (None, "build") for kind in dependency["dep_kinds"]):
+                todo.append(dependency["pkg"])
+    return seen - set(metadata["workspace_members"])
+
+
+def check_count(metadata):
+    count = len(built(metadata))
+    if count > CEILING:
+        yield f"the build has {count} crates, the ceiling is {CEILING}"
+
+
+CHECKS = [check_licences, check_sources, check_duplicates, check_features, check_count]
+
+
+def faults(metadata):
+    return [fault for check in CHECKS for fault in check(metadata)]
+
+
+def read_metadata():
+    command = ["cargo", "metadata", "--offline", "--locked", "--format-version", "1", "--filter-platform", TARGET]
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if result.returncode != 0:
+        sys.exit(f"cargo metadata failed; `cargo fetch --locked` first?\n{result.stderr}")
+    return json.loads(result.stdout)
+
+
+def self_test():
+    """Each fault, planted into the real graph, is found; the real expressions are understood."""
+    for expression, expected in [
+        ("MIT", True), ("GPL-3.0-only", False), ("GPL-3.0-only OR MIT", True), ("MIT AND GPL-3.0-only", False),
+        ("(MIT OR GPL-2.0) AND BSD-3-Clause", True), ("MIT/Apache-2.0", True), ("(MIT OR Apache-2.0) AND", False),
+        ("Apache-2.0 WITH LLVM-exception", False), ("Apache-2.0 WITH LLVM-exception OR MIT", True), ("none", False),
+    ]:
+        try:
+            answer = allowed(expression)
+        except IndexError:
+            answer = False
+        assert answer is expected, expression
+
+    def planted(change):
+        metadata = read_metadata()
+        before = set(faults(metadata))
+        change(metadata)
+        return [fault for fault in faults(metadata) if fault not in before]
+
+    def package(metadata, name):
+        return next(p for p in metadata["packages"] if p["name"] == name)
+
+    def node(metadata, name):
+        identity = package(metadata, name)["id"]
+        return next(n for n in metadata["resolve"]["nodes"] if n["id"] == identity)
+
+    def many(metadata):
+        own = next(n for n in metadata["resolve"]["nodes"] if n["id"] in metadata["workspace_members"])
+        for i in range(CEILING):
+            metadata["resolve"]["nodes"].append({"id": f"x{i}", "deps": [], "features": []})
+            metadata["packages"].append({"id": f"x{i}", "name": f"x{i}", "version": "1", "license": "MIT",
+                                         "source": package(metadata, "bytes")["source"]})
+            own["deps"].append({"pkg": f"x{i}", "dep_kinds": [{"kind": None}]})
+
+    def twice(metadata):
+        copy = dict(package(metadata, "bytes"), version="0.0.0", id="bytes 0.0.0")
+        metadata["packages"].append(copy)
+
+    for change, words in [
+        (lambda m: package(m, "bytes").update(license="GPL-3.0-only"), "bytes .*licence GPL-3.0-only"),
+        (lambda m: package(m, "bytes").update(license=None), "bytes .*licence None"),
+        (lambda m: package(m, "bytes").update(source="git+https://example.invalid/bytes"), "bytes .*comes from git"),
+        (lambda m: package(m, "bytes").update(source=None), "bytes .*comes from a folder"),
+        (twice, "bytes: 0.0.0, .*nobody has said why"),
+        (lambda m: node(m, "serde_json")["features"].append("arbitrary_precision"), "serde_json: .*arbitrary_precision"),
+        (many, "the build has .* crates"),
+    ]:
+        found = planted(change)
+        assert len(found) == 1 and re.match(words, found[0]), (words, found)
+    print("dependencies: the checks find what is planted")
+
+
+def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
+    metadata = read_metadata()
+    found = faults(metadata)
+    for fault in found:
+        print(fault)
+    print(f"{len(metadata['packages'])} packages, {len(built(metadata))} crates in the build, {len(found)} faults")
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()
