@@ -386,14 +386,15 @@ class Agent(Process):
     """`sidelight run` on free ports, with a configuration file of its own."""
 
     def __init__(self, upstream=None, config=None, env=None, stdout="read", name="sidelight", ready=True,
-                 host=HOST):
+                 host=HOST, config_file=None, port=None, ops=None):
         """`upstream`: a port or `None` for the bundled server. `config`: nested, as in the file."""
         self.host = host
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidelight-e2e-"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
-        self.config_file = self.folder / "sidelight.yaml"
-        self.write_config(config or {})
-        self.port, self.ops = free_port(), free_port()
+        self.config_file = config_file or self.folder / "sidelight.yaml"
+        if config_file is None:
+            self.write_config(config or {})
+        self.port, self.ops = port or free_port(), ops or free_port()
         command = [BINARY, "run", "--config", self.config_file,
                    "--listen", f"{host}:{self.port}", "--ops-listen", f"{host}:{self.ops}"]
         if upstream is not None:
