@@ -1,6 +1,6 @@
 //! What an exchange says: the model asked, the features sent, the classes answered.
 //!
-//! A wire format is one file with a [`Decoder`] and one line in [`DECODERS`]. Bodies come from
+//! A wire format is one file with a `Decoder` and one line in `DECODERS`. Bodies come from
 //! strangers: nothing here panics, recurses with the input, or takes more memory than a small
 //! multiple of the bytes; what cannot be read is an error with a reason, never an invention.
 
@@ -121,6 +121,9 @@ struct Answer {
 /// An answer outside 2xx holds no prediction: what can be read of its request is returned, and a
 /// request that cannot be read is no failure, for the model refused it too. Under 2xx the answer
 /// decides; a request that cannot be read costs its features only (`rows` is 0).
+///
+/// Measured: 0.7 us for one Iris exchange, 0.5 us a row in batches; up to 34 ns a byte for what
+/// was made to be slow, and up to 16 times its bytes held (100 kB more for rows that share no field).
 ///
 /// # Errors
 /// When the answer is not whole, encoded, not JSON or of no known shape; when a bound is reached;
