@@ -141,7 +141,7 @@ def drift_to_another_unit_is_detected_and_p_values_are_those_of_scipy():
         check(clean > 0.05, f"the clean rows are not clean: p = {clean}")
         check(not any(e["message"] == "Drift detected!" for e in agent.events()), "drift in clean rows was logged")
 
-        mild = [h.scaled(order.choice(ROWS), 1 - i / 3000) for i in range(WINDOW)]
+        mild = [h.scaled(order.choice(ROWS), 1 - i / 900) for i in range(WINDOW)]
         move_to(mild, "rows that shrink a little")
 
         inches = move_to([h.scaled(row, INCH) for row in ROWS * 2], "rows in inches")
