@@ -14,6 +14,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -70,6 +71,11 @@ def wait_until(condition, what, patience=PATIENCE, pause=0.05):
         if time.monotonic() > end:
             raise Failed(f"waited {patience:.0f} s for {what}; last: {str(last)[:2000]!r}")
         time.sleep(pause)
+
+
+# Some suites hold a thousand connections, at both ends.
+_, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_hard if _hard != resource.RLIM_INFINITY and _hard < 65536 else 65536, _hard))
 
 
 # -- ports and processes ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 Arguments: the port. Routes:
   POST /predict           a class and a confidence made of the row alone; a list gives a list
+  POST /predict?canned=N  the same N predictions each time, made once, whatever was sent
   *    /echo              what arrived: method, path, fields in order, body
   GET  /slow?ms=N         the answer after N milliseconds
   GET  /large?bytes=N     N bytes
@@ -19,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 CLASSES = ("setosa", "versicolor", "virginica")
 BLOCK = bytes(65536)
+canned = {}
 
 
 def answer_of(row):
@@ -52,12 +54,21 @@ class Handler(BaseHTTPRequestHandler):
         return data
 
     def reply(self, value, status=200):
-        data = json.dumps(value).encode()
+        self.send(json.dumps(value).encode(), status)
+
+    def send(self, data, status=200):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def canned(self, count):
+        """Cheap to give, dear to read: what an observer falls behind on."""
+        if count not in canned:
+            rows = [answer_of({"petal_length": 1 + i % 60 / 10}) for i in range(count)]
+            canned[count] = json.dumps(rows).encode()
+        self.send(canned[count])
 
     def large(self, size):
         self.send_response(200)
@@ -87,7 +98,9 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = {key: int(values[0]) for key, values in parse_qs(url.query).items()}
         body = self.body()
-        if url.path == "/predict" and self.command == "POST":
+        if url.path == "/predict" and "canned" in query:
+            self.canned(query["canned"])
+        elif url.path == "/predict" and self.command == "POST":
             self.predict(body)
         elif url.path == "/echo":
             self.reply({"method": self.command, "path": self.path, "fields": self.headers.items(),
