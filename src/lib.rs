@@ -1,6 +1,7 @@
 //! Sidelight: a sidecar reverse proxy that monitors a machine-learning model.
 
 pub mod capture;
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod drain;

@@ -116,10 +116,11 @@ fn drift(config: &Config, findings: &mut Findings<'_>) {
 }
 
 fn state(config: &Config, findings: &mut Findings<'_>) {
-    if let Some(dir) = &config.state.dir {
-        if dir.exists() && !dir.is_dir() {
-            let message = format_args!("expected a folder, found a file at {}", dir.display());
-            findings.refuse("state.dir", message);
-        }
+    if let Some(dir) = &config.state.dir
+        && dir.exists()
+        && !dir.is_dir()
+    {
+        let message = format_args!("expected a folder, found a file at {}", dir.display());
+        findings.refuse("state.dir", message);
     }
 }

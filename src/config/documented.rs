@@ -25,6 +25,9 @@ pub(super) fn keys() -> Vec<String> {
 
 /// The configuration of the default file alone. `drain.delay` is still open: it depends on where
 /// the agent runs.
+///
+/// # Panics
+/// Never: the file is compiled in, and a test reads it.
 pub fn defaults() -> Config {
     fill(&TREE).expect("the file is compiled in, and a test reads it")
 }

@@ -4,7 +4,7 @@ use super::{
     closest::closest,
     documented,
     error::{Origin, Problem},
-    tree::{Node, Step, Value, steps},
+    tree::{Node, Value, steps},
     yaml,
 };
 
@@ -165,6 +165,7 @@ fn is_port(words: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::tree::Step;
 
     fn applied(variables: &[(&str, &str)]) -> (Node, Vec<String>) {
         let owned: Vec<_> = variables

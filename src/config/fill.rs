@@ -56,18 +56,15 @@ impl Misfit {
         ))
     }
 
-    fn below(mut self, step: Step) -> Self {
-        self.reversed.push(step);
-        self
-    }
-
-    /// Says what was found where only the expectation is said.
-    fn completed(mut self, node: &Node) -> Self {
-        if let (Why::Unfit(text), true) = (&mut self.why, self.reversed.is_empty()) {
-            if !text.contains(", found ") {
-                *text = format!("{text}, found {}", Found(&node.value));
-            }
+    /// One step up, from `node`. Says what was found where so far only the expectation is said.
+    fn below(mut self, step: Step, node: &Node) -> Self {
+        if let Why::Unfit(text) = &mut self.why
+            && self.reversed.is_empty()
+            && !text.contains(", found ")
+        {
+            *text = format!("{text}, found {}", Found(&node.value));
         }
+        self.reversed.push(step);
         self
     }
 }
@@ -125,7 +122,7 @@ fn one_of(words: &[&str]) -> String {
 
 struct Filler<'de>(&'de Node);
 
-impl<'de> Filler<'de> {
+impl Filler<'_> {
     fn scalar<T>(self, what: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Misfit> {
         match &self.0.value {
             Value::Text(text) => parse(text.trim()),
@@ -150,7 +147,6 @@ impl<'de> de::Deserializer<'de> for Filler<'de> {
             }),
             Value::Refused => Err(Misfit::expected("a value", node)),
         }
-        .map_err(|misfit: Misfit| misfit.completed(node))
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
@@ -158,11 +154,8 @@ impl<'de> de::Deserializer<'de> for Filler<'de> {
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        let node = self.0;
         let number = self.scalar("a whole number", |text| text.parse().ok())?;
-        visitor
-            .visit_u64(number)
-            .map_err(|misfit: Misfit| misfit.completed(node))
+        visitor.visit_u64(number)
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
@@ -172,9 +165,7 @@ impl<'de> de::Deserializer<'de> for Filler<'de> {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match &self.0.value {
-            Value::Text(text) => visitor
-                .visit_borrowed_str(text)
-                .map_err(|misfit: Misfit| misfit.completed(self.0)),
+            Value::Text(text) => visitor.visit_borrowed_str(text),
             _ => Err(Misfit::expected("a text", self.0)),
         }
     }
@@ -221,9 +212,7 @@ impl<'de> de::Deserializer<'de> for Filler<'de> {
         visitor: V,
     ) -> Result<V::Value, Misfit> {
         match &self.0.value {
-            Value::Text(text) => visitor
-                .visit_enum(text.as_str().into_deserializer())
-                .map_err(|misfit: Misfit| misfit.completed(self.0)),
+            Value::Text(text) => visitor.visit_enum(text.as_str().into_deserializer()),
             _ => Err(Misfit::expected(&one_of(variants), self.0)),
         }
     }
@@ -266,7 +255,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de> {
                 let item = seed.deserialize(Filler(node));
                 return item
                     .map(Some)
-                    .map_err(|misfit| misfit.below(Step::Index(index)));
+                    .map_err(|misfit| misfit.below(Step::Index(index), node));
             }
         }
         Ok(None)
@@ -308,7 +297,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
             .take()
             .ok_or_else(|| de::Error::custom("expected a key"))?;
         seed.deserialize(Filler(node))
-            .map_err(|misfit| misfit.below(Step::Key(name.clone())))
+            .map_err(|misfit| misfit.below(Step::Key(name.clone()), node))
     }
 }
 

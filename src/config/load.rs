@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read as _},
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -92,6 +93,22 @@ impl Sources {
             })
         } else {
             Err(ConfigErrors(problems))
+        }
+    }
+
+    /// The operator's address alone, for a probe: it must not fail, and have the container killed,
+    /// because a file that the running agent has refused is wrong elsewhere.
+    ///
+    /// # Errors
+    /// What is wrong with that key.
+    pub fn ops_listen(&self) -> Result<SocketAddr, ConfigErrors> {
+        let mut problems = Vec::new();
+        let mut tree = self.tree(&mut problems);
+        let config = fit::fit(&mut tree, &mut problems);
+        let own = |problem: &Problem| problem.key == "ops.listen";
+        match config {
+            Some(config) if !problems.iter().any(own) => Ok(config.ops.listen),
+            _ => Err(ConfigErrors(problems)),
         }
     }
 
@@ -207,3 +224,6 @@ fn shown(key: &str, value: &Value) -> String {
         other => Found(other).to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

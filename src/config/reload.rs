@@ -19,7 +19,7 @@ macro_rules! keys {
         &[$(Key {
             path: concat!(stringify!($first) $(, ".", stringify!($rest))*),
             live: keys!(@ $when),
-            differs: |old, new| old.$first $(.$rest)* != new.$first $(.$rest)*,
+            differs: |old, new| PartialEq::ne(&old.$first $(.$rest)*, &new.$first $(.$rest)*),
             take: |config, new| config.$first $(.$rest)* = new.$first $(.$rest)*.clone(),
         }),*]
     };

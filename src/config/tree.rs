@@ -1,7 +1,7 @@
 //! A configuration as it was written, before anything is known of types: scalars keep their text
 //! (`version: 1.10` is not 1.1), and every node knows where it stands.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::error::{Origin, Problem};
 
@@ -53,11 +53,17 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// `proxy.listen` as steps.
+/// A key as it is shown, as steps: `routes[0].path` is three.
 pub(super) fn steps(key: &str) -> Vec<Step> {
-    key.split('.')
-        .map(|key| Step::Key(key.to_owned()))
-        .collect()
+    let named = |part: &str| {
+        let (name, index) = part.strip_suffix(']')?.split_once('[')?;
+        Some(vec![
+            Step::Key(name.to_owned()),
+            Step::Index(index.parse().ok()?),
+        ])
+    };
+    let of = |part: &str| named(part).unwrap_or_else(|| vec![Step::Key(part.to_owned())]);
+    key.split('.').flat_map(of).collect()
 }
 
 impl Node {
@@ -189,12 +195,49 @@ impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Value::Null => f.write_str("nothing"),
-            Value::Text(text) => match text.char_indices().nth(SHOWN) {
-                Some((end, _)) => write!(f, "{:?}...", &text[..end]),
-                None => write!(f, "{text:?}"),
-            },
+            Value::Text(text) => {
+                let text = without_password(text);
+                match text.char_indices().nth(SHOWN) {
+                    Some((end, _)) => write!(f, "{:?}...", &text[..end]),
+                    None => write!(f, "{text:?}"),
+                }
+            }
             Value::List(_) => f.write_str("a list"),
             Value::Map(_) | Value::Refused => f.write_str("keys with values"),
         }
+    }
+}
+
+/// `http://user:password@host` with `***` for the part before `@`.
+fn without_password(text: &str) -> Cow<'_, str> {
+    match text.split_once("://").zip(text.rsplit_once('@')) {
+        Some(((scheme, _), (_, host))) => format!("{scheme}://***@{host}").into(),
+        None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> String {
+        Found(&Value::Text(text.to_owned())).to_string()
+    }
+
+    #[test]
+    fn what_was_found_is_short_on_one_line_and_without_a_password() {
+        assert_eq!(found("a\nb"), "\"a\\nb\"");
+        assert_eq!(found("http://me:pass@word@host/x"), "\"http://***@host/x\"");
+        assert_eq!(found("me@host"), "\"me@host\"");
+        let long = found(&"é".repeat(100));
+        assert_eq!(long, format!("\"{}\"...", "é".repeat(SHOWN)));
+    }
+
+    #[test]
+    fn a_key_as_shown_and_its_steps_say_the_same() {
+        for key in ["routes", "proxy.listen", "routes[10].path"] {
+            assert_eq!(Shown(&steps(key)).to_string(), key);
+        }
+        assert_eq!(steps("routes[1].path").len(), 3);
     }
 }

@@ -124,11 +124,11 @@ impl<'de> de::Visitor<'de> for FeaturesVisitor {
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut names: A) -> Result<Features, A::Error> {
-        let mut named = Vec::new();
+        let mut list = Vec::new();
         while let Some(name) = names.next_element()? {
-            named.push(name);
+            list.push(name);
         }
-        Ok(Features::Named(named))
+        Ok(Features::Named(list))
     }
 }
 

@@ -18,13 +18,13 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     name("model.name", &config.model.name, findings);
     name("model.version", &config.model.version, findings);
     name("log.logger", &config.log.logger, findings);
-    if let Some(ready) = &config.model.ready_path {
-        if let Err(reason) = path(ready) {
-            findings.refuse(
-                "model.ready_path",
-                format_args!("{reason}, found {ready:?}"),
-            );
-        }
+    if let Some(ready) = &config.model.ready_path
+        && let Err(reason) = path(ready)
+    {
+        findings.refuse(
+            "model.ready_path",
+            format_args!("{reason}, found {ready:?}"),
+        );
     }
     let files = [
         ("ops.token_file", &config.ops.token_file),

@@ -1,0 +1,175 @@
+//! The command line: what is asked for, and what is printed of it.
+//!
+//! Nothing is done here but reading arguments and describing a configuration.
+
+mod arguments;
+pub mod check;
+mod report;
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use clap::Parser as _;
+
+pub use report::Report;
+
+use crate::config::{self, ConfigErrors, Flags, Sources};
+use arguments::{Arguments, Subcommand};
+
+/// Exit code: done.
+pub const OK: u8 = 0;
+/// Exit code: it was understood, and failed.
+pub const FAILED: u8 = 1;
+/// Exit code: wrong usage or configuration (`EX_USAGE` of BSD's `sysexits`).
+pub const USAGE: u8 = 64;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Forward and monitor.
+    Run(Sources),
+    /// Serve the bundled model.
+    Iris(Iris),
+    /// Say what a configuration would do.
+    Check(Sources),
+    /// Print the documented default file.
+    Config,
+    /// Ask a running agent how it is.
+    Probe(Probe),
+}
+
+/// `sidelight iris`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Iris {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Started by the agent: it reports its port on stdout and ends when stdin closes.
+    pub child: bool,
+}
+
+/// `sidelight probe`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What is asked.
+    pub target: Target,
+    /// The operator's port of the agent on this host.
+    pub address: SocketAddr,
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    /// Is it running?
+    Live,
+    /// May it be sent requests?
+    Ready,
+    /// How is it altogether?
+    Health,
+}
+
+impl Target {
+    /// The path on the operator's port.
+    pub fn path(self) -> &'static str {
+        match self {
+            Target::Live => "/live",
+            Target::Ready => "/ready",
+            Target::Health => "/health",
+        }
+    }
+}
+
+/// Reads the command line and environment of the process. Ends the process where there is nothing
+/// to do: 0 after `--help` and `--version`, 64 after wrong usage.
+pub fn parse() -> Command {
+    parse_from(std::env::args_os(), config::variables())
+        .unwrap_or_else(|report| std::process::exit(i32::from(report.print())))
+}
+
+/// The command of `arguments` (the first is the program's name) in an environment.
+///
+/// # Errors
+/// What is printed instead: help, version, or what was wrong.
+pub fn parse_from(
+    arguments: impl IntoIterator<Item = OsString>,
+    env: Vec<(String, String)>,
+) -> Result<Command, Report> {
+    let Arguments { run, command } = Arguments::try_parse_from(arguments)?;
+    Ok(match command {
+        None => Command::Run(run.sources(env)),
+        Some(Subcommand::Run(run)) => Command::Run(run.sources(env)),
+        Some(Subcommand::Iris { listen, child }) => Command::Iris(Iris { listen, child }),
+        Some(Subcommand::Check { file }) => Command::Check(sources(file, Flags::default(), env)),
+        Some(Subcommand::Config) => Command::Config,
+        Some(Subcommand::Probe {
+            target,
+            config,
+            ops_listen,
+        }) => {
+            let flags = Flags {
+                ops_listen,
+                ..Flags::default()
+            };
+            let address = probed(&sources(config, flags, env))?;
+            Command::Probe(Probe { target, address })
+        }
+    })
+}
+
+impl arguments::Run {
+    fn sources(self, env: Vec<(String, String)>) -> Sources {
+        let flags = Flags {
+            listen: self.listen,
+            upstream: self.upstream,
+            ops_listen: self.ops_listen,
+        };
+        sources(self.config, flags, env)
+    }
+}
+
+/// The file of the command line, else that of the environment.
+fn sources(file: Option<PathBuf>, flags: Flags, env: Vec<(String, String)>) -> Sources {
+    let named = env
+        .iter()
+        .find(|(name, value)| name == config::CONFIG && !value.is_empty());
+    let file = file.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
+    Sources { file, env, flags }
+}
+
+/// Where the agent that listens by `sources` is reached from its own host.
+fn probed(sources: &Sources) -> Result<SocketAddr, Report> {
+    let listen = sources.ops_listen()?;
+    if listen.port() == 0 {
+        let text = "ops.listen has port 0: say with --ops-listen which port it got\n";
+        return Err(Report::error(text, USAGE));
+    }
+    let ip = match listen {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        _ => listen.ip(),
+    };
+    Ok(SocketAddr::new(ip, listen.port()))
+}
+
+/// `sidelight config`.
+pub fn documented() -> Report {
+    Report::text(config::DEFAULT_FILE)
+}
+
+impl From<clap::Error> for Report {
+    fn from(error: clap::Error) -> Self {
+        let text = error.render().to_string();
+        if error.use_stderr() {
+            Report::error(text, USAGE)
+        } else {
+            Report::text(text)
+        }
+    }
+}
+
+impl From<ConfigErrors> for Report {
+    fn from(errors: ConfigErrors) -> Self {
+        Report::of_errors(&errors)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The arguments as `clap` reads them. The comments are the help text.
+
+#![expect(clippy::doc_markdown, reason = "the comments are printed as they are")]
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand as Commands};
+
+use super::Target;
+use crate::config;
+
+const EXAMPLES: &str = "\
+Examples:
+  sidelight                                     with a small model of its own, to try it
+  sidelight --upstream http://127.0.0.1:8000    in front of your model server
+  sidelight config > sidelight.yaml             every setting, documented
+  sidelight check sidelight.yaml                what that file would do, or all that is wrong
+
+Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.";
+
+/// Monitors a machine-learning model from the outside: a proxy in front of any inference server
+/// that forwards every byte unchanged, and turns what passes into Prometheus metrics, a JSON log
+/// and a drift verdict.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sidelight",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) run: Run,
+    #[command(subcommand)]
+    pub(super) command: Option<Subcommand>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Settings in YAML; `sidelight config` prints them all [env: SIDELIGHT_CONFIG]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where clients connect, such as 0.0.0.0:8080 [env: SIDELIGHT_LISTEN]
+    #[arg(long, value_name = "ADDR")]
+    pub(super) listen: Option<String>,
+    /// The model server; without one, the bundled Iris server [env: SIDELIGHT_UPSTREAM]
+    #[arg(long, value_name = "URL")]
+    pub(super) upstream: Option<String>,
+    /// Where Prometheus and probes connect, such as 0.0.0.0:9464 [env: SIDELIGHT_OPS_LISTEN]
+    #[arg(long, value_name = "ADDR")]
+    pub(super) ops_listen: Option<String>,
+}
+
+#[derive(Debug, Commands)]
+pub(super) enum Subcommand {
+    /// Forward and monitor; the same as no command
+    Run(Run),
+    /// Serve a small model that classifies iris flowers
+    Iris {
+        /// Where it listens
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = config::listen)]
+        listen: SocketAddr,
+        #[arg(long, hide = true)]
+        child: bool,
+    },
+    /// Say what a configuration would do, or everything that is wrong with it
+    Check {
+        /// The file; without one, that of `SIDELIGHT_CONFIG`, else the built-in one
+        file: Option<PathBuf>,
+    },
+    /// Print the default configuration: every setting with its meaning
+    Config,
+    /// Ask the agent on this host how it is: exit 0 if well, else 1
+    Probe {
+        /// live: it runs. ready: it may be sent requests. health: all of it
+        #[arg(value_enum)]
+        target: Target,
+        /// The file that the agent was started with [env: SIDELIGHT_CONFIG]
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Where the agent's operator port is [env: SIDELIGHT_OPS_LISTEN]
+        #[arg(long, value_name = "ADDR")]
+        ops_listen: Option<String>,
+    },
+}

@@ -1,0 +1,169 @@
+//! `sidelight check`: what a configuration would do, in words.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use crate::config::{
+    self, Config, Features, Lines, Loaded, Route, RouteKind, Sources,
+    units::{written, written_bytes},
+};
+
+/// Says what `sources` would do, or everything that is wrong with them.
+pub fn report(sources: &Sources) -> Report {
+    match sources.load() {
+        Ok(loaded) => Report::text(text(sources, &loaded)),
+        Err(errors) => Report::of_errors(&errors),
+    }
+}
+
+fn text(sources: &Sources, loaded: &Loaded) -> String {
+    let subject = match &sources.file {
+        Some(file) => file.display().to_string(),
+        None => "the built-in configuration".to_owned(),
+    };
+    let mut text = format!("{subject}: valid\n\n");
+    for (name, sentence) in sentences(&loaded.config) {
+        let mut lines = sentence.lines();
+        row(&mut text, name, lines.next().unwrap_or_default());
+        lines.for_each(|line| row(&mut text, "", line));
+    }
+    list(&mut text, "not left to the default", &settings(loaded));
+    list(&mut text, "warnings", &loaded.warnings);
+    text
+}
+
+fn row(text: &mut String, name: &str, sentence: &str) {
+    let _ = writeln!(text, "  {name:<9} {sentence}");
+}
+
+fn list(text: &mut String, title: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        let _ = writeln!(text, "\n{title}:\n  {}", lines.join("\n  "));
+    }
+}
+
+fn settings(loaded: &Loaded) -> Vec<String> {
+    let shown = loaded.settings.iter();
+    shown
+        .map(|setting| format!("{}: {} ({})", setting.key, setting.value, setting.origin))
+        .collect()
+}
+
+/// One subject after the other, as a request meets them.
+fn sentences(config: &Config) -> [(&'static str, String); 10] {
+    [
+        ("clients", format!("connect to {}", config.proxy.listen)),
+        ("upstream", upstream(&config.proxy)),
+        ("ops", ops(&config.ops)),
+        ("routes", routes(&config.routes)),
+        ("bodies", bodies(&config.capture)),
+        ("model", model(&config.model)),
+        ("log", log(&config.log)),
+        ("drift", drift(&config.drift)),
+        ("state", state(&config.state)),
+        ("leaving", leaving(&config.drain)),
+    ]
+}
+
+fn upstream(proxy: &config::Proxy) -> String {
+    match &proxy.upstream {
+        Some(upstream) => format!("requests go to http://{}", upstream.authority()),
+        None => "none: the bundled Iris server is started, requests go to it".to_owned(),
+    }
+}
+
+fn ops(ops: &config::Ops) -> String {
+    let who = match ops.token {
+        Some(_) => "from elsewhere with the token",
+        None => "not from elsewhere",
+    };
+    format!("{}; changes from this host, {who}", ops.listen)
+}
+
+fn routes(routes: &[Route]) -> String {
+    if routes.is_empty() {
+        return "none configured: prediction paths are learned from the traffic".to_owned();
+    }
+    let width = routes.iter().map(|route| route.path.len()).max();
+    let line = |route: &Route| {
+        let kind = match route.kind {
+            RouteKind::Predict => "predict",
+            RouteKind::Ignore => "ignore",
+        };
+        let mut line = format!("{:<width$}  {kind}", route.path, width = width.unwrap_or(0));
+        for (what, name) in [("model", &route.model), ("version", &route.version)] {
+            if let Some(name) = name {
+                let _ = write!(line, "  {what} {name}");
+            }
+        }
+        line
+    };
+    routes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn bodies(capture: &config::Capture) -> String {
+    format!(
+        "copied up to {} each way; at most {} exchanges and {} wait to be read",
+        written_bytes(capture.body_limit),
+        capture.queue_exchanges,
+        written_bytes(capture.queue_bytes)
+    )
+}
+
+fn model(model: &config::Model) -> String {
+    let path = model.ready_path.as_deref().unwrap_or("a known path");
+    let every = written(model.probe_interval);
+    format!(
+        "{}, version {}, where nothing else is said; {path} is asked every {every} whether it is \
+         loaded",
+        model.name, model.version
+    )
+}
+
+fn log(log: &config::Log) -> String {
+    let lines = match log.lines {
+        Lines::One => "one line for each request",
+        Lines::Separate => "up to four lines for each request",
+        Lines::Off => return "no lines for requests".to_owned(),
+    };
+    let features = match &log.features {
+        Features::All => "all features".to_owned(),
+        Features::None => "no features".to_owned(),
+        Features::Named(names) => names.join(", "),
+    };
+    let mut text = format!("{lines}, with {features}");
+    if !log.redact.is_empty() {
+        let _ = write!(text, "; hashed: {}", log.redact.join(", "));
+    }
+    if log.sample < 1.0 {
+        let _ = write!(text, "; a share of {} and all failures", log.sample);
+    }
+    text
+}
+
+fn drift(drift: &config::Drift) -> String {
+    format!(
+        "the last {} confidences against the baseline every {}; p below {} is drift",
+        drift.window,
+        written(drift.check_interval),
+        drift.threshold
+    )
+}
+
+fn state(state: &config::State) -> String {
+    match &state.dir {
+        Some(dir) => format!("baselines are kept in {}", dir.display()),
+        None => "in memory only: a restart forgets the baseline".to_owned(),
+    }
+}
+
+fn leaving(drain: &config::Drain) -> String {
+    let finish = written(drain.deadline);
+    match drain.delay {
+        Some(delay) if !delay.is_zero() => {
+            let delay = written(delay);
+            format!("serves on for {delay}, then finishes what is in flight for up to {finish}")
+        }
+        _ => format!("finishes what is in flight for up to {finish}"),
+    }
+}

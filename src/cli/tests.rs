@@ -1,0 +1,156 @@
+//! Command lines and what they mean.
+
+use super::*;
+
+fn parse(line: &str) -> Result<Command, Report> {
+    parse_in(line, &[])
+}
+
+fn parse_in(line: &str, env: &[(&str, &str)]) -> Result<Command, Report> {
+    let words = line.split_whitespace().map(OsString::from);
+    let env = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+    parse_from(words, env.collect())
+}
+
+fn run(line: &str) -> Sources {
+    match parse(line) {
+        Ok(Command::Run(sources)) => sources,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn no_command_is_run() {
+    for line in ["sidelight", "sidelight run"] {
+        let sources = run(line);
+        assert_eq!((sources.file, sources.flags), (None, Flags::default()));
+    }
+}
+
+#[test]
+fn flags_of_run_stand_with_or_without_its_name() {
+    let flags = "--config a.yaml --listen :1 --upstream http://m --ops-listen :2";
+    for command in ["", "run"] {
+        let sources = run(&format!("sidelight {command} {flags}"));
+        assert_eq!(sources.file, Some(PathBuf::from("a.yaml")));
+        let expected = Flags {
+            listen: Some(":1".to_owned()),
+            upstream: Some("http://m".to_owned()),
+            ops_listen: Some(":2".to_owned()),
+        };
+        assert_eq!(sources.flags, expected);
+    }
+}
+
+#[test]
+fn the_file_is_that_of_the_command_line_else_of_the_environment() {
+    for (line, value, expected) in [
+        ("sidelight", "env.yaml", Some("env.yaml")),
+        ("sidelight -c own.yaml", "env.yaml", Some("own.yaml")),
+        ("sidelight check own.yaml", "env.yaml", Some("own.yaml")),
+        ("sidelight check", "env.yaml", Some("env.yaml")),
+        ("sidelight", "", None),
+    ] {
+        let command = parse_in(line, &[("SIDELIGHT_CONFIG", value)]);
+        let Ok(Command::Run(sources) | Command::Check(sources)) = command else {
+            panic!("{line}: {command:?}");
+        };
+        assert_eq!(sources.file, expected.map(PathBuf::from), "{line}");
+    }
+}
+
+#[test]
+fn the_iris_server_listens_on_8000_unless_told() {
+    let iris = |line| match parse(line) {
+        Ok(Command::Iris(iris)) => (iris.listen.to_string(), iris.child),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(iris("sidelight iris"), ("127.0.0.1:8000".to_owned(), false));
+    let child = iris("sidelight iris --child --listen localhost:0");
+    assert_eq!(child, ("127.0.0.1:0".to_owned(), true));
+}
+
+#[test]
+fn a_probe_goes_to_the_configured_port_on_this_host() {
+    let probe = |line: &str, env: &[(&str, &str)]| match parse_in(line, env) {
+        Ok(Command::Probe(probe)) => (probe.target.path(), probe.address.to_string()),
+        other => panic!("{line}: {other:?}"),
+    };
+    let of = |listen| [("SIDELIGHT_OPS_LISTEN", listen)];
+    assert_eq!(
+        probe("sidelight probe live", &of(":1")),
+        ("/live", "127.0.0.1:1".to_owned())
+    );
+    assert_eq!(
+        probe("sidelight probe ready", &of("[::]:2")),
+        ("/ready", "[::1]:2".to_owned())
+    );
+    assert_eq!(
+        probe("sidelight probe health --ops-listen 10.0.0.1:3", &of(":1")),
+        ("/health", "10.0.0.1:3".to_owned())
+    );
+}
+
+#[test]
+fn a_probe_does_not_fail_for_what_is_wrong_elsewhere() {
+    let env = [
+        ("SIDELIGHT_OPS__LISTEN", ":1"),
+        ("SIDELIGHT_DRIFT__WINDOW", "many"),
+    ];
+    assert!(matches!(
+        parse_in("sidelight probe live", &env),
+        Ok(Command::Probe(_))
+    ));
+    for listen in ["x", ":0"] {
+        let line = format!("sidelight probe live --ops-listen {listen}");
+        assert_eq!(parse(&line).expect_err(&line).code(), USAGE);
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_64_and_help_with_0() {
+    for line in [
+        "sidelight bogus",
+        "sidelight --bogus",
+        "sidelight --listen",
+        "sidelight probe",
+        "sidelight probe bogus",
+        "sidelight iris --listen x",
+        "sidelight --listen :1 check",
+        "sidelight check a b",
+    ] {
+        assert_eq!(parse(line).expect_err(line).code(), USAGE, "{line}");
+    }
+    for line in ["sidelight --help", "sidelight -V", "sidelight probe --help"] {
+        assert_eq!(parse(line).expect_err(line).code(), OK, "{line}");
+    }
+}
+
+#[test]
+fn help_names_every_command_and_no_hidden_flag() {
+    let help = parse("sidelight --help")
+        .expect_err("help")
+        .as_str()
+        .to_owned();
+    for word in [
+        "run",
+        "iris",
+        "check",
+        "config",
+        "probe",
+        "--upstream",
+        "Examples:",
+    ] {
+        assert!(help.contains(word), "{word}\n{help}");
+    }
+    let iris = parse("sidelight iris --help")
+        .expect_err("help")
+        .as_str()
+        .to_owned();
+    assert!(!iris.contains("child"));
+}
+
+#[test]
+fn the_default_file_is_printed_as_it_is() {
+    assert_eq!(documented().as_str(), config::DEFAULT_FILE);
+}
