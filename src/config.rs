@@ -12,6 +12,7 @@ mod error;
 mod fill;
 mod fit;
 mod load;
+mod misfit;
 pub mod reload;
 mod secret;
 mod tree;

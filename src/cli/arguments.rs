@@ -18,13 +18,16 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.";
 
-/// Monitors a machine-learning model from the outside: a proxy in front of any inference server
-/// that forwards every byte unchanged, and turns what passes into Prometheus metrics, a JSON log
-/// and a drift verdict.
+const ABOUT: &str = "\
+Monitors a machine-learning model from the outside. A proxy in front of any inference
+server that forwards every byte unchanged, and turns what passes into Prometheus
+metrics, a JSON log and a drift verdict.";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "sidelight",
     version,
+    about = ABOUT,
     after_help = EXAMPLES,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true
@@ -73,7 +76,7 @@ pub(super) enum Subcommand {
     Config,
     /// Ask the agent on this host how it is: exit 0 if well, else 1
     Probe {
-        /// live: it runs. ready: it may be sent requests. health: all of it
+        /// What to ask
         #[arg(value_enum)]
         target: Target,
         /// The file that the agent was started with [env: SIDELIGHT_CONFIG]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Report;
 use crate::config::{
-    self, Config, Features, Lines, Loaded, Route, RouteKind, Sources,
+    self, Config, Features, Lines, Loaded, Origin, Route, RouteKind, Sources,
     units::{written, written_bytes},
 };
 
@@ -27,7 +27,7 @@ fn text(sources: &Sources, loaded: &Loaded) -> String {
         row(&mut text, name, lines.next().unwrap_or_default());
         lines.for_each(|line| row(&mut text, "", line));
     }
-    list(&mut text, "not left to the default", &settings(loaded));
+    list(&mut text, "set", &settings(loaded));
     list(&mut text, "warnings", &loaded.warnings);
     text
 }
@@ -42,11 +42,16 @@ fn list(text: &mut String, title: &str, lines: &[String]) {
     }
 }
 
+/// One line for each key. The file is named above, so its lines are enough.
 fn settings(loaded: &Loaded) -> Vec<String> {
-    let shown = loaded.settings.iter();
-    shown
-        .map(|setting| format!("{}: {} ({})", setting.key, setting.value, setting.origin))
-        .collect()
+    let shown = loaded.settings.iter().map(|setting| {
+        let origin = match &setting.origin {
+            Origin::File { line, .. } => format!("line {line}"),
+            other => other.to_string(),
+        };
+        format!("{}: {}  ({origin})", setting.key, setting.value)
+    });
+    shown.collect()
 }
 
 /// One subject after the other, as a request meets them.
@@ -77,7 +82,7 @@ fn ops(ops: &config::Ops) -> String {
         Some(_) => "from elsewhere with the token",
         None => "not from elsewhere",
     };
-    format!("{}; changes from this host, {who}", ops.listen)
+    format!("{}; changes are taken from this host, {who}", ops.listen)
 }
 
 fn routes(routes: &[Route]) -> String {
@@ -111,11 +116,10 @@ fn bodies(capture: &config::Capture) -> String {
 }
 
 fn model(model: &config::Model) -> String {
-    let path = model.ready_path.as_deref().unwrap_or("a known path");
+    let path = model.ready_path.as_deref().unwrap_or("a well-known path");
     let every = written(model.probe_interval);
     format!(
-        "{}, version {}, where nothing else is said; {path} is asked every {every} whether it is \
-         loaded",
+        "{}, version {}, where nothing else is said\nloaded when {path} says so, asked every {every}",
         model.name, model.version
     )
 }
@@ -165,5 +169,70 @@ fn leaving(drain: &config::Drain) -> String {
             format!("serves on for {delay}, then finishes what is in flight for up to {finish}")
         }
         _ => format!("finishes what is in flight for up to {finish}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{OK, USAGE};
+
+    fn of(text: &str, env: &[(&str, &str)]) -> Report {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("own.yaml");
+        std::fs::write(&file, text).unwrap();
+        let env = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        report(&Sources {
+            file: Some(file),
+            env: env.collect(),
+            ..Sources::default()
+        })
+    }
+
+    #[test]
+    fn a_valid_configuration_is_told_in_words_with_what_was_set() {
+        let text = "proxy: {upstream: 'http://m'}
+routes:
+- {path: /score/{id}, model: churn}
+- {path: /admin, kind: ignore}
+log: {features: [age], redact: [age], sample: 0.5}
+ops: {token: hunter2}
+";
+        let text = text.replace("/score/{id}", "'/score/{id}'");
+        let report = of(&text, &[("SIDELIGHT_DRIFT__WINDOW", "50")]);
+        assert_eq!(report.code(), OK);
+        for line in [
+            "  clients   connect to 0.0.0.0:8080\n",
+            "  upstream  requests go to http://m:80\n",
+            "  routes    /score/{id}  predict  model churn\n",
+            "            /admin       ignore\n",
+            "  log       one line for each request, with age; hashed: age; a share of 0.5",
+            "  drift     the last 50 confidences",
+            "\nset:\n  proxy.upstream: http://m  (line 1)\n",
+            "  ops.token: ***  (line 6)\n",
+            "  drift.window: 50  (environment SIDELIGHT_DRIFT__WINDOW)\n",
+            "\nwarnings:\n  ops.token is short",
+        ] {
+            assert!(
+                report.as_str().contains(line),
+                "{line}\n{}",
+                report.as_str()
+            );
+        }
+        assert!(!report.as_str().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_wrong_configuration_exits_with_64_and_every_error() {
+        let report = of("drift: {window: 0}\nlog: {level: loud}\n", &[]);
+        assert_eq!(report.code(), USAGE);
+        assert!(
+            report
+                .as_str()
+                .starts_with("2 errors in the configuration\n")
+        );
+        assert!(
+            report.as_str().contains("drift.window: ") && report.as_str().contains("log.level: ")
+        );
     }
 }

@@ -59,3 +59,102 @@ pub(super) fn comment(key: &str) -> String {
     comment.reverse();
     comment.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Deserializer, de::Visitor, forward_to_deserialize_any};
+
+    use super::*;
+    use crate::config::{self, tree::Value};
+
+    /// Asks a struct for the names of its fields, by failing with them.
+    struct Names;
+
+    impl<'de> Deserializer<'de> for Names {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom(fields.join(" ")))
+        }
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("no struct"))
+        }
+
+        forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+            option unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier
+            ignored_any
+        }
+    }
+
+    fn fields<'de, T: Deserialize<'de>>() -> Vec<String> {
+        let names = T::deserialize(Names).err().map(|names| names.to_string());
+        names
+            .unwrap_or_default()
+            .split(' ')
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn names(node: &Node) -> Vec<String> {
+        match &node.value {
+            Value::Map(entries) => entries.iter().map(|(name, _)| name.clone()).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_field_stands_in_the_file_and_every_key_of_the_file_is_a_field() {
+        assert_eq!(names(&TREE), fields::<Config>());
+        let sections = [
+            ("proxy", fields::<config::Proxy>()),
+            ("ops", fields::<config::Ops>()),
+            ("capture", fields::<config::Capture>()),
+            ("model", fields::<config::Model>()),
+            ("metrics", fields::<config::Metrics>()),
+            ("log", fields::<config::Log>()),
+            ("drift", fields::<config::Drift>()),
+            ("state", fields::<config::State>()),
+            ("drain", fields::<config::Drain>()),
+        ];
+        for (section, fields) in &sections {
+            let node = TREE.get(&super::super::tree::steps(section)).unwrap();
+            assert_eq!(&names(node), fields, "{section}");
+        }
+        // all but the list of routes are sections
+        assert_eq!(sections.len() + 1, fields::<Config>().len());
+    }
+
+    #[test]
+    fn the_fields_of_a_route_are_explained() {
+        let comment = comment("routes");
+        for field in fields::<config::Route>() {
+            assert!(comment.contains(&format!("{field}: ")), "{field}");
+        }
+    }
+
+    #[test]
+    fn every_default_is_written_as_a_value_and_every_key_is_explained() {
+        for key in keys() {
+            let comment = comment(&key);
+            let lines = comment.lines().count();
+            assert!(
+                lines >= 2,
+                "{key} needs a meaning, and a line with range and reload: {comment}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_of_the_file_fit_a_terminal() {
+        for line in DEFAULT_FILE.lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+    }
+}

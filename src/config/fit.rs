@@ -6,7 +6,8 @@ use super::{
     closest::closest,
     documented,
     error::Problem,
-    fill::{Misfit, Why, fill},
+    fill::fill,
+    misfit::{Misfit, Why},
     tree::{Node, Shown, Step, Value},
 };
 

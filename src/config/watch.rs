@@ -2,8 +2,7 @@
 //!
 //! What counts is the content, so it is the same whether an editor writes in place or renames, or
 //! Kubernetes swaps the symlink `..data` of a mounted `ConfigMap` (where watching by inotify needs
-//! a watch for each link on the way, and misses network file systems). One read of a file of this
-//! size each second costs about 20 microseconds.
+//! a watch for each link on the way, and misses network file systems).
 
 use std::{
     fs::File,

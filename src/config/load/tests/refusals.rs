@@ -1,0 +1,316 @@
+//! Everything that is refused, and how it is told.
+
+use std::{fs, path::PathBuf};
+
+use super::{env, error_of, errors, errors_of, file, load};
+use crate::config::Sources;
+
+#[test]
+fn all_errors_of_all_sources_are_in_one_report() {
+    let (_dir, mut sources) = file(
+        "proxy:
+  listen: x
+  upstraem: http://m
+  threads: 0
+  max_head: 1 apple
+ops:
+  body_limit: [1]
+routes:
+  - path: /a
+  - pth: /b
+  - path: /{c
+    kind: guess
+log:
+  level: loud
+  level: info
+drift: yes
+window: 5
+",
+    );
+    sources.env = env(&[
+        ("SIDELIGHT_DRIFT__THRESHOLD", "2"),
+        ("SIDELIGHT_DRIFT__WINDW", "2"),
+        ("SIDELIGHT_MODEL__NAME", "\n"),
+    ]);
+    sources.flags.ops_listen = Some("nowhere".to_owned());
+    let address = "expected HOST:PORT such as 0.0.0.0:8080";
+    assert_eq!(
+        errors(&sources),
+        [
+            "log.level: written twice, first at own.yaml:14 (own.yaml:15)",
+            "drift: expected keys with values, found \"yes\" (own.yaml:16)",
+            "SIDELIGHT_DRIFT__WINDW: unknown variable, did you mean SIDELIGHT_DRIFT__WINDOW?",
+            &format!("proxy.listen: {address}, found \"x\" (own.yaml:2)"),
+            "proxy.max_head: expected a size such as 65536, 64KiB or 8MiB, found \"1 apple\" \
+             (own.yaml:5)",
+            "proxy.upstraem: unknown key, did you mean proxy.upstream? (own.yaml:3)",
+            &format!("ops.listen: {address}, found \"nowhere\" (flag --ops-listen)"),
+            "ops.body_limit: expected a size such as 65536, 64KiB or 8MiB, found a list \
+             (own.yaml:7)",
+            "routes[1].pth: unknown key, did you mean routes[1].path? (own.yaml:10)",
+            "routes[2].kind: expected predict or ignore, found \"guess\" (own.yaml:12)",
+            "log.level: expected error, warn, warning, info or debug, found \"loud\" \
+             (own.yaml:14)",
+            "drift.threshold: expected a number from 0 to 1, found \"2\" \
+             (environment SIDELIGHT_DRIFT__THRESHOLD)",
+            "window: unknown key, did you mean drift.window? (own.yaml:17)",
+            "proxy.threads: expected 1 to 256, found 0 (own.yaml:4)",
+            "routes[2].path: expected {name} to stand for a whole segment, found \"/{c\" \
+             (own.yaml:11)",
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_no_word_is_near_is_told_what_there_is() {
+    assert_eq!(
+        error_of("state: {colour: red}"),
+        "state.colour: unknown key, there are dir (own.yaml:1)"
+    );
+}
+
+#[test]
+fn wrong_types_say_what_was_expected() {
+    for (text, expected) in [
+        (
+            "proxy: {listen: null}",
+            "proxy.listen: expected HOST:PORT such as 0.0.0.0:8080, found nothing",
+        ),
+        (
+            "proxy: {upstream: model}",
+            "proxy.upstream: expected http://HOST or http://HOST:PORT, found",
+        ),
+        (
+            "proxy: {upstream: [a]}",
+            "proxy.upstream: expected http://HOST or http://HOST:PORT, found a list",
+        ),
+        (
+            "proxy: {max_fields: 1.5}",
+            "proxy.max_fields: expected a whole number, found \"1.5\"",
+        ),
+        (
+            "proxy: {max_fields: -1}",
+            "proxy.max_fields: expected a whole number, found \"-1\"",
+        ),
+        (
+            "proxy: {connect_timeout: 5}",
+            "proxy.connect_timeout: expected a duration such as",
+        ),
+        (
+            "proxy: {connect_timeout: null}",
+            "proxy.connect_timeout: expected a duration such as",
+        ),
+        (
+            "proxy: {preserve_header_case: 1}",
+            "proxy.preserve_header_case: expected true or false",
+        ),
+        (
+            "routes: /predict",
+            "routes: expected a list, found \"/predict\"",
+        ),
+        (
+            "routes: [/predict]",
+            "routes[0]: expected keys with values, found \"/predict\"",
+        ),
+        ("routes: [{kind: ignore}]", "routes[0].path: missing"),
+        (
+            "log: {lines: two}",
+            "log.lines: expected one, separate or off, found \"two\"",
+        ),
+        (
+            "log: {features: some}",
+            "log.features: expected all, none or a list of feature names, found \"some\"",
+        ),
+        (
+            "log: {features: [a, {b: c}]}",
+            "log.features[1]: expected a text, found keys with values",
+        ),
+        (
+            "log: {sample: .nan}",
+            "log.sample: expected a number from 0 to 1, found \".nan\"",
+        ),
+        (
+            "model: {name: [a]}",
+            "model.name: expected a text, found a list",
+        ),
+        ("[1, 2]", "file: expected keys with values, found a list"),
+    ] {
+        let found = error_of(text);
+        assert!(found.starts_with(expected), "{found}\n{expected}");
+        assert!(found.ends_with("(own.yaml:1)"), "{found}");
+    }
+}
+
+#[test]
+fn values_out_of_range_are_refused() {
+    for text in [
+        "proxy: {threads: 0}",
+        "proxy: {threads: 257}",
+        "proxy: {connect_timeout: 0}",
+        "proxy: {response_timeout: 0}",
+        "proxy: {max_connections: 0}",
+        "proxy: {max_head: 100}",
+        "proxy: {max_fields: 0}",
+        "ops: {body_limit: 0}",
+        "capture: {body_limit: 0}",
+        "capture: {queue_exchanges: 0}",
+        "capture: {queue_bytes: 100KiB}",
+        "model: {probe_interval: 0}",
+        "model: {probe_timeout: 0}",
+        "metrics: {max_series: 1}",
+        "metrics: {max_endpoints: 0}",
+        "metrics: {max_models: 0}",
+        "metrics: {max_versions: 0}",
+        "metrics: {max_classes: 0}",
+        "drift: {window: 1}",
+        "drift: {window: 100001}",
+        "drift: {threshold: 0}",
+        "drift: {threshold: 1.0}",
+        "drift: {check_interval: 0}",
+        "drift: {max_baseline: 1}",
+        "drain: {delay: 2h}",
+    ] {
+        let found = error_of(text);
+        let (section, rest) = text.split_once(": {").unwrap();
+        let key = rest.split_once(':').unwrap().0;
+        assert!(
+            found.starts_with(&format!("{section}.{key}: expected ")),
+            "{found}"
+        );
+    }
+    for text in [
+        "proxy: {upstream_idle: 0, upstream_idle_connections: 0, response_timeout: null}",
+        "drain: {delay: 0, deadline: 0}",
+        "log: {sample: 0}",
+        "drift: {window: 2}",
+    ] {
+        load(text);
+    }
+}
+
+#[test]
+fn addresses_must_not_meet() {
+    let same = error_of("proxy: {listen: ':9464'}");
+    assert!(
+        same.starts_with("ops.listen: expected another address"),
+        "{same}"
+    );
+    for port in [8080, 9464] {
+        let own = error_of(&format!("proxy: {{upstream: 'http://localhost:{port}'}}"));
+        assert!(
+            own.starts_with("proxy.upstream: expected the model server"),
+            "{own}"
+        );
+    }
+    // an address that is wrong on its own is told once, not as meeting another's default
+    let wrong = errors_of("proxy: {listen: x}\nops: {listen: ':8080'}\n");
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+}
+
+#[test]
+fn routes_are_well_formed_and_each_is_reached() {
+    let text = "routes:\n- path: /a/{x}\n- path: /a/{y}\n- path: no\n- path: /a/b\n  model: ''\n";
+    assert_eq!(
+        errors_of(text),
+        [
+            "routes[1].path: expected another path than that of routes[0] (own.yaml:3)",
+            "routes[2].path: expected a path that begins with /, found \"no\" (own.yaml:4)",
+            "routes[3].model: expected 1 to 128 characters without line ends and the like, \
+             found 0 (own.yaml:6)",
+        ]
+    );
+    let warnings = load("routes: [{path: '/a/{x}'}, {path: /a/b}]").warnings;
+    assert_eq!(
+        warnings,
+        ["routes[1].path is never reached: routes[0] matches first"]
+    );
+}
+
+#[test]
+fn texts_that_become_labels_and_paths_are_looked_at() {
+    for (text, key) in [
+        ("model: {name: ''}", "model.name"),
+        ("model: {version: \"a\\nb\"}", "model.version"),
+        ("log: {logger: ''}", "log.logger"),
+        ("model: {ready_path: ready}", "model.ready_path"),
+        ("model: {ready_path: '/ready?a=b'}", "model.ready_path"),
+        ("state: {dir: ''}", "state.dir"),
+        ("ops: {token_file: ''}", "ops.token_file"),
+        ("log: {redact: ['']}", "log.redact"),
+        ("log: {redact_key: ''}", "log.redact_key"),
+    ] {
+        let found = error_of(text);
+        assert!(found.starts_with(&format!("{key}: ")), "{found}");
+    }
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let secret = "hunter2 with a space";
+    let text = format!("ops: {{token: {secret}}}\nlog: {{redact_key: {secret}}}\n");
+    let found = error_of(&text);
+    assert!(
+        found.starts_with("ops.token: expected 1 to 512 visible ASCII"),
+        "{found}"
+    );
+    assert!(!found.contains("hunter2"), "{found}");
+    let password = error_of("proxy: {upstream: 'http://me:hunter2@m'}");
+    assert!(!password.contains("hunter2"), "{password}");
+    let loaded = load("ops: {token: hunter2}\nlog: {redact_key: hunter2}\n");
+    assert!(!format!("{loaded:?}").contains("hunter2"), "{loaded:?}");
+    assert_eq!(loaded.config.ops.token.as_deref(), Some("hunter2"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_of_the_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |file: PathBuf| {
+        let sources = Sources {
+            file: Some(file),
+            env: env(&[("SIDELIGHT_LISTEN", "x")]),
+            ..Sources::default()
+        };
+        errors(&sources)
+    };
+    let missing = of(dir.path().join("none.yaml"));
+    assert!(
+        missing[0].starts_with("none.yaml: cannot be read: No such file"),
+        "{missing:?}"
+    );
+    assert!(missing[1].starts_with("proxy.listen: "), "{missing:?}");
+    fs::create_dir(dir.path().join("dir")).unwrap();
+    assert!(of(dir.path().join("dir"))[0].starts_with("dir: cannot be read: "));
+    fs::write(dir.path().join("bytes"), [0xff, 0xfe, 0x00]).unwrap();
+    assert!(of(dir.path().join("bytes"))[0].starts_with("bytes: cannot be read: "));
+    fs::write(dir.path().join("large"), "#".repeat(2 << 20)).unwrap();
+    assert!(of(dir.path().join("large"))[0].contains("larger than 1048576 bytes"));
+}
+
+#[test]
+fn a_state_folder_that_is_a_file_is_refused() {
+    let taken = tempfile::NamedTempFile::new().unwrap();
+    let found = error_of(&format!("state: {{dir: '{}'}}", taken.path().display()));
+    assert!(
+        found.starts_with("state.dir: expected a folder, found a file"),
+        "{found}"
+    );
+}
+
+#[test]
+fn hostile_files_end_in_a_report() {
+    let many: Vec<String> = (0..2000).map(|n| format!("k{n}: 1")).collect();
+    let many = many.join("\n");
+    for text in [
+        &*many,
+        "a: &a [*a]",
+        "? [a]\n: b",
+        "{",
+        "\0",
+        "*a",
+        "!!int x",
+        "!x y",
+    ] {
+        let (_dir, sources) = file(text);
+        assert!(sources.load().is_err(), "{}", &text[..text.len().min(20)]);
+    }
+}
