@@ -25,8 +25,9 @@ def same_but_for_the_id(answer, original, what):
     """Status, body and fields as the service itself gives them."""
     equal((answer.status, answer.body), (original.status, original.body), what)
     own = {"x-request-id", "date"}
-    fields = [(k.lower(), v) for k, v in answer.headers if k.lower() not in own]
-    equal(sorted(fields), sorted((k.lower(), v) for k, v in original.headers if k.lower() not in own), f"fields of {what}")
+    given, expected = (sorted((k.lower(), v) for k, v in one.headers if k.lower() not in own)
+                       for one in (answer, original))
+    equal(given, expected, f"fields of {what}")
     check(answer.header("x-request-id"), f"no X-Request-ID on {what}")
 
 

@@ -75,7 +75,8 @@ def wait_until(condition, what, patience=PATIENCE, pause=0.05):
 
 # Some suites hold a thousand connections, at both ends.
 _, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (_hard if _hard != resource.RLIM_INFINITY and _hard < 65536 else 65536, _hard))
+_soft = 65536 if _hard == resource.RLIM_INFINITY else min(_hard, 65536)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_soft, _hard))
 
 
 # -- ports and processes ------------------------------------------------------------------------
