@@ -119,7 +119,8 @@ quick)
     suites
     ;;
 all)
-    require python3=python3 pip3=python3-pip curl=curl prometheus=prometheus promtool=prometheus
+    require python3=python3 curl=curl prometheus=prometheus promtool=prometheus
+    command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     checks
     suites
     real_programs

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The harness itself: it must see what is wrong, or no suite can fail."""
 
+import json
 import signal
 import socket
 import sys
@@ -61,7 +62,8 @@ ml_model_prediction_confidence_count 2
 ml_model_inference_seconds_count 1
 ''')
     tally = Tally()
-    tally.add(h.Answer(200, [], b'[{"prediction":"setosa","confidence":0.5},{"prediction":"setosa","confidence":0.75}]'))
+    answer = [{"prediction": "setosa", "confidence": confidence} for confidence in (0.5, 0.75)]
+    tally.add(h.Answer(200, [], json.dumps(answer).encode()))
     tally.compare(scrape(2, 1.25))
     check(fails(tally.compare, scrape(3, 1.25)), "a wrong count passed")
     check(fails(tally.compare, scrape(2, 1.2500001)), "a wrong sum passed")
