@@ -10,4 +10,5 @@ pub mod http;
 pub mod iris;
 pub mod metrics;
 pub mod proxy;
+pub mod stats;
 pub mod telemetry;
