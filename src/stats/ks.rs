@@ -164,7 +164,7 @@ mod tests {
     fn it_says_where_and_to_which_side() {
         let (low, high) = ([0.1, 0.2, 0.3, 0.4], [0.3, 0.6, 0.7, 0.8]);
         let up = ks(&low, &high);
-        assert!(up.recent_higher && up.location == 0.2 && up.statistic == 0.5);
+        assert!(up.recent_higher && up.location == 0.4 && up.statistic == 0.75);
         assert!(!ks(&high, &low).recent_higher);
     }
 

@@ -90,10 +90,10 @@ mod tests {
 
     #[test]
     fn it_falls_with_distance_also_across_the_borders_of_the_methods() {
-        for n in [2.0_f64, 3.0, 10.0, 140.0, 141.0, 1_000.0, 10_001.0, 300_000.0] {
+        for n in [2.0_f64, 3.0, 10.0, 140.0, 141.0, 1_000.0, 10_001.0] {
             let mut last = 1.0;
-            for z in 1..900 {
-                let p = p_value(f64::from(z) / 100.0 / n.sqrt(), n);
+            for z in 1..180 {
+                let p = p_value(f64::from(z) / 20.0 / n.sqrt(), n);
                 assert!((0.0..=1.0).contains(&p), "{n} {z}: {p}");
                 assert!(p <= last * (1.0 + 3e-5), "{n} {z}: {p} after {last}");
                 last = p;

@@ -81,9 +81,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_value_is_reached() {
-        // The worked example of Marsaglia, Tsang and Wang.
-        assert!((cdf(0.274, 10.0) - 0.628_479_615_445_7).abs() < 1e-12);
+    fn it_agrees_with_rational_arithmetic() {
+        // Steck's determinant (Ann. Math. Stat. 42, 1971) in fractions.
+        for (d, n, exact) in [
+            (0.274, 10.0, 0.628_479_615_456_504_3),
+            (0.1, 60.0, 0.447_803_874_071_071_3),
+            (0.15, 60.0, 0.878_894_650_494_103_1),
+            (0.25, 60.0, 0.999_137_335_819_775_3),
+        ] {
+            let relative = cdf(d, n) / exact - 1.0;
+            assert!(relative.abs() < 1e-13, "{d} {n}: {relative:e}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 /// Probability of `D < z / sqrt(n)`: Kolmogorov's limit and three corrections, in the form that
 /// converges for small `z` (Pelz and Good, J. R. Stat. Soc. B 38, 1976).
 ///
-/// `0.1 < z < 2`; beyond that the terms cancel or do not converge in time. At n = 141 about five
+/// `0.1 < z < 2`; beyond that the terms cancel or do not converge in time. At n = 141 nearly five
 /// digits, at n = 100,000 ten.
 pub(super) fn cdf(z: f64, n: f64) -> f64 {
     let [k0, k1, k2, k3] = corrections(z);
@@ -61,11 +61,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_of_141_is_known_to_five_digits() {
+    fn a_sample_of_141_is_known_to_nearly_five_digits() {
         for z in [0.6_f64, 0.8, 1.0, 1.4] {
             let exact = super::super::durbin::cdf(z / 141_f64.sqrt(), 141.0);
             let relative = cdf(z, 141.0) / exact - 1.0;
-            assert!(relative.abs() < 1e-5, "{z}: {relative:e}");
+            assert!(relative.abs() < 2e-5, "{z}: {relative:e}");
         }
     }
 }

@@ -1,0 +1,305 @@
+//! The statistics against scipy 1.14.1: `tests/vectors/*.json` hold samples and what it said of them.
+
+use serde::Deserialize;
+use sidelight::stats::{
+    ks::{self, KsTest},
+    moments::moments,
+};
+
+#[derive(Deserialize)]
+struct File<C> {
+    cases: Vec<C>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    id: String,
+    #[serde(default)]
+    x: Vec<f64>,
+    #[serde(default)]
+    y: Vec<f64>,
+    x_gen: Option<Generator>,
+    y_gen: Option<Generator>,
+    expect: Expect,
+}
+
+#[derive(Deserialize)]
+struct Expect {
+    n: usize,
+    m: usize,
+    baseline_mean: f64,
+    recent_mean: f64,
+    baseline_std: f64,
+    ks: f64,
+    ks_p_exact: Option<f64>,
+    ks_p_asymp: Option<f64>,
+    ks_sign: i8,
+}
+
+/// How the large samples are made: splitmix64, then a square, a grid, a line.
+#[derive(Deserialize)]
+struct Generator {
+    seed: u64,
+    n: usize,
+    #[serde(default)]
+    pow2: u8,
+    grid: Option<f64>,
+    mul: Option<f64>,
+    add: Option<f64>,
+}
+
+impl Generator {
+    fn values(&self) -> Vec<f64> {
+        let mut state = self.seed;
+        (0..self.n)
+            .map(|_| {
+                let mut u = uniform(&mut state);
+                if self.pow2 != 0 {
+                    u *= u;
+                }
+                if let Some(grid) = self.grid {
+                    u = (u * grid).floor() / grid;
+                }
+                u * self.mul.unwrap_or(1.0) + self.add.unwrap_or(0.0)
+            })
+            .collect()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "53 bits are left")]
+fn uniform(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^= z >> 31;
+    (z >> 11) as f64 * 2_f64.powi(-53)
+}
+
+/// One case with its samples, sorted.
+struct Samples {
+    id: String,
+    baseline: Vec<f64>,
+    recent: Vec<f64>,
+    expect: Expect,
+}
+
+fn load(name: &str) -> Vec<Samples> {
+    let file: File<Case> = read(name);
+    let sorted = |values: Vec<f64>, generator: Option<Generator>| {
+        let mut values = generator.map_or(values, |g| g.values());
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    file.cases
+        .into_iter()
+        .map(|case| Samples {
+            id: case.id,
+            baseline: sorted(case.x, case.x_gen),
+            recent: sorted(case.y, case.y_gen),
+            expect: case.expect,
+        })
+        .collect()
+}
+
+fn read<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = format!("{}/tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Every file of samples: 144 + 14 + 73 cases.
+fn all() -> Vec<Samples> {
+    let files = ["small.json", "special.json", "large.json"];
+    let all: Vec<_> = files.into_iter().flat_map(load).collect();
+    assert_eq!(all.len(), 231, "a file has lost cases");
+    for case in &all {
+        assert_eq!(case.baseline.len(), case.expect.n, "{}", case.id);
+        assert_eq!(case.recent.len(), case.expect.m, "{}", case.id);
+    }
+    all
+}
+
+fn test(case: &Samples) -> KsTest {
+    ks::two_sample(&case.baseline, &case.recent).unwrap()
+}
+
+/// Counts comparisons and keeps the largest relative error.
+#[derive(Default)]
+struct Errors {
+    compared: usize,
+    largest: f64,
+}
+
+impl Errors {
+    /// Relative below `tolerance`, or within a power of ten where both are below 1e-12.
+    fn compare(&mut self, id: &str, found: f64, expected: f64, tolerance: f64) {
+        self.compared += 1;
+        if expected.abs() < 1e-12 && tolerance > 0.0 {
+            let same = found == expected || (found / expected).log10().abs() < 1.0;
+            assert!(same, "{id}: {found:e}, not {expected:e}");
+            return;
+        }
+        let error = (found - expected).abs() / expected.abs();
+        assert!(error <= tolerance, "{id}: {found:e}, not {expected:e}");
+        self.largest = self.largest.max(error);
+    }
+}
+
+/// Required is 1e-6; so much closer, a mistake of method shows.
+const P_TOLERANCE: f64 = 1e-10;
+
+#[test]
+fn the_statistic_is_scipys() {
+    let mut errors = Errors::default();
+    for case in all() {
+        errors.compare(&case.id, test(&case).statistic, case.expect.ks, 1e-9);
+    }
+    assert_eq!(errors.compared, 231);
+    println!("statistic: largest relative error {:e}", errors.largest);
+}
+
+#[test]
+fn the_location_is_one_where_the_distance_is_reached_with_its_sign() {
+    let mut same_sign = 0;
+    for case in all() {
+        let test = test(&case);
+        let d = below(&case.baseline, test.location) - below(&case.recent, test.location);
+        assert!((d.abs() - test.statistic).abs() < 1e-12, "{}", case.id);
+        assert!(d == 0.0 || (d > 0.0) == test.recent_higher, "{}", case.id);
+        same_sign += usize::from((case.expect.ks_sign > 0) == test.recent_higher);
+    }
+    // In the other cases the distance is reached on both sides, and rounding decides.
+    assert!(same_sign >= 220, "{same_sign}");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn below(sorted: &[f64], value: f64) -> f64 {
+    sorted.partition_point(|v| *v <= value) as f64 / sorted.len() as f64
+}
+
+#[test]
+fn the_exact_p_value_is_scipys() {
+    let mut errors = Errors::default();
+    for case in all() {
+        if let Some(expected) = case.expect.ks_p_exact {
+            errors.compare(&case.id, test(&case).p_value, expected, P_TOLERANCE);
+        }
+    }
+    assert_eq!(errors.compared, 212);
+    println!("exact p: largest relative error {:e}", errors.largest);
+}
+
+#[test]
+fn where_scipy_finds_no_exact_p_value_it_is_one() {
+    let mut found = 0;
+    for case in load("small.json") {
+        if case.expect.ks_p_exact.is_none() {
+            assert_eq!(test(&case).p_value.to_bits(), 1.0_f64.to_bits());
+            found += 1;
+        }
+    }
+    assert_eq!(found, 2);
+}
+
+#[test]
+fn the_asymptotic_p_value_is_scipys() {
+    let mut errors = Errors::default();
+    for case in all() {
+        if let Some(expected) = case.expect.ks_p_asymp {
+            let (n, m) = (case.expect.n, case.expect.m);
+            let p = ks::asymptotic_p(test(&case).statistic, n, m);
+            errors.compare(&case.id, p, expected, P_TOLERANCE);
+        }
+    }
+    assert_eq!(errors.compared, 213);
+    println!("asymptotic p: largest relative error {:e}", errors.largest);
+}
+
+#[test]
+fn beyond_ten_thousand_values_the_test_is_the_asymptotic_one() {
+    let mut compared = 0;
+    for case in load("large.json") {
+        if case.expect.n.max(case.expect.m) > ks::EXACT_LIMIT {
+            let p = test(&case).p_value;
+            let expected = case.expect.ks_p_asymp.unwrap();
+            assert!((p / expected - 1.0).abs() < P_TOLERANCE, "{}", case.id);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 9);
+}
+
+#[derive(Deserialize)]
+struct Lattice {
+    n: usize,
+    m: usize,
+    h: u64,
+    d: f64,
+    p_exact: f64,
+    p_asymp: f64,
+}
+
+#[test]
+fn p_values_on_the_lattice_are_scipys() {
+    let file: File<Lattice> = read("ks_pvalues.json");
+    let (mut exact, mut asymptotic) = (Errors::default(), Errors::default());
+    for case in file.cases {
+        let id = format!("{} {} {}", case.n, case.m, case.h);
+        for (n, m) in [(case.n, case.m), (case.m, case.n)] {
+            let p = ks::exact::p_value(n, m, case.h).unwrap();
+            exact.compare(&id, p, case.p_exact, P_TOLERANCE);
+            let p = ks::asymptotic_p(case.d, n, m);
+            asymptotic.compare(&id, p, case.p_asymp, P_TOLERANCE);
+        }
+    }
+    assert_eq!((exact.compared, asymptotic.compared), (164, 164));
+    println!("lattice: {:e} {:e}", exact.largest, asymptotic.largest);
+}
+
+#[test]
+fn moments_are_numpys() {
+    let mut errors = Errors::default();
+    for case in all() {
+        let baseline = moments(&case.baseline).unwrap();
+        let recent = moments(&case.recent).unwrap();
+        let size = |values: &[f64]| values.iter().fold(0.0, |a: f64, v| a.max(v.abs()));
+        // A mean near zero is as exact as its values are large; so is the spread of equal values.
+        for (found, expected, scale) in [
+            (
+                baseline.mean,
+                case.expect.baseline_mean,
+                size(&case.baseline),
+            ),
+            (recent.mean, case.expect.recent_mean, size(&case.recent)),
+            (baseline.std, case.expect.baseline_std, size(&case.baseline)),
+        ] {
+            let near = expected.abs().max(scale * 1e-6);
+            let error = if near == 0.0 {
+                0.0
+            } else {
+                (found - expected).abs() / near
+            };
+            assert!(error <= 1e-9, "{}: {found:e}, not {expected:e}", case.id);
+            errors.compared += 1;
+            errors.largest = errors.largest.max(error);
+        }
+    }
+    assert_eq!(errors.compared, 3 * 231);
+    println!("moments: largest relative error {:e}", errors.largest);
+}
+
+#[test]
+fn another_implementation_finds_the_same_statistic() {
+    let mut compared = 0;
+    for case in load("small.json") {
+        // It asserts more than seven values.
+        if case.expect.n < 8 || case.expect.m < 8 {
+            continue;
+        }
+        let other = kolmogorov_smirnov::test_f64(&case.baseline, &case.recent, 0.95);
+        let ours = test(&case).statistic;
+        assert!((other.statistic - ours).abs() < 1e-12, "{}", case.id);
+        compared += 1;
+    }
+    assert_eq!(compared, 54);
+}
