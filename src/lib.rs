@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod drain;
+pub mod drift;
 pub mod health;
 pub mod http;
 pub mod iris;

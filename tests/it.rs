@@ -1,4 +1,6 @@
 //! Tests from the outside: one binary, so that the library is linked once.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 #[path = "it/stats_vectors.rs"]
 mod stats_vectors;

@@ -126,6 +126,7 @@ const fn gcd(mut a: u128, mut b: u128) -> u128 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these results are exact")]
 mod tests {
     use super::*;
 

@@ -62,6 +62,7 @@ fn sum(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these results are exact")]
 mod tests {
     use super::*;
 

@@ -135,7 +135,8 @@ impl Errors {
     fn compare(&mut self, id: &str, found: f64, expected: f64, tolerance: f64) {
         self.compared += 1;
         if expected.abs() < 1e-12 && tolerance > 0.0 {
-            let same = found == expected || (found / expected).log10().abs() < 1.0;
+            let both_zero = found.abs() + expected.abs() == 0.0;
+            let same = both_zero || (found / expected).log10().abs() < 1.0;
             assert!(same, "{id}: {found:e}, not {expected:e}");
             return;
         }

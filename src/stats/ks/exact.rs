@@ -116,7 +116,7 @@ impl Band {
     /// A path turned around is a path, and the band turned around is the band: what can happen
     /// after the middle is what could happen before it, so half of the lattice is enough.
     fn leaving(&self) -> f64 {
-        let middle = (self.few + self.many) / 2;
+        let middle = self.few.midpoint(self.many);
         let (before, after) = self.left_by(middle);
         let passing = self.passing(middle);
         let mut left = 0.0;

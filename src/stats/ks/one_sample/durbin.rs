@@ -12,17 +12,15 @@ use crate::stats::real;
 /// multiplied n times rather than the matrix log n times: the powers of e/n, taken out
 /// of it step by step, then keep every number within range. `O(n (n d)^2)`.
 pub(super) fn cdf(d: f64, n: f64) -> f64 {
-    let t = n * d;
-    let k = t.floor() + 1.0;
-    let matrix = Matrix::new(k, k - t);
+    let matrix = Matrix::new(n * d);
     let middle = matrix.size / 2;
     let (mut now, mut next) = (vec![0.0; matrix.size], vec![0.0; matrix.size]);
     now[middle] = 1.0;
-    let mut i = 0.0;
-    while i < n {
+    let mut left = n;
+    while left > 0.0 {
         matrix.multiply(&now, &mut next);
         std::mem::swap(&mut now, &mut next);
-        i += 1.0;
+        left -= 1.0;
     }
     // n! (e/n)^n
     now[middle] * (TAU * n).sqrt() * stirling_error(n).exp()
@@ -35,13 +33,15 @@ struct Matrix {
 
 impl Matrix {
     /// `1 / (i - j + 1)!` below and one above the diagonal, corrected in the first column and the
-    /// last row by `h`, the part of a step by which `n d` misses a whole number; all over e.
+    /// last row by `h`, the part of a step by which `t` = n d misses a whole number; all over e.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a whole number of at most about 30"
     )]
-    fn new(k: f64, h: f64) -> Self {
+    fn new(t: f64) -> Self {
+        let k = t.floor() + 1.0;
+        let h = k - t;
         let size = 2 * k as usize - 1;
         let mut powers = vec![1.0; size + 1];
         let mut factorials = vec![1.0; size + 1];

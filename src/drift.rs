@@ -1,0 +1,16 @@
+//! Whether the model's confidence has drifted away from what it was.
+//!
+//! [`Windows`] keep the last confidences of every model and version, [`Baselines`] what they
+//! should look like, [`check`] compares the two, [`Store`] brings baselines over a restart.
+//! Windows and baselines have one owner and no lock; a check works on a copy, because its exact
+//! p-value may take milliseconds and must not hold up whoever fills the windows.
+
+mod baseline;
+mod ks_window;
+mod store;
+mod verdict;
+
+pub use baseline::{Baseline, BaselineError, Baselines, Key, MAX_BASELINES};
+pub use ks_window::{KsWindow, Retired, VERSIONS_PER_MODEL, Windows};
+pub use store::{Damage, DamageReason, Loaded, Store, StoreError};
+pub use verdict::{CheckInput, Checked, Verdict, check};

@@ -1,0 +1,258 @@
+//! Baselines on disk, one file each: damage to one costs one, and posting one writes one.
+//!
+//! A file is replaced in one step (temporary file, fsync, rename, fsync of the folder), so that
+//! a crash or a full disk leaves the old one or the new one. What cannot be read is moved aside,
+//! never overwritten or deleted. One agent at a time uses a folder.
+
+mod files;
+mod format;
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+
+use super::{Baseline, BaselineError, Baselines, Key};
+
+pub use format::DamageReason;
+
+/// A folder of baselines, locked while this lives.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    _lock: File,
+    files: Mutex<Files>,
+}
+
+/// Our files by name, with what they hold; `None`: not known to be whole.
+type Files = BTreeMap<String, Option<Contents>>;
+
+/// Tells whether a file is up to date without reading it.
+#[derive(Debug, Clone, PartialEq)]
+struct Contents {
+    hash: String,
+    missing: usize,
+    set_at: Timestamp,
+}
+
+/// What was found in the folder.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Every baseline that is whole.
+    pub baselines: Baselines,
+    /// The files that are not.
+    pub failures: Vec<Damage>,
+}
+
+/// A file that was refused and kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// Where it was found.
+    pub file: PathBuf,
+    /// Where it is now.
+    pub kept: PathBuf,
+    /// What is wrong with it.
+    pub reason: DamageReason,
+}
+
+/// Why baselines could not be loaded or saved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The folder is locked.
+    #[error("{} is used by another agent", dir.display())]
+    InUse {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The file would be larger than [`open`](Store::open) reads.
+    #[error("{} would be larger than {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes it may have.
+        limit: u64,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, such as `write`.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    /// The label value.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => "in_use",
+            Self::TooLarge { .. } => "too_large",
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    "not_allowed"
+                }
+                _ => "io",
+            },
+        }
+    }
+
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+/// Held while the folder is in use.
+const LOCK: &str = "sidelight.lock";
+
+impl Store {
+    /// Locks the folder, creating it if there is none, and reads every baseline in it. Temporary
+    /// files of an agent that was killed are removed, damaged files moved aside and reported.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], or the file system refuses; then nothing has been changed.
+    pub fn open(dir: &Path) -> Result<(Self, Loaded), StoreError> {
+        fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
+        let lock = lock(dir)?;
+        let mut files = Files::new();
+        let mut loaded = Loaded {
+            baselines: Baselines::new(),
+            failures: Vec::new(),
+        };
+        for name in files::ours(dir)? {
+            let file = dir.join(&name);
+            match format::load(&file).and_then(|found| keep(&mut loaded.baselines, &name, found)) {
+                Ok(contents) => {
+                    files.insert(name, Some(contents));
+                }
+                Err(reason) => {
+                    let kept = files::set_aside(&file)?;
+                    loaded.failures.push(Damage { file, kept, reason });
+                }
+            }
+        }
+        let store = Self {
+            dir: dir.to_owned(),
+            _lock: lock,
+            files: Mutex::new(files),
+        };
+        Ok((store, loaded))
+    }
+
+    /// Makes the folder hold exactly these baselines; only what has changed is written.
+    ///
+    /// Waits for the disk. Removes first, so that a full disk has room again; one file that cannot
+    /// be written does not keep the others from it.
+    ///
+    /// # Errors
+    /// The first of them. The file it names is the old one, whole; saving again tries again.
+    pub fn save(&self, baselines: &Baselines) -> Result<(), StoreError> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted: BTreeMap<_, _> = baselines
+            .iter()
+            .map(|(key, baseline)| (format::name(key), (key, &**baseline)))
+            .collect();
+        let mut outcome = self.remove_others(&mut files, |name| wanted.contains_key(name));
+        for (name, (key, baseline)) in wanted {
+            outcome = outcome.and(self.write(&mut files, name, key, baseline));
+        }
+        outcome
+    }
+
+    fn remove_others(
+        &self,
+        files: &mut Files,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), StoreError> {
+        let others: Vec<String> = files.keys().filter(|n| !wanted(n)).cloned().collect();
+        for name in others {
+            files::remove(&self.dir, &name)?;
+            files.remove(&name);
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        files: &mut Files,
+        name: String,
+        key: &Key,
+        baseline: &Baseline,
+    ) -> Result<(), StoreError> {
+        let (path, contents) = (self.dir.join(&name), Contents::of(baseline));
+        let exists = path.exists();
+        match files.get(&name) {
+            Some(Some(held)) if *held == contents && exists => return Ok(()),
+            // Someone else's, put here since: what it holds is not ours to destroy.
+            None if exists => drop(files::set_aside(&path)?),
+            _ => (),
+        }
+        files.insert(name.clone(), None);
+        let bytes = format::render(key, baseline);
+        if bytes.len() as u64 > format::LARGEST {
+            let limit = format::LARGEST;
+            return Err(StoreError::TooLarge { path, limit });
+        }
+        files::replace(&self.dir, &name, &bytes)?;
+        files.insert(name, Some(contents));
+        Ok(())
+    }
+}
+
+impl Contents {
+    fn of(baseline: &Baseline) -> Self {
+        Self {
+            hash: baseline.hash().to_owned(),
+            missing: baseline.missing(),
+            set_at: baseline.set_at(),
+        }
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(LOCK);
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(StoreError::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+            dir: dir.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
+    }
+}
+
+fn keep(
+    baselines: &mut Baselines,
+    name: &str,
+    (key, baseline): (Key, Baseline),
+) -> Result<Contents, DamageReason> {
+    if format::name(&key) != name {
+        return Err(DamageReason::Misplaced);
+    }
+    let contents = Contents::of(&baseline);
+    match baselines.set(key, baseline) {
+        Err(BaselineError::NoRoom { limit }) => Err(DamageReason::NoRoom { limit }),
+        _ => Ok(contents),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! What is done to the folder: each step leaves every baseline whole.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{StoreError, format};
+
+/// Ends the name of a file that is not finished.
+const TEMPORARY: &str = ".tmp";
+
+/// Names of the baselines in the folder, sorted; unfinished ones are removed.
+pub(super) fn ours(dir: &Path) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(StoreError::io("read", dir))? {
+        let entry = entry.map_err(StoreError::io("read", dir))?;
+        // A name that is not text is not ours.
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if format::is_name(&name) {
+            names.push(name);
+        } else if name.strip_suffix(TEMPORARY).is_some_and(format::is_name) {
+            fs::remove_file(entry.path()).map_err(StoreError::io("remove", &entry.path()))?;
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Puts `bytes` in the place of the file `name`, all of them or none.
+pub(super) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    let (path, temporary) = (dir.join(name), dir.join(format!("{name}{TEMPORARY}")));
+    write(&temporary, bytes)
+        .and_then(|()| fs::rename(&temporary, &path))
+        .and_then(|()| synchronize(dir))
+        .map_err(|error| {
+            // On a full disk the part that was written would keep it full.
+            let _ = fs::remove_file(&temporary);
+            StoreError::io("write", &path)(error)
+        })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// A rename or removal lasts once the folder is on the disk.
+fn synchronize(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Removes the file `name`; that there is none is as good.
+pub(super) fn remove(dir: &Path, name: &str) -> Result<(), StoreError> {
+    let path = dir.join(name);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => synchronize(dir),
+    }
+    .map_err(StoreError::io("remove", &path))
+}
+
+/// Moves a file to the first free `*.damaged-<n>` beside it.
+pub(super) fn set_aside(file: &Path) -> Result<PathBuf, StoreError> {
+    let mut n = 1;
+    let kept = loop {
+        let mut name = file.as_os_str().to_owned();
+        name.push(format!(".damaged-{n}"));
+        let candidate = PathBuf::from(name);
+        // Not `exists`: a dangling link is taken, too.
+        if candidate.symlink_metadata().is_err() {
+            break candidate;
+        }
+        n += 1;
+    };
+    fs::rename(file, &kept).map_err(StoreError::io("move aside", file))?;
+    Ok(kept)
+}

@@ -1,0 +1,345 @@
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::{format, *};
+use crate::drift::MAX_BASELINES;
+
+fn key(model: &str) -> Key {
+    Key {
+        model: Some(model.to_owned()),
+        version: None,
+    }
+}
+
+fn baseline(values: &[f64]) -> Baseline {
+    let set_at = Timestamp::new(1_795_507_200, 123_456_789).unwrap();
+    Baseline::new(values.iter().copied(), 1_000_000, set_at).unwrap()
+}
+
+fn two() -> Baselines {
+    let mut all = Baselines::new();
+    all.set(key("iris"), baseline(&[0.1, f64::NAN, 0.7]))
+        .unwrap();
+    all.set(key("../../etc/passwd\n"), baseline(&[0.9]))
+        .unwrap();
+    all
+}
+
+fn open(dir: &TempDir) -> (Store, Loaded) {
+    Store::open(dir.path()).unwrap()
+}
+
+/// A folder in which the agent has saved and ended.
+fn saved(baselines: &Baselines) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    open(&dir).0.save(baselines).unwrap();
+    dir
+}
+
+fn path(dir: &TempDir, key: &Key) -> PathBuf {
+    dir.path().join(format::name(key))
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string();
+    let mut names: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|e| name(e).unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_folder_is_created_and_holds_nothing() {
+    let dir = TempDir::new().unwrap();
+    let (_store, loaded) = Store::open(&dir.path().join("a/b")).unwrap();
+    assert!(loaded.baselines.is_empty() && loaded.failures.is_empty());
+}
+
+#[test]
+fn baselines_survive_a_restart() {
+    let dir = saved(&two());
+    let (_store, loaded) = open(&dir);
+    assert_eq!(loaded.failures, []);
+    assert_eq!(loaded.baselines, two());
+    let iris = loaded.baselines.resolve("iris", "1").unwrap();
+    assert_eq!(iris.missing(), 1);
+    assert_eq!(iris.set_at().subsec_nanosecond(), 123_456_789);
+}
+
+#[test]
+fn numbers_come_back_to_the_last_bit() {
+    let mut numbers = vec![
+        0.0,
+        f64::MIN_POSITIVE,
+        5e-324,
+        f64::MAX,
+        -f64::MAX,
+        0.1 + 0.2,
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    numbers.extend((0..20_000).filter_map(|_| {
+        let any = f64::from_bits(random.u64(..));
+        any.is_finite().then_some(any)
+    }));
+    let mut all = Baselines::new();
+    all.set(Key::default(), baseline(&numbers)).unwrap();
+    let (_store, loaded) = open(&saved(&all));
+    let bits = |all: &Baselines| -> Vec<u64> {
+        let found = all.resolve("", "").unwrap();
+        found.values().iter().map(|v| v.to_bits()).collect()
+    };
+    assert!(bits(&all).len() > 19_000);
+    assert_eq!(bits(&loaded.baselines), bits(&all));
+}
+
+#[test]
+fn a_key_of_nothing_differs_from_one_of_an_empty_name() {
+    let mut all = Baselines::new();
+    let empty = Some(String::new());
+    for (i, key) in [
+        (None, None),
+        (empty.clone(), None),
+        (None, empty.clone()),
+        (empty.clone(), empty),
+    ]
+    .into_iter()
+    .map(|(model, version)| Key { model, version })
+    .enumerate()
+    {
+        all.set(key, baseline(&[f64::from(u32::try_from(i).unwrap())]))
+            .unwrap();
+    }
+    assert_eq!(open(&saved(&all)).1.baselines, all);
+}
+
+#[test]
+fn every_truncation_is_noticed() {
+    let bytes = format::render(&key("iris"), &baseline(&[0.25, 0.5, 0.125]));
+    assert!(format::parse(&bytes).is_ok());
+    for length in 0..bytes.len() {
+        assert!(format::parse(&bytes[..length]).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let bytes = format::render(&key("iris"), &baseline(&[0.25, 0.5, 0.125]));
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            assert!(format::parse(&flipped).is_err(), "byte {at} bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn each_damage_has_its_reason() {
+    let header = |version, contents: &str| {
+        let sha: String = super::super::baseline::hexadecimal(&sha2::Sha256::digest(contents));
+        format!("{{\"sidelight_baseline\":{version},\"sha256\":\"{sha}\"}}\n{contents}")
+    };
+    use sha2::Digest;
+    let whole = String::from_utf8(format::render(&key("a"), &baseline(&[0.5]))).unwrap();
+    for (text, reason) in [
+        (String::new(), "header"),
+        ("hello\nworld\n".to_owned(), "header"),
+        ("[0.5, 0.6]".to_owned(), "header"),
+        (header(2, "{}"), "format"),
+        (whole.replace("0.5", "0.6"), "checksum"),
+        (format!("{whole} "), "checksum"),
+        (header(1, "{}"), "contents"),
+        (
+            header(1, &whole.lines().nth(1).unwrap().replace("[0.5]", "[]")),
+            "contents",
+        ),
+    ] {
+        assert_eq!(
+            format::parse(text.as_bytes()).unwrap_err().reason(),
+            reason,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_damaged_file_is_reported_and_kept_and_the_others_are_loaded() {
+    let dir = saved(&two());
+    let iris = path(&dir, &key("iris"));
+    fs::write(&iris, b"{\"half a fi").unwrap();
+    let (store, loaded) = open(&dir);
+    assert_eq!(loaded.baselines.len(), 1);
+    let [damage] = &loaded.failures[..] else {
+        panic!("{:?}", loaded.failures);
+    };
+    assert_eq!((&damage.file, damage.reason.reason()), (&iris, "header"));
+    // Neither saving, nor saving another baseline in its place, nor removing that one destroys it.
+    store.save(&loaded.baselines).unwrap();
+    store.save(&two()).unwrap();
+    store.save(&Baselines::new()).unwrap();
+    assert_eq!(fs::read(&damage.kept).unwrap(), b"{\"half a fi");
+}
+
+#[test]
+fn damage_upon_damage_is_all_kept() {
+    let dir = saved(&two());
+    let iris = path(&dir, &key("iris"));
+    for content in ["one", "two", "three"] {
+        fs::write(&iris, content).unwrap();
+        assert_eq!(open(&dir).1.failures.len(), 1);
+    }
+    for (n, content) in (1..).zip(["one", "two", "three"]) {
+        let kept = format!("{}.damaged-{n}", iris.display());
+        assert_eq!(fs::read_to_string(kept).unwrap(), content);
+    }
+}
+
+#[test]
+fn a_file_under_the_name_of_another_baseline_is_refused() {
+    let dir = saved(&two());
+    fs::copy(path(&dir, &key("iris")), path(&dir, &key("other"))).unwrap();
+    let (_store, loaded) = open(&dir);
+    assert_eq!(loaded.failures[0].reason, DamageReason::Misplaced);
+    assert_eq!(loaded.baselines, two());
+}
+
+#[test]
+fn what_is_no_file_is_refused_without_waiting_for_it() {
+    let dir = saved(&two());
+    let iris = path(&dir, &key("iris"));
+    fs::remove_file(&iris).unwrap();
+    fs::create_dir(&iris).unwrap();
+    let failures = open(&dir).1.failures;
+    assert_eq!(failures[0].reason.reason(), "unreadable");
+    symlink("/dev/zero", &iris).unwrap();
+    assert_eq!(open(&dir).1.failures[0].reason.reason(), "unreadable");
+}
+
+#[test]
+fn more_baselines_than_are_kept_are_moved_aside() {
+    let dir = TempDir::new().unwrap();
+    for i in 0..=MAX_BASELINES {
+        let key = key(&i.to_string());
+        fs::write(path(&dir, &key), format::render(&key, &baseline(&[0.5]))).unwrap();
+    }
+    let loaded = open(&dir).1;
+    assert_eq!(loaded.baselines.len(), MAX_BASELINES);
+    assert_eq!(loaded.failures[0].reason.reason(), "no_room");
+    assert!(loaded.failures[0].kept.exists());
+}
+
+#[test]
+fn leftovers_of_a_killed_agent_are_removed_and_other_files_are_not() {
+    let dir = saved(&two());
+    let unfinished = format!("{}.tmp", format::name(&key("iris")));
+    fs::write(dir.path().join(&unfinished), "half").unwrap();
+    fs::write(dir.path().join("notes.tmp"), "mine").unwrap();
+    let (_store, loaded) = open(&dir);
+    assert_eq!(loaded.baselines, two());
+    let left = names(dir.path());
+    assert!(!left.contains(&unfinished) && left.contains(&"notes.tmp".to_owned()));
+}
+
+#[test]
+fn a_second_agent_on_the_folder_is_told_so_until_the_first_has_left() {
+    let dir = TempDir::new().unwrap();
+    let (first, _) = open(&dir);
+    let error = Store::open(dir.path()).unwrap_err();
+    assert_eq!(error.reason(), "in_use");
+    assert!(
+        error
+            .to_string()
+            .contains(&dir.path().display().to_string())
+    );
+    drop(first);
+    open(&dir);
+}
+
+#[test]
+fn a_full_disk_is_an_error_with_the_path_and_the_old_file_stays() {
+    let dir = saved(&two());
+    let iris = path(&dir, &key("iris"));
+    let before = fs::read(&iris).unwrap();
+    let (store, loaded) = open(&dir);
+    // What is written to it meets ENOSPC.
+    let temporary = PathBuf::from(format!("{}.tmp", iris.display()));
+    symlink("/dev/full", &temporary).unwrap();
+    let mut changed = loaded.baselines;
+    changed.set(key("iris"), baseline(&[0.3])).unwrap();
+    changed.set(key("new"), baseline(&[0.4])).unwrap();
+    let error = store.save(&changed).unwrap_err();
+    assert_eq!(error.reason(), "disk_full");
+    assert!(
+        error.to_string().contains(&iris.display().to_string()),
+        "{error}"
+    );
+    assert_eq!(fs::read(&iris).unwrap(), before);
+    assert!(path(&dir, &key("new")).exists(), "the others are saved");
+    assert!(
+        temporary.symlink_metadata().is_err(),
+        "nothing is left behind"
+    );
+    store.save(&changed).unwrap();
+    drop(store);
+    assert_eq!(open(&dir).1.baselines, changed);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_with_the_path() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Store::open(&file.join("state")).unwrap_err();
+    assert!(error.to_string().contains("file/state"), "{error}");
+    let state = dir.path().join("state");
+    let (store, _) = Store::open(&state).unwrap();
+    fs::remove_dir_all(&state).unwrap();
+    let error = store.save(&two()).unwrap_err();
+    assert!(error.to_string().contains("state/baseline-"), "{error}");
+}
+
+#[test]
+fn what_has_not_changed_is_not_written_again() {
+    let dir = saved(&two());
+    let (store, mut loaded) = open(&dir);
+    let iris = path(&dir, &key("iris"));
+    let written = || fs::metadata(&iris).unwrap().modified().unwrap();
+    let before = written();
+    loaded.baselines.set(key("new"), baseline(&[0.4])).unwrap();
+    store.save(&loaded.baselines).unwrap();
+    assert_eq!(written(), before);
+    fs::remove_file(&iris).unwrap();
+    store.save(&loaded.baselines).unwrap();
+    assert!(iris.exists(), "one that is gone is");
+}
+
+#[test]
+fn a_baseline_taken_away_is_gone_after_a_restart() {
+    let dir = saved(&two());
+    let (store, mut loaded) = open(&dir);
+    loaded.baselines.remove(&key("iris"));
+    store.save(&loaded.baselines).unwrap();
+    drop(store);
+    let again = open(&dir).1.baselines;
+    assert_eq!(again, loaded.baselines);
+    assert_eq!(names(dir.path()).len(), 2, "the other and the lock");
+}
+
+#[test]
+fn a_file_put_there_meanwhile_is_moved_aside_not_overwritten() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    let iris = path(&dir, &key("iris"));
+    fs::write(&iris, "theirs").unwrap();
+    store.save(&two()).unwrap();
+    let kept = format!("{}.damaged-1", iris.display());
+    assert_eq!(fs::read_to_string(kept).unwrap(), "theirs");
+}
