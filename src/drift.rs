@@ -6,11 +6,13 @@
 //! p-value may take milliseconds and must not hold up whoever fills the windows.
 
 mod baseline;
+mod baselines;
 mod ks_window;
 mod store;
 mod verdict;
 
-pub use baseline::{Baseline, BaselineError, Baselines, Key, MAX_BASELINES};
+pub use baseline::{Baseline, BaselineError};
+pub use baselines::{Baselines, Key, MAX_BASELINES};
 pub use ks_window::{KsWindow, Retired, VERSIONS_PER_MODEL, Windows};
 pub use store::{Damage, DamageReason, Loaded, Store, StoreError};
 pub use verdict::{CheckInput, Checked, Verdict, check};

@@ -1,14 +1,11 @@
 //! What the confidence of a model looked like when it was right.
 
-use std::{collections::BTreeMap, fmt::Write, sync::Arc};
+use std::fmt::Write;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::stats::moments::{Moments, moments};
-
-/// Baselines that are kept at once.
-pub const MAX_BASELINES: usize = 64;
 
 /// A reference sample, checked and sorted; never changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,90 +175,6 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     text
 }
 
-/// Whom a baseline belongs to; `None` stands for every one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// The model.
-    pub model: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-}
-
-impl Key {
-    /// How closely it fits; `None`: not at all. A model counts for more than a version.
-    fn fit(&self, model: &str, version: &str) -> Option<u8> {
-        let model = fit(self.model.as_deref(), model)?;
-        let version = fit(self.version.as_deref(), version)?;
-        Some(2 * model + version)
-    }
-}
-
-fn fit(wanted: Option<&str>, given: &str) -> Option<u8> {
-    match wanted {
-        None => Some(0),
-        Some(wanted) => (wanted == given).then_some(1),
-    }
-}
-
-/// The baselines of all models; a copy shares the values.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Baselines(BTreeMap<Key, Arc<Baseline>>);
-
-impl Baselines {
-    /// None yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the baseline of `key` and gives back the one it replaces.
-    ///
-    /// # Errors
-    /// [`BaselineError::NoRoom`] when `key` has none and there are [`MAX_BASELINES`].
-    pub fn set(
-        &mut self,
-        key: Key,
-        baseline: Baseline,
-    ) -> Result<Option<Arc<Baseline>>, BaselineError> {
-        if self.0.len() >= MAX_BASELINES && !self.0.contains_key(&key) {
-            return Err(BaselineError::NoRoom {
-                limit: MAX_BASELINES,
-            });
-        }
-        Ok(self.0.insert(key, Arc::new(baseline)))
-    }
-
-    /// Takes the baseline of `key` away.
-    pub fn remove(&mut self, key: &Key) -> Option<Arc<Baseline>> {
-        self.0.remove(key)
-    }
-
-    /// The baseline that fits closest: of this model and version, of this model, of this version
-    /// of any model, of everything. No allocation.
-    pub fn resolve(&self, model: &str, version: &str) -> Option<Arc<Baseline>> {
-        let fitting = self.0.iter().filter_map(|(key, baseline)| {
-            let fit = key.fit(model, version)?;
-            Some((fit, baseline))
-        });
-        let (_, closest) = fitting.max_by_key(|(fit, _)| *fit)?;
-        Some(Arc::clone(closest))
-    }
-
-    /// Every baseline, in the order of its key.
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Arc<Baseline>)> {
-        self.0.iter()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,13 +183,6 @@ mod tests {
 
     fn baseline(values: &[f64]) -> Baseline {
         Baseline::new(values.iter().copied(), 100, NOW).unwrap()
-    }
-
-    fn key(model: Option<&str>, version: Option<&str>) -> Key {
-        Key {
-            model: model.map(str::to_owned),
-            version: version.map(str::to_owned),
-        }
     }
 
     #[test]
@@ -326,51 +232,5 @@ mod tests {
         assert!(one.hash().starts_with(one.short_hash()));
         // SHA-256 of eight zero bytes.
         assert_eq!(baseline(&[0.0]).short_hash(), "af5570f5a181");
-    }
-
-    #[test]
-    fn the_closest_baseline_is_found() {
-        let mut all = Baselines::new();
-        assert_eq!(all.resolve("iris", "1"), None);
-        for (i, key) in [
-            key(None, None),
-            key(None, Some("1")),
-            key(Some("iris"), None),
-            key(Some("iris"), Some("1")),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let value = f64::from(u32::try_from(i).unwrap());
-            assert_eq!(all.set(key, baseline(&[value])), Ok(None));
-        }
-        let mean = |model, version| all.resolve(model, version).unwrap().values()[0].to_bits();
-        assert_eq!(mean("iris", "1"), 3.0_f64.to_bits());
-        assert_eq!(mean("iris", "2"), 2.0_f64.to_bits());
-        assert_eq!(mean("other", "1"), 1.0_f64.to_bits());
-        assert_eq!(mean("other", "2"), 0.0_f64.to_bits());
-    }
-
-    #[test]
-    fn setting_again_gives_the_old_one_back_and_removing_forgets() {
-        let mut all = Baselines::new();
-        all.set(Key::default(), baseline(&[0.5])).unwrap();
-        let old = all.set(Key::default(), baseline(&[0.6])).unwrap().unwrap();
-        assert_eq!(old.values(), [0.5]);
-        assert_eq!(all.remove(&Key::default()).unwrap().values(), [0.6]);
-        assert!(all.is_empty() && all.resolve("a", "b").is_none());
-    }
-
-    #[test]
-    fn there_is_room_for_so_many_and_for_replacing_them() {
-        let mut all = Baselines::new();
-        for i in 0..MAX_BASELINES {
-            let key = key(Some(&i.to_string()), None);
-            all.set(key, baseline(&[0.5])).unwrap();
-        }
-        let refused = all.set(key(Some("more"), None), baseline(&[0.5]));
-        assert_eq!(refused.unwrap_err().reason(), "no_room");
-        assert!(all.set(key(Some("7"), None), baseline(&[0.7])).is_ok());
-        assert_eq!(all.len(), MAX_BASELINES);
     }
 }

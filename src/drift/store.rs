@@ -124,7 +124,8 @@ impl Store {
     /// files of an agent that was killed are removed, damaged files moved aside and reported.
     ///
     /// # Errors
-    /// [`StoreError::InUse`], or the file system refuses; then nothing has been changed.
+    /// [`StoreError::InUse`], or the file system refuses. No baseline is lost by it: what was moved aside
+    /// before stays there.
     pub fn open(dir: &Path) -> Result<(Self, Loaded), StoreError> {
         fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
         let lock = lock(dir)?;

@@ -30,7 +30,7 @@ pub struct KsTest {
 /// Both sorted ascending and finite; ties are stepped over together, and 0 equals -0. Values that
 /// are not finite or not sorted give a number in `[0, 1]` that means nothing, never a panic.
 /// `O(n + m)` for the statistic. The p-value takes microseconds for samples of equal size, up to
-/// about `D n m` steps otherwise (0.1 ms for 1,000 against 5,000, at most 10 ms at the limit).
+/// about `D n m` steps otherwise (0.05 to 0.6 ms for 1,000 against 5,000, 8 ms at the limit).
 pub fn two_sample(baseline_sorted: &[f64], recent_sorted: &[f64]) -> Option<KsTest> {
     let (n, m) = (baseline_sorted.len(), recent_sorted.len());
     let gap = Gap::between(baseline_sorted, recent_sorted)?;

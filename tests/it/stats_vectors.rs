@@ -304,3 +304,41 @@ fn another_implementation_finds_the_same_statistic() {
     }
     assert_eq!(compared, 54);
 }
+
+#[test]
+#[ignore = "a measurement: cargo test --release --test it -- --ignored --nocapture"]
+fn an_exact_p_value_takes_less_than_a_scheduler_tick() {
+    for (n, m) in [
+        (1_000, 1_000),
+        (1_000, 5_000),
+        (10_000, 10_000),
+        (9_999, 10_000),
+        (5_000, 10_000),
+    ] {
+        let mut slowest = (0.0, 0.0);
+        for percent in 1..=100 {
+            let steps = lattice(n, m) * percent / 100;
+            let start = std::time::Instant::now();
+            let p = ks::exact::p_value(n, m, steps).unwrap();
+            let took = start.elapsed().as_secs_f64() * 1e3;
+            if took > slowest.0 {
+                slowest = (took, p);
+            }
+            if [2, 5, 10, 14].contains(&percent) {
+                println!("{n} v {m}, D {percent} %: {took:.3} ms, p {p:e}");
+            }
+        }
+        println!(
+            "{n} v {m}: at most {:.3} ms, at p {:e}",
+            slowest.0, slowest.1
+        );
+        assert!(slowest.0 < 40.0, "{n} {m}: {slowest:?}");
+    }
+}
+
+fn lattice(n: usize, m: usize) -> u64 {
+    let common = (1..=n.min(m))
+        .rev()
+        .find(|g| n.is_multiple_of(*g) && m.is_multiple_of(*g));
+    (n / common.unwrap() * m) as u64
+}

@@ -5,6 +5,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use sha2::Digest;
 use tempfile::TempDir;
 
 use super::{format, *};
@@ -147,7 +148,6 @@ fn each_damage_has_its_reason() {
         let sha: String = super::super::baseline::hexadecimal(&sha2::Sha256::digest(contents));
         format!("{{\"sidelight_baseline\":{version},\"sha256\":\"{sha}\"}}\n{contents}")
     };
-    use sha2::Digest;
     let whole = String::from_utf8(format::render(&key("a"), &baseline(&[0.5]))).unwrap();
     for (text, reason) in [
         (String::new(), "header"),

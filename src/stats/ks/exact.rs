@@ -224,3 +224,79 @@ const fn gcd(mut a: usize, mut b: usize) -> usize {
     }
     a
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By counting paths in integers; exact while there are fewer than 2^128.
+    #[expect(clippy::cast_precision_loss, reason = "rounded once")]
+    fn counted(n: usize, m: usize, steps: u64) -> f64 {
+        let common = gcd(n, m);
+        let (up, down) = (m / common, n / common);
+        let count = |inside: &dyn Fn(usize, usize) -> bool| {
+            let mut row = vec![0_u128; m + 1];
+            for i in 0..=n {
+                for j in 0..=m {
+                    let left = if j == 0 { 0 } else { row[j - 1] };
+                    let below = if i == 0 { u128::from(j == 0) } else { row[j] };
+                    row[j] = if inside(i, j) { below + left } else { 0 };
+                }
+            }
+            row[m]
+        };
+        let stay = count(&|i, j| ((i * up).abs_diff(j * down) as u64) < steps);
+        let all = count(&|_, _| true);
+        (all - stay) as f64 / all as f64
+    }
+
+    #[test]
+    fn every_p_value_of_small_samples_is_the_share_of_paths() {
+        let mut compared = 0;
+        for (n, m) in (1..=14).flat_map(|n| (1..=24).map(move |m| (n, m))) {
+            let lattice = (n / gcd(n, m) * m) as u64;
+            for steps in 0..=lattice + 1 {
+                let (p, expected) = (p_value(n, m, steps).unwrap(), counted(n, m, steps));
+                let error = (p - expected).abs();
+                assert!(
+                    error <= 1e-14 * expected,
+                    "{n} {m} {steps}: {p:e} {expected:e}"
+                );
+                compared += 1;
+            }
+        }
+        assert!(compared > 20_000, "{compared}");
+    }
+
+    #[test]
+    fn p_values_far_out_are_as_precise() {
+        // By the same count in Python's integers.
+        for (n, m, steps, expected) in [
+            (300, 700, 1_400, 1.661_709_093_104_922_3e-89),
+            (300, 700, 2_000, 1.754_183_719_937_278_8e-217),
+            (499, 503, 200_000, 1.313_614_888_690_020_6e-159),
+            (250, 800, 3_500, 1.528_807_016_281_054_5e-156),
+        ] {
+            let p = p_value(n, m, steps).unwrap();
+            assert!((p / expected - 1.0).abs() < 1e-12, "{n} {m} {steps}: {p:e}");
+        }
+    }
+
+    #[test]
+    fn what_is_called_zero_without_counting_is_zero() {
+        for (few, many) in [(3_000, 3_001), (2_000, 2_500), (1_000, 9_000)] {
+            let lattice = Band::new(few, many, 0).lattice();
+            let band = |steps| Band::new(few, many, steps);
+            let mut thousandths = (1..=1_000).map(|i| i * lattice / 1_000);
+            let first = thousandths.find(|steps| band(*steps).leaving_underflows());
+            assert!(band(first.unwrap()).leaving() < 1e-307, "{few} {many}");
+        }
+    }
+
+    #[test]
+    fn samples_too_large_or_empty_have_no_exact_p_value() {
+        assert_eq!(p_value(0, 5, 1), None);
+        assert_eq!(p_value(5, EXACT_LIMIT + 1, 1), None);
+        assert!(p_value(5, EXACT_LIMIT, u64::MAX).is_some());
+    }
+}
