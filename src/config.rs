@@ -197,7 +197,7 @@ pub struct Metrics {
     pub max_endpoints: usize,
     /// Values of `model`.
     pub max_models: usize,
-    /// Values of `model_version` per model.
+    /// Versions per model that keep recent confidences, verdicts and gauges.
     pub max_versions: usize,
     /// Values of `predicted_class` per model.
     pub max_classes: usize,

@@ -43,7 +43,7 @@ pub const KEYS: &[Key] = keys! {
     restart ops.listen;
     live ops.token;
     live ops.token_file;
-    live ops.body_limit;
+    restart ops.body_limit;
     live capture.body_limit;
     restart capture.queue_exchanges;
     restart capture.queue_bytes;

@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Write};
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::{
     Event, Level, Subscriber,
@@ -11,7 +12,7 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, layer::SubscriberExt, registry, reload};
 
-use super::{Sink, write_timestamp};
+use super::{Sink, Utc};
 
 /// Changes the least important level while the agent runs.
 pub type LevelHandle = reload::Handle<LevelFilter, registry::Registry>;
@@ -28,25 +29,30 @@ struct JsonLines {
 
 impl<S: Subscriber> Layer<S> for JsonLines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = br#"{"timestamp":""#.to_vec();
-        write_timestamp(Timestamp::now(), &mut line);
         let metadata = event.metadata();
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let mut rest = Map::new();
-        rest.insert("level".to_owned(), level_name(*metadata.level()).into());
-        rest.insert(
-            "logger".to_owned(),
-            metadata.target().replace("::", ".").into(),
-        );
-        rest.insert("message".to_owned(), fields.message.into());
-        rest.extend(fields.others);
-        line.extend_from_slice(b"\",");
-        let json = serde_json::to_vec(&rest).expect("a map of strings and numbers is JSON");
-        line.extend_from_slice(&json[1..]);
+        let line = Line {
+            timestamp: Utc(Timestamp::now()),
+            level: level_name(*metadata.level()),
+            logger: metadata.target().replace("::", "."),
+            message: fields.message,
+            fields: fields.others,
+        };
+        let mut line = serde_json::to_vec(&line).expect("a map of strings and numbers is JSON");
         line.push(b'\n');
         self.sink.write(line, 1);
     }
+}
+
+#[derive(Serialize)]
+struct Line {
+    timestamp: Utc,
+    level: &'static str,
+    logger: String,
+    message: String,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
 }
 
 /// The names of Python's logging, which the course page's readers know.

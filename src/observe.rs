@@ -1,0 +1,16 @@
+//! Behind the queue: one thread, `observe`, that reads, counts, logs and remembers.
+//!
+//! It owns all state of the model's monitoring, so nothing here takes a lock. [`worker`] takes
+//! exchanges out of the queue; `record` counts what they say, `access_log` writes their lines,
+//! `cardinality` bounds the names that become labels, `series` holds what can be taken back.
+//! [`command`] is the operator's only way in.
+//! Emits `ml_model_*`, `ml_drift_*`, `sidelight_exchanges_total{outcome="observed"}`,
+//! `sidelight_observed_total`, `sidelight_decode_failures_total`, `sidelight_no_confidence_total`.
+
+mod access_log;
+mod cardinality;
+pub mod command;
+mod record;
+mod redact;
+mod series;
+pub mod worker;

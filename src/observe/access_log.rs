@@ -1,0 +1,258 @@
+//! One JSON line per exchange, or the course page's four; written whole, never waited for.
+
+mod line;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use self::line::{
+    Completed, Items, Line, Prediction, PredictionRequest, PredictionResult, Started, Text,
+};
+use super::redact::Redact;
+use crate::{
+    capture::{Exchange, Fault},
+    config::{self, Lines},
+    decode::Inference,
+    telemetry::{Sink, Utc},
+};
+
+/// Bytes of lines that are handed over at once.
+const BLOCK: usize = 32 * 1024;
+
+/// What an exchange predicted, and by whom.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) inference: &'a Inference,
+    pub(super) model: &'a str,
+    pub(super) version: &'a str,
+}
+
+/// Writes the lines of exchanges.
+pub(super) struct AccessLog {
+    sink: Sink,
+    form: Form,
+    /// Stands in for a key that the configuration does not name.
+    own_key: [u8; 32],
+    block: Block,
+}
+
+/// What is shown, and how.
+struct Form {
+    settings: config::Log,
+    redact: Redact,
+}
+
+/// Lines that are handed over at once.
+#[derive(Default)]
+struct Block {
+    bytes: Vec<u8>,
+    lines: u64,
+}
+
+impl AccessLog {
+    /// # Errors
+    /// When the system gives no random bytes for a key.
+    pub(super) fn new(sink: Sink, settings: config::Log) -> std::io::Result<Self> {
+        let mut own_key = [0; 32];
+        getrandom::fill(&mut own_key)?;
+        Ok(Self {
+            sink,
+            form: Form::new(settings, &own_key),
+            own_key,
+            block: Block::default(),
+        })
+    }
+
+    /// Goes by other settings from the next exchange on.
+    pub(super) fn apply(&mut self, settings: config::Log) {
+        self.form = Form::new(settings, &self.own_key);
+    }
+
+    /// Writes what `log.lines` says of one exchange.
+    pub(super) fn write(&mut self, exchange: &Exchange, seen: Option<Seen<'_>>) {
+        let Self { form, block, .. } = self;
+        match form.settings.lines {
+            _ if !form.is_sampled(exchange) => {}
+            Lines::One => form.one(exchange, seen, block),
+            Lines::Separate => form.separate(exchange, seen, block),
+            Lines::Off => {}
+        }
+        if block.bytes.len() >= BLOCK {
+            self.flush();
+        }
+    }
+
+    /// Hands over what is written so far.
+    pub(super) fn flush(&mut self) {
+        let Block { bytes, lines } = std::mem::take(&mut self.block);
+        if lines > 0 {
+            self.sink.write(bytes, lines);
+        }
+    }
+}
+
+impl Form {
+    fn new(settings: config::Log, own_key: &[u8]) -> Self {
+        let key = settings.redact_key.as_deref().map(str::as_bytes);
+        Self {
+            redact: Redact::new(&settings.redact, key.unwrap_or(own_key)),
+            settings,
+        }
+    }
+
+    /// By hash of the request id, so that every agent on the way keeps the same requests.
+    fn is_sampled(&self, exchange: &Exchange) -> bool {
+        let share = self.settings.sample;
+        share >= 1.0 || exchange.status >= 400 || exchange.error.is_some() || {
+            let hash = Sha256::digest(exchange.request_id.as_bytes());
+            let high = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+            f64::from(high) < share * 4_294_967_296.0
+        }
+    }
+
+    fn one(&self, e: &Exchange, seen: Option<Seen<'_>>, block: &mut Block) {
+        let client_ip = e.client_ip.to_string();
+        let predicted = seen.filter(|seen| !seen.inference.outputs.is_empty());
+        let line = Line {
+            timestamp: at(e, e.duration),
+            level: level(e),
+            logger: &self.settings.logger,
+            message: message(e),
+            request_id: self.text("request_id", &e.request_id),
+            trace_id: e.trace_id.as_deref().map(|id| self.text("trace_id", id)),
+            method: e.method.as_ref().map(http::Method::as_str),
+            path: self.text("path", &e.path),
+            client_ip: self.text("client_ip", &client_ip),
+            status_code: e.status,
+            duration_ms: milliseconds(e.duration, 1000.0),
+            upstream_ms: e.upstream.map(|t| milliseconds(t, 1000.0)),
+            model: seen.map(|seen| seen.model),
+            model_version: seen.map(|seen| seen.version),
+            prediction: predicted.map(|seen| Prediction::classes(seen.inference, &self.redact)),
+            confidence: predicted.map(|seen| Prediction::confidences(seen.inference, None)),
+            items: seen
+                .map(|seen| seen.inference.items())
+                .filter(|items| *items > 0),
+            features: seen.and_then(|seen| self.features(seen.inference)),
+            fault: e.fault.map(Fault::label),
+            error: e.error,
+        };
+        block.push(&line);
+    }
+
+    fn separate(&self, e: &Exchange, seen: Option<Seen<'_>>, block: &mut Block) {
+        let client_ip = e.client_ip.to_string();
+        let request_id = self.text("request_id", &e.request_id);
+        let head = |timestamp, level, message| line::Head {
+            timestamp,
+            level,
+            logger: &self.settings.logger,
+            message,
+            request_id: &request_id,
+        };
+        let forwarded = e.forwarded_after.unwrap_or_default();
+        let started = Started {
+            head: head(at(e, Duration::ZERO), "INFO", "Request started"),
+            method: e.method.as_ref().map(http::Method::as_str),
+            path: self.text("path", &e.path),
+            client_ip: self.text("client_ip", &client_ip),
+        };
+        block.push(&started);
+        if let Some(seen) = seen.filter(|seen| seen.inference.rows > 0) {
+            let asked = PredictionRequest {
+                head: head(at(e, forwarded), "INFO", "Prediction request"),
+                features: self.features(seen.inference),
+            };
+            block.push(&asked);
+        }
+        if let Some(seen) = seen.filter(|seen| !seen.inference.outputs.is_empty()) {
+            let answered = forwarded + e.upstream.unwrap_or_default();
+            let result = PredictionResult {
+                head: head(at(e, answered), "INFO", "Prediction result"),
+                prediction: Prediction::classes(seen.inference, &self.redact),
+                confidence: Prediction::confidences(seen.inference, Some(10_000.0)),
+                model_version: seen.version,
+            };
+            block.push(&result);
+        }
+        let completed = Completed {
+            head: head(at(e, e.duration), level(e), message(e)),
+            status_code: e.status,
+            error: e.error,
+            duration_ms: milliseconds(e.duration, 100.0),
+        };
+        block.push(&completed);
+    }
+
+    fn text<'a>(&self, name: &str, value: &'a str) -> Text<'a> {
+        if self.redact.covers(name) {
+            Text::Owned(self.redact.hash(name, value))
+        } else {
+            Text::Borrowed(value)
+        }
+    }
+
+    fn features<'a>(&'a self, inference: &'a Inference) -> Option<Items<'a>> {
+        let is_wanted = self.settings.features != config::Features::None && inference.rows > 0;
+        is_wanted.then_some(Items {
+            inference,
+            wanted: &self.settings.features,
+            redact: &self.redact,
+        })
+    }
+}
+
+impl Block {
+    fn push(&mut self, line: &impl Serialize) {
+        let start = self.bytes.len();
+        match serde_json::to_writer(&mut self.bytes, line) {
+            Ok(()) => {
+                self.bytes.push(b'\n');
+                self.lines += 1;
+            }
+            // nothing in a line can fail to be JSON; half a line must not stay if it ever does
+            Err(_) => self.bytes.truncate(start),
+        }
+    }
+}
+
+/// The time of what happened `after` the exchange began.
+fn at(exchange: &Exchange, after: Duration) -> Utc {
+    let since_1970 = exchange.started + after;
+    let at = jiff::SignedDuration::try_from(since_1970)
+        .ok()
+        .and_then(|since| Timestamp::from_duration(since).ok());
+    Utc(at.unwrap_or_default())
+}
+
+fn has_failed(exchange: &Exchange) -> bool {
+    exchange.status >= 500 || exchange.error.is_some()
+}
+
+fn message(exchange: &Exchange) -> &'static str {
+    if has_failed(exchange) {
+        "Request failed"
+    } else {
+        "Request completed"
+    }
+}
+
+fn level(exchange: &Exchange) -> &'static str {
+    match (has_failed(exchange), exchange.fault) {
+        (true, Some(Fault::Client)) => "WARNING",
+        (true, _) => "ERROR",
+        _ if exchange.status >= 400 => "WARNING",
+        _ => "INFO",
+    }
+}
+
+/// `parts`: how many parts of a millisecond are told apart.
+fn milliseconds(duration: Duration, parts: f64) -> f64 {
+    (duration.as_secs_f64() * 1000.0 * parts).round() / parts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::decode::{Column, Output, Scalar};
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn settings() -> config::Log {
+    config::Log {
+        lines: Lines::One,
+        level: config::Level::Info,
+        logger: "ml-api".to_owned(),
+        features: config::Features::All,
+        redact: Vec::new(),
+        redact_key: None,
+        sample: 1.0,
+    }
+}
+
+fn setosa() -> Inference {
+    let column = |name: &str, value| Column {
+        name: name.to_owned(),
+        values: vec![value],
+    };
+    Inference {
+        format: "iris",
+        model: None,
+        version: Some("1.0.0".to_owned()),
+        rows: 1,
+        features: vec![
+            column("sepal_length", Scalar::Number(5.1)),
+            column("owner", Scalar::Text("Ada\n\u{1b}[2J".to_owned())),
+            column("petal_width", Scalar::Missing),
+        ],
+        outputs: vec![Output {
+            class: Some("setosa".to_owned()),
+            confidence: Some(0.987_654_321),
+        }],
+    }
+}
+
+fn batch() -> Inference {
+    let mut inference = setosa();
+    inference.rows = 2;
+    for column in &mut inference.features {
+        column.values.push(Scalar::Number(4.0));
+    }
+    inference.outputs.push(Output {
+        class: None,
+        confidence: None,
+    });
+    inference
+}
+
+/// The text that `settings` make of these exchanges.
+fn written(settings: config::Log, exchanges: &[(Exchange, Option<Inference>)]) -> String {
+    let out = Shared::default();
+    let (sink, writer) = Sink::start(out.clone(), 1 << 20).unwrap();
+    let mut log = AccessLog::new(sink, settings).unwrap();
+    for (exchange, inference) in exchanges {
+        let seen = inference.as_ref().map(|inference| Seen {
+            inference,
+            model: "default",
+            version: "1.0.0",
+        });
+        log.write(exchange, seen);
+    }
+    log.flush();
+    writer.finish(Duration::from_mins(1));
+    String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
+}
+
+fn lines(settings: config::Log, exchange: Exchange, inference: Option<Inference>) -> Vec<Value> {
+    written(settings, &[(exchange, inference)])
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn exchange() -> Exchange {
+    Exchange::example("/predict", "", "")
+}
+
+#[test]
+fn one_line_has_everything_that_is_known() {
+    let mut exchange = exchange();
+    exchange.trace_id = Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned());
+    let line = &lines(settings(), exchange, Some(setosa()))[0];
+    let expected = json!({
+        "timestamp": "2026-11-24T08:00:00.012345Z",
+        "level": "INFO",
+        "logger": "ml-api",
+        "message": "Request completed",
+        "request_id": "0192f5d4-0000-7000-8000-000000000001",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "method": "POST",
+        "path": "/predict",
+        "client_ip": "127.0.0.1",
+        "status_code": 200,
+        "duration_ms": 12.345,
+        "upstream_ms": 12.0,
+        "model": "default",
+        "model_version": "1.0.0",
+        "prediction": "setosa",
+        "confidence": 0.987_654_321,
+        "items": 1,
+        "features": {"sepal_length": 5.1, "owner": "Ada\n\u{1b}[2J", "petal_width": null},
+    });
+    assert_eq!(*line, expected);
+}
+
+#[test]
+fn control_characters_cannot_break_a_line() {
+    let mut exchange = exchange();
+    exchange.path = "/a\nb\r\u{1b}[31m".to_owned();
+    let text = written(settings(), &[(exchange, Some(setosa()))]);
+    assert_eq!(text.lines().count(), 1);
+    assert!(
+        text.bytes().all(|b| b == b'\n' || !b.is_ascii_control()),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn a_batch_has_lists_and_a_visible_absence_of_confidence() {
+    let line = &lines(settings(), exchange(), Some(batch()))[0];
+    assert_eq!(line["items"], 2);
+    assert_eq!(line["prediction"], json!(["setosa", null]));
+    assert_eq!(line["confidence"], json!([0.987_654_321, null]));
+    assert_eq!(line["features"]["petal_width"], json!([null, 4.0]));
+}
+
+#[test]
+fn a_failure_says_whose_fault_it_was() {
+    let mut exchange = exchange();
+    exchange.status = 502;
+    exchange.fault = Some(Fault::Upstream);
+    exchange.error = Some("connect_refused");
+    exchange.upstream = None;
+    let line = &lines(settings(), exchange, None)[0];
+    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["message"], "Request failed");
+    assert_eq!(line["fault"], "upstream");
+    assert_eq!(line["error"], "connect_refused");
+    assert!(line.get("prediction").is_none() && line.get("upstream_ms").is_none());
+}
+
+#[test]
+fn separate_lines_are_the_pages_four_each_at_its_own_time() {
+    let settings = config::Log {
+        lines: Lines::Separate,
+        ..settings()
+    };
+    let lines = lines(settings, exchange(), Some(setosa()));
+    let messages: Vec<_> = lines
+        .iter()
+        .map(|l| l["message"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "Request started",
+            "Prediction request",
+            "Prediction result",
+            "Request completed"
+        ]
+    );
+    let times: Vec<_> = lines
+        .iter()
+        .map(|l| l["timestamp"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        times,
+        [
+            "2026-11-24T08:00:00.000000Z",
+            "2026-11-24T08:00:00.000100Z",
+            "2026-11-24T08:00:00.012100Z",
+            "2026-11-24T08:00:00.012345Z"
+        ]
+    );
+    let fields = |line: &Value| {
+        let common = ["timestamp", "level", "logger", "message", "request_id"];
+        let mut names: Vec<String> = line.as_object().unwrap().keys().cloned().collect();
+        names.retain(|name| !common.contains(&name.as_str()));
+        names.sort();
+        names.join(" ")
+    };
+    assert_eq!(fields(&lines[0]), "client_ip method path");
+    assert_eq!(fields(&lines[1]), "features");
+    assert_eq!(fields(&lines[2]), "confidence model_version prediction");
+    assert_eq!(fields(&lines[3]), "duration_ms status_code");
+    assert_eq!(lines[2]["confidence"], 0.9877);
+    assert_eq!(lines[3]["duration_ms"], 12.35);
+}
+
+#[test]
+fn features_are_logged_as_named_and_hidden_as_redacted() {
+    let named = config::Log {
+        features: config::Features::Named(vec!["owner".to_owned()]),
+        redact: vec![
+            "owner".to_owned(),
+            "client_ip".to_owned(),
+            "prediction".to_owned(),
+        ],
+        redact_key: Some(serde_json::from_str("\"k\"").unwrap()),
+        ..settings()
+    };
+    let line = &lines(named.clone(), exchange(), Some(setosa()))[0];
+    let features = line["features"].as_object().unwrap();
+    assert_eq!(features.len(), 1);
+    for hidden in [&features["owner"], &line["client_ip"], &line["prediction"]] {
+        assert!(hidden.as_str().unwrap().starts_with("hmac:"), "{hidden}");
+    }
+    let again = &lines(named, exchange(), Some(setosa()))[0];
+    assert_eq!(line["features"], again["features"], "one key, one hash");
+
+    let none = config::Log {
+        features: config::Features::None,
+        ..settings()
+    };
+    assert!(
+        lines(none, exchange(), Some(setosa()))[0]
+            .get("features")
+            .is_none()
+    );
+}
+
+#[test]
+fn a_sample_keeps_its_share_and_every_failure() {
+    let sampled = config::Log {
+        sample: 0.25,
+        ..settings()
+    };
+    let exchanges: Vec<_> = (0..4000)
+        .map(|i| {
+            let mut exchange = exchange();
+            exchange.request_id = format!("request-{i}");
+            exchange.status = if i % 4 == 0 { 503 } else { 200 };
+            (exchange, None)
+        })
+        .collect();
+    let text = written(sampled.clone(), &exchanges);
+    let failed = text.matches("Request failed").count();
+    let completed = text.matches("Request completed").count();
+    assert_eq!(failed, 1000);
+    assert!((650..850).contains(&completed), "{completed} of 3000");
+    assert_eq!(text, written(sampled, &exchanges), "by the id alone");
+}
+
+#[test]
+fn off_writes_nothing() {
+    let off = config::Log {
+        lines: Lines::Off,
+        ..settings()
+    };
+    assert_eq!(written(off, &[(exchange(), Some(setosa()))]), "");
+}

@@ -1,0 +1,130 @@
+//! What the operator's side can ask of the observer. Nobody waits: a full channel is an answer.
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+use super::worker::Settings;
+use crate::drift::{Baselines, CheckInput, Verdict};
+
+/// Commands that may wait.
+const MAX_WAITING: usize = 64;
+
+/// The way in; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle(Sender<Command>);
+
+/// Why a command was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// As many commands wait as may.
+    #[error("the observer is busy, try again")]
+    Busy,
+    /// It has ended.
+    #[error("the observer has ended")]
+    Ended,
+}
+
+/// Whose confidences are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Those of every model and version with recent traffic.
+    All,
+    /// Those of the model and version that predicted last.
+    Latest,
+    /// Those of one model, and of one of its versions or the one that predicted last.
+    Of {
+        /// As in the label `model`.
+        model: String,
+        /// As in the label `model_version`.
+        version: Option<String>,
+    },
+}
+
+/// What the upstream says of its model.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModelState {
+    /// Whether it is loaded.
+    pub loaded: bool,
+    /// Its version, where the upstream tells one.
+    pub version: Option<String>,
+}
+
+/// A verdict and whom it is about.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// As in the label `model`.
+    pub model: String,
+    /// As in the label `model_version`.
+    pub version: String,
+    /// Start of the hash of the baseline in use.
+    pub baseline: Option<String>,
+    /// What was found.
+    pub verdict: Verdict,
+}
+
+/// One command.
+#[derive(Debug)]
+pub(super) enum Command {
+    Copy(Which, oneshot::Sender<Vec<CheckInput>>),
+    UseBaselines(Baselines),
+    Publish(Vec<Judged>),
+    Model(ModelState),
+    Apply(Box<Settings>),
+}
+
+/// The handle and what the observer listens to.
+pub(super) fn channel() -> (Handle, Receiver<Command>) {
+    let (sender, receiver) = bounded(MAX_WAITING);
+    (Handle(sender), receiver)
+}
+
+impl Handle {
+    /// Copies of recent confidences with the baselines they are compared to.
+    ///
+    /// # Errors
+    /// When the observer does not take the command.
+    pub async fn copy(&self, which: Which) -> Result<Vec<CheckInput>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Copy(which, reply))?;
+        answer.await.map_err(|_| Unavailable::Ended)
+    }
+
+    /// Replaces the baselines in use.
+    ///
+    /// # Errors
+    /// When the observer does not take the command.
+    pub fn use_baselines(&self, baselines: Baselines) -> Result<(), Unavailable> {
+        self.send(Command::UseBaselines(baselines))
+    }
+
+    /// Shows verdicts as gauges.
+    ///
+    /// # Errors
+    /// When the observer does not take the command.
+    pub fn publish(&self, verdicts: Vec<Judged>) -> Result<(), Unavailable> {
+        self.send(Command::Publish(verdicts))
+    }
+
+    /// Shows what the upstream says of its model.
+    ///
+    /// # Errors
+    /// When the observer does not take the command.
+    pub fn model(&self, state: ModelState) -> Result<(), Unavailable> {
+        self.send(Command::Model(state))
+    }
+
+    /// Goes by other settings from the next exchange on.
+    ///
+    /// # Errors
+    /// When the observer does not take the command.
+    pub fn apply(&self, settings: Settings) -> Result<(), Unavailable> {
+        self.send(Command::Apply(Box::new(settings)))
+    }
+
+    fn send(&self, command: Command) -> Result<(), Unavailable> {
+        self.0.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) => Unavailable::Busy,
+            TrySendError::Disconnected(_) => Unavailable::Ended,
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! What predictions say, counted. Handles are looked up once per model, version and class.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ::metrics::{Counter, Histogram};
+
+use super::cardinality::{Names, OTHER};
+use crate::{
+    capture::Exchange,
+    config,
+    decode::{DecodeError, Inference},
+    metrics::{Metrics, catalogue},
+};
+
+/// What became of an observed exchange whose bodies were wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Decoded,
+    DecodeFailed,
+    TooLong,
+    Aborted,
+}
+
+impl Outcome {
+    const ALL: [Self; 4] = [
+        Self::Decoded,
+        Self::DecodeFailed,
+        Self::TooLong,
+        Self::Aborted,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Decoded => "decoded",
+            Self::DecodeFailed => "decode_failed",
+            Self::TooLong => "too_long",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+/// The counters of observed exchanges and of what they predicted.
+pub(super) struct Record {
+    metrics: Arc<Metrics>,
+    names: Names,
+    observed: Counter,
+    outcomes: [Counter; Outcome::ALL.len()],
+    panics: Counter,
+    versions: HashMap<String, HashMap<String, Version>>,
+    no_confidence: HashMap<Arc<str>, Counter>,
+}
+
+/// What one version of a model counts into.
+struct Version {
+    confidence: Histogram,
+    inference: Histogram,
+    classes: HashMap<String, Counter>,
+    other: Option<Counter>,
+}
+
+impl Record {
+    pub(super) fn new(metrics: Arc<Metrics>, bounds: config::Metrics) -> Self {
+        Self {
+            names: Names::new(bounds, &metrics),
+            observed: metrics.counter(&catalogue::EXCHANGES, &["observed"]),
+            outcomes: Outcome::ALL
+                .map(|outcome| metrics.counter(&catalogue::OBSERVED, &[outcome.label()])),
+            panics: metrics.counter(&catalogue::PANICS, &["decode"]),
+            versions: HashMap::new(),
+            no_confidence: HashMap::new(),
+            metrics,
+        }
+    }
+
+    pub(super) fn set_bounds(&mut self, bounds: config::Metrics) {
+        self.names.set_bounds(bounds);
+    }
+
+    /// Counts what became of an exchange.
+    pub(super) fn outcome(&self, outcome: Outcome) {
+        self.observed.increment(1);
+        self.outcomes[outcome as usize].increment(1);
+    }
+
+    /// Counts a body that could not be read.
+    pub(super) fn decode_failed(&self, error: &DecodeError) {
+        self.failed(error.format(), error.reason());
+    }
+
+    /// Counts a decoder that panicked.
+    pub(super) fn panicked(&self) {
+        self.panics.increment(1);
+        self.failed("unknown", "panic");
+    }
+
+    /// The labels of a model and its version.
+    pub(super) fn identity<'a>(&mut self, model: &'a str, version: &'a str) -> (&'a str, &'a str) {
+        self.names.identity(&self.metrics, model, version)
+    }
+
+    /// Counts the items of one answer.
+    pub(super) fn predictions(
+        &mut self,
+        inference: &Inference,
+        exchange: &Exchange,
+        (model, version): (&str, &str),
+    ) {
+        let Self { metrics, names, .. } = self;
+        let handles = match self
+            .versions
+            .get_mut(model)
+            .and_then(|m| m.get_mut(version))
+        {
+            Some(handles) => handles,
+            None => self
+                .versions
+                .entry(model.to_owned())
+                .or_default()
+                .entry(version.to_owned())
+                .or_insert_with(|| Version::new(metrics, model, version)),
+        };
+        if let Some(upstream) = exchange.upstream {
+            handles.inference.record(upstream.as_secs_f64());
+        }
+        let mut without = 0;
+        for output in &inference.outputs {
+            if let Some(class) = &output.class {
+                handles.predicted(metrics, names, (model, version), class);
+            }
+            match output.confidence {
+                Some(confidence) => handles.confidence.record(confidence),
+                None => without += 1,
+            }
+        }
+        if without > 0 {
+            self.without_confidence(&exchange.endpoint, without);
+        }
+    }
+
+    fn without_confidence(&mut self, endpoint: &Arc<str>, items: u64) {
+        let counter = self
+            .no_confidence
+            .entry(Arc::clone(endpoint))
+            .or_insert_with(|| self.metrics.counter(&catalogue::NO_CONFIDENCE, &[endpoint]));
+        counter.increment(items);
+    }
+
+    fn failed(&self, format: &str, reason: &str) {
+        self.metrics
+            .counter(&catalogue::DECODE_FAILURES, &[format, reason])
+            .increment(1);
+    }
+}
+
+impl Version {
+    fn new(metrics: &Metrics, model: &str, version: &str) -> Self {
+        Self {
+            confidence: metrics.histogram(&catalogue::CONFIDENCE, &[model, version]),
+            inference: metrics.histogram(&catalogue::INFERENCE, &[model, version]),
+            classes: HashMap::new(),
+            other: None,
+        }
+    }
+
+    fn predicted(
+        &mut self,
+        metrics: &Metrics,
+        names: &mut Names,
+        (model, version): (&str, &str),
+        class: &str,
+    ) {
+        if let Some(counter) = self.classes.get(class) {
+            return counter.increment(1);
+        }
+        let label = names.class(metrics, model, class);
+        let register = || metrics.counter(&catalogue::PREDICTIONS, &[model, version, label]);
+        if label == OTHER {
+            // never by its name: names beyond the bound are without number
+            self.other.get_or_insert_with(register).increment(1);
+        } else {
+            let counter = register();
+            counter.increment(1);
+            self.classes.insert(label.to_owned(), counter);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Series that can be taken back: what is known of each model and version now, published whole.
+
+use std::collections::HashMap;
+
+use super::command::{Judged, ModelState, Which};
+use crate::{
+    config,
+    drift::{Baselines, CheckInput, KsWindow, Verdict, Windows},
+    metrics::{Table, catalogue},
+};
+
+/// A model and its version, as in their labels.
+type Identity = (String, String);
+
+/// Recent confidences, the baselines they are compared to, and what was found.
+pub(super) struct Series {
+    model: config::Model,
+    drift: config::Drift,
+    windows: Windows,
+    baselines: Baselines,
+    verdicts: HashMap<Identity, Judged>,
+    state: ModelState,
+    latest: Option<Identity>,
+    is_changed: bool,
+}
+
+impl Series {
+    pub(super) fn new(
+        model: config::Model,
+        drift: config::Drift,
+        bounds: &config::Metrics,
+        baselines: Baselines,
+    ) -> Self {
+        Self {
+            windows: Windows::new(drift.window, bounds.max_models, bounds.max_versions),
+            model,
+            drift,
+            baselines,
+            verdicts: HashMap::new(),
+            state: ModelState::default(),
+            latest: None,
+            is_changed: true,
+        }
+    }
+
+    /// Goes by other settings; what does not fit them leaves.
+    pub(super) fn apply(
+        &mut self,
+        model: config::Model,
+        drift: config::Drift,
+        bounds: &config::Metrics,
+    ) {
+        let retired = self
+            .windows
+            .resize(drift.window, bounds.max_models, bounds.max_versions);
+        for gone in retired {
+            self.verdicts.remove(&(gone.model, gone.version));
+        }
+        self.model = model;
+        self.drift = drift;
+        self.is_changed = true;
+    }
+
+    /// Notes who predicted last.
+    pub(super) fn predicted(&mut self, model: &str, version: &str) {
+        let is_same = self
+            .latest
+            .as_ref()
+            .is_some_and(|(m, v)| m == model && v == version);
+        if !is_same {
+            self.latest = Some((model.to_owned(), version.to_owned()));
+            self.is_changed = true;
+        }
+    }
+
+    /// Takes one confidence of a prediction.
+    pub(super) fn push(&mut self, model: &str, version: &str, confidence: f64) {
+        for gone in self.windows.push(model, version, confidence) {
+            self.verdicts.remove(&(gone.model, gone.version));
+            self.is_changed = true;
+        }
+    }
+
+    /// Takes what the upstream says; a version once told stays until another is.
+    pub(super) fn set_state(&mut self, mut state: ModelState) {
+        state.version = state.version.or_else(|| self.state.version.take());
+        self.is_changed |= self.state != state;
+        self.state = state;
+    }
+
+    /// Replaces the baselines; verdicts against the old ones no longer stand.
+    pub(super) fn use_baselines(&mut self, baselines: Baselines) {
+        self.baselines = baselines;
+        self.verdicts.clear();
+        self.is_changed = true;
+    }
+
+    /// Takes verdicts about those who are still here.
+    pub(super) fn judge(&mut self, verdicts: Vec<Judged>) {
+        for judged in verdicts {
+            if self.windows.get(&judged.model, &judged.version).is_some() {
+                let key = (judged.model.clone(), judged.version.clone());
+                self.verdicts.insert(key, judged);
+            }
+        }
+        self.is_changed = true;
+    }
+
+    /// Copies of recent confidences with the baseline each is compared to.
+    pub(super) fn copy(&self, which: Which) -> Vec<CheckInput> {
+        match which {
+            Which::All => self
+                .windows
+                .iter()
+                .map(|(model, version, _)| self.copy_of(model, version))
+                .collect(),
+            Which::Latest => {
+                let (model, version) = self
+                    .windows
+                    .latest()
+                    .unwrap_or((&self.model.name, &self.model.version));
+                vec![self.copy_of(model, version)]
+            }
+            Which::Of { model, version } => {
+                let version = version.or_else(|| self.latest_version(&model));
+                let version = version.as_deref().unwrap_or(&self.model.version);
+                vec![self.copy_of(&model, version)]
+            }
+        }
+    }
+
+    /// The table anew, when something in it changed.
+    pub(super) fn changed(&mut self) -> Option<Table> {
+        std::mem::take(&mut self.is_changed).then(|| self.table())
+    }
+
+    fn latest_version(&self, model: &str) -> Option<String> {
+        let of_model = |(m, _): &(&str, &str)| *m == model;
+        let latest = self.windows.latest().filter(of_model);
+        let any = || self.windows.iter().map(|(m, v, _)| (m, v)).find(of_model);
+        latest.or_else(any).map(|(_, version)| version.to_owned())
+    }
+
+    fn copy_of(&self, model: &str, version: &str) -> CheckInput {
+        let window = self.windows.get(model, version);
+        CheckInput {
+            model: model.to_owned(),
+            version: version.to_owned(),
+            baseline: self.baselines.resolve(model, version),
+            recent: window.map(KsWindow::values).unwrap_or_default(),
+            window: self.drift.window,
+            threshold: self.drift.threshold,
+        }
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::default();
+        let latest = self.latest.as_ref();
+        let model = latest.map_or(&self.model.name, |(model, _)| model);
+        let version = self.state.version.as_deref();
+        let version = version
+            .or(latest.map(|(_, version)| version.as_str()))
+            .unwrap_or(&self.model.version);
+        let loaded = f64::from(u8::from(self.state.loaded));
+        table.push(&catalogue::MODEL_LOADED, &[model, version], loaded);
+
+        let mut identities: Vec<_> = self.verdicts.keys().collect();
+        identities.sort();
+        for identity in identities {
+            push_verdict(&mut table, &self.verdicts[identity]);
+        }
+        table
+    }
+}
+
+fn push_verdict(table: &mut Table, judged: &Judged) {
+    let labels = [judged.model.as_str(), judged.version.as_str()];
+    let mut detected = 0.0;
+    if let Verdict::Checked(checked) = &judged.verdict {
+        detected = f64::from(u8::from(checked.drift_detected));
+        table.push(&catalogue::DRIFT_STATISTIC, &labels, checked.ks_statistic);
+        table.push(&catalogue::DRIFT_P_VALUE, &labels, checked.p_value);
+    }
+    table.push(&catalogue::DRIFT_DETECTED, &labels, detected);
+    if let Some(baseline) = &judged.baseline {
+        let labels = [labels[0], labels[1], baseline];
+        table.push(&catalogue::DRIFT_BASELINE, &labels, 1.0);
+    }
+}

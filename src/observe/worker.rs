@@ -1,0 +1,205 @@
+//! The observe thread: takes what waits, exchange by exchange, and does what the operator asks.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use crossbeam_channel::{Receiver, never, select};
+
+use super::{
+    access_log::{AccessLog, Seen},
+    cardinality::OTHER,
+    command::{self, Command, Handle},
+    record::{Outcome, Record},
+    series::Series,
+};
+use crate::{
+    capture::{Exchange, policy::Interest, queue::Take, tee::End},
+    config::{self, Config},
+    decode::{self, Inference},
+    drift::Baselines,
+    metrics::Metrics,
+    telemetry::Sink,
+};
+
+/// Exchanges read before commands are looked at, and before the log is handed over.
+const BATCH: usize = 64;
+
+/// What the observer goes by and a reload can change.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Names where neither wire nor route tells one.
+    pub model: config::Model,
+    /// Bounds of labels.
+    pub metrics: config::Metrics,
+    /// The lines of exchanges.
+    pub log: config::Log,
+    /// Windows of confidences.
+    pub drift: config::Drift,
+}
+
+impl Settings {
+    /// Those of a configuration.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            model: config.model.clone(),
+            metrics: config.metrics.clone(),
+            log: config.log.clone(),
+            drift: config.drift.clone(),
+        }
+    }
+}
+
+/// Starts the thread `observe`. It ends when every [`Offer`](crate::capture::queue::Offer) is
+/// gone and the queue is empty.
+///
+/// # Errors
+/// When the system gives no thread or no random bytes.
+pub fn start(
+    take: Take,
+    metrics: Arc<Metrics>,
+    sink: Sink,
+    settings: Settings,
+    baselines: Baselines,
+) -> std::io::Result<(Handle, JoinHandle<()>)> {
+    let (handle, commands) = command::channel();
+    let mut worker = Worker {
+        record: Record::new(Arc::clone(&metrics), settings.metrics.clone()),
+        log: AccessLog::new(sink, settings.log)?,
+        series: Series::new(
+            settings.model.clone(),
+            settings.drift,
+            &settings.metrics,
+            baselines,
+        ),
+        model: Arc::new(settings.model),
+        take,
+        metrics,
+    };
+    let thread = std::thread::Builder::new()
+        .name("observe".to_owned())
+        .spawn(move || worker.run(commands))?;
+    Ok((handle, thread))
+}
+
+struct Worker {
+    take: Take,
+    record: Record,
+    log: AccessLog,
+    series: Series,
+    model: Arc<config::Model>,
+    metrics: Arc<Metrics>,
+}
+
+impl Worker {
+    fn run(&mut self, mut commands: Receiver<Command>) {
+        let queue = self.take.receiver().clone();
+        loop {
+            self.publish();
+            select! {
+                recv(queue) -> exchange => {
+                    let Ok(exchange) = exchange else { break };
+                    self.observe(&exchange);
+                    for exchange in queue.try_iter().take(BATCH - 1) {
+                        self.observe(&exchange);
+                    }
+                    self.log.flush();
+                }
+                recv(commands) -> command => match command {
+                    Ok(command) => self.obey(command),
+                    // the operator's side has ended first: what waits is still read
+                    Err(_) => commands = never(),
+                },
+            }
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        if let Some(table) = self.series.changed() {
+            self.metrics.publish(&table);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            // whoever asked may have left
+            Command::Copy(which, reply) => drop(reply.send(self.series.copy(which))),
+            Command::UseBaselines(baselines) => self.series.use_baselines(baselines),
+            Command::Publish(verdicts) => self.series.judge(verdicts),
+            Command::Model(state) => self.series.set_state(state),
+            Command::Apply(settings) => self.apply(*settings),
+        }
+    }
+
+    fn apply(&mut self, settings: Settings) {
+        self.series
+            .apply(settings.model.clone(), settings.drift, &settings.metrics);
+        self.record.set_bounds(settings.metrics);
+        self.log.apply(settings.log);
+        self.model = Arc::new(settings.model);
+    }
+
+    fn observe(&mut self, exchange: &Exchange) {
+        self.take.taken(exchange);
+        if exchange.interest == Interest::Head {
+            return self.log.write(exchange, None);
+        }
+        let (outcome, inference) = self.read(exchange);
+        self.record.outcome(outcome);
+        let configured = Arc::clone(&self.model);
+        let (model, version) = decode::identity(inference.as_ref(), exchange, &configured);
+        let seen = inference.as_ref().map(|inference| Seen {
+            inference,
+            model,
+            version,
+        });
+        if let Some(seen) = seen.filter(|seen| !seen.inference.outputs.is_empty()) {
+            self.count(exchange, seen);
+        }
+        self.log.write(exchange, seen);
+    }
+
+    /// Reads both bodies, where they are there.
+    fn read(&self, exchange: &Exchange) -> (Outcome, Option<Inference>) {
+        let ends = [&exchange.request, &exchange.response].map(|m| m.body.as_ref().map(|b| b.end));
+        let is = |end| ends.contains(&Some(end));
+        if ends.contains(&None) || is(End::Broken) || is(End::Dropped) {
+            return (Outcome::Aborted, None);
+        }
+        if is(End::TooLong) {
+            return (Outcome::TooLong, None);
+        }
+        // a decoder that panics costs this one observation
+        match catch_unwind(AssertUnwindSafe(|| decode::decode(exchange))) {
+            Ok(Ok(inference)) => (Outcome::Decoded, Some(inference)),
+            Ok(Err(error)) => {
+                self.record.decode_failed(&error);
+                (Outcome::DecodeFailed, None)
+            }
+            Err(_) => {
+                self.record.panicked();
+                (Outcome::DecodeFailed, None)
+            }
+        }
+    }
+
+    fn count(&mut self, exchange: &Exchange, seen: Seen<'_>) {
+        let labels = self.record.identity(seen.model, seen.version);
+        self.record.predictions(seen.inference, exchange, labels);
+        let (model, version) = labels;
+        if model == OTHER || version == OTHER {
+            // a mixture of models has no distribution to compare
+            return;
+        }
+        self.series.predicted(model, version);
+        for confidence in seen.inference.outputs.iter().filter_map(|o| o.confidence) {
+            self.series.push(model, version, confidence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+#![expect(clippy::float_cmp, reason = "sums of quarters and counts are exact")]
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    capture::queue::{Offer, queue},
+    drift::{Baseline, Key, Verdict},
+    observe::command::{Judged, ModelState, Which},
+};
+
+const ROW: &str = r#"{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"petal_width":0.2}"#;
+
+struct Running {
+    offer: Offer,
+    handle: Handle,
+    metrics: Arc<Metrics>,
+    thread: JoinHandle<()>,
+}
+
+fn config() -> Config {
+    crate::config::Sources::default().load().unwrap().config
+}
+
+fn observer(config: &Config) -> (Offer, impl FnOnce() -> Running + use<>) {
+    let metrics = Arc::new(Metrics::new(config.metrics.max_series).unwrap());
+    let (offer, take) = queue(&config.capture);
+    let settings = Settings::new(config);
+    let (sink, _) = Sink::start(std::io::sink(), 1 << 20).unwrap();
+    let start = {
+        let offer = offer.clone();
+        move || {
+            let (handle, thread) =
+                start(take, Arc::clone(&metrics), sink, settings, Baselines::new()).unwrap();
+            Running {
+                offer,
+                handle,
+                metrics,
+                thread,
+            }
+        }
+    };
+    (offer, start)
+}
+
+impl Running {
+    /// Waits until everything is read, and says what was counted.
+    fn finish(self) -> String {
+        drop(self.offer);
+        self.thread.join().unwrap();
+        self.metrics.render()
+    }
+}
+
+fn predicted(class: &str, confidence: f64) -> Box<Exchange> {
+    let answer =
+        format!(r#"{{"prediction":"{class}","confidence":{confidence},"model_version":"1.0.0"}}"#);
+    Box::new(Exchange::example("/predict", ROW, &answer))
+}
+
+/// The value of the series `name{labels}`, 0 when there is none.
+fn value(text: &str, series: &str) -> f64 {
+    text.lines()
+        .find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+        .unwrap_or_default()
+}
+
+#[test]
+fn predictions_are_counted_by_class_and_confidence() {
+    let (offer, start) = observer(&config());
+    for i in 0..30 {
+        let class = ["setosa", "virginica"][i % 2];
+        offer.offer(predicted(class, 0.75)).unwrap();
+    }
+    drop(offer);
+    let text = start().finish();
+    let labels = r#"model="default",model_version="1.0.0""#;
+    for class in ["setosa", "virginica"] {
+        let series = format!(r#"ml_model_predictions_total{{{labels},predicted_class="{class}"}}"#);
+        assert_eq!(value(&text, &series), 15.0, "{text}");
+    }
+    let family = "ml_model_prediction_confidence";
+    assert_eq!(value(&text, &format!("{family}_sum{{{labels}}}")), 22.5);
+    assert_eq!(value(&text, &format!("{family}_count{{{labels}}}")), 30.0);
+    let inference = format!("ml_model_inference_seconds_count{{{labels}}}");
+    assert_eq!(value(&text, &inference), 30.0);
+    let loaded = format!("ml_model_loaded{{{labels}}}");
+    assert!(text.contains(&loaded), "{text}");
+}
+
+#[test]
+fn the_books_balance_when_the_observer_is_stalled() {
+    let mut config = config();
+    config.capture.queue_exchanges = 10;
+    let (offer, start) = observer(&config);
+    let mut shed = 0;
+    for i in 0..100 {
+        let mut exchange = predicted("setosa", 0.9);
+        match i % 4 {
+            0 => {}
+            1 => exchange.response.body = None,
+            2 => exchange.request.body.as_mut().unwrap().end = End::TooLong,
+            _ => exchange.response.body.as_mut().unwrap().bytes = b"<html>".to_vec(),
+        }
+        shed += u32::from(offer.offer(exchange).is_err());
+    }
+    assert_eq!(shed, 90, "nobody takes anything out");
+    drop(offer);
+    let text = start().finish();
+    let observed = value(&text, r#"sidelight_exchanges_total{outcome="observed"}"#);
+    let results = ["decoded", "decode_failed", "too_long", "aborted"].map(|r| {
+        value(
+            &text,
+            &format!(r#"sidelight_observed_total{{result="{r}"}}"#),
+        )
+    });
+    assert_eq!(observed, 10.0);
+    assert_eq!(results, [3.0, 2.0, 2.0, 3.0]);
+    let failures = text
+        .lines()
+        .filter(|l| l.starts_with("sidelight_decode_failures_total{"))
+        .map(|l| l.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum::<f64>();
+    assert_eq!(failures, 2.0, "each failure has its reason");
+}
+
+#[test]
+fn verdicts_are_gauges_until_their_version_leaves() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let mut config = config();
+    config.metrics.max_versions = 1;
+    let (offer, start) = observer(&config);
+    let running = start();
+    let baseline = Baseline::new([0.5; 10], 100, jiff::Timestamp::now()).unwrap();
+    let hash = baseline.short_hash().to_owned();
+    let mut baselines = Baselines::new();
+    baselines.set(Key::default(), baseline).unwrap();
+    running.handle.use_baselines(baselines).unwrap();
+    offer.offer(predicted("setosa", 0.9)).unwrap();
+    let input = loop {
+        let mut copies = runtime
+            .block_on(running.handle.copy(Which::Latest))
+            .unwrap();
+        let input = copies.remove(0);
+        if input.recent == [0.9] {
+            break input;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    assert_eq!(
+        (input.model.as_str(), input.version.as_str()),
+        ("default", "1.0.0")
+    );
+    let judged = Judged {
+        model: input.model.clone(),
+        version: input.version.clone(),
+        baseline: input.baseline.map(|b| b.short_hash().to_owned()),
+        verdict: Verdict::InsufficientData,
+    };
+    running.handle.publish(vec![judged]).unwrap();
+    // the answer to a second question shows that the first command was obeyed
+    runtime.block_on(running.handle.copy(Which::All)).unwrap();
+    runtime.block_on(running.handle.copy(Which::All)).unwrap();
+    let labels = r#"model="default",model_version="1.0.0""#;
+    let text = running.metrics.render();
+    assert!(
+        text.contains(&format!("ml_drift_detected{{{labels}}} 0")),
+        "{text}"
+    );
+    assert!(text.contains(&format!(
+        r#"ml_drift_baseline_info{{{labels},baseline="{hash}"}} 1"#
+    )));
+
+    let mut newer = predicted("setosa", 0.9);
+    let answer = r#"{"prediction":"setosa","confidence":0.9,"model_version":"2"}"#;
+    newer.response.body.as_mut().unwrap().bytes = answer.into();
+    offer.offer(newer).unwrap();
+    drop(offer);
+    let text = running.finish();
+    assert!(!text.contains("ml_drift_detected{"), "{text}");
+    assert!(
+        text.contains(r#"ml_model_loaded{model="default",model_version="2"} 0"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_upstreams_own_version_names_the_loaded_model() {
+    let (offer, start) = observer(&config());
+    let running = start();
+    let loaded = ModelState {
+        loaded: true,
+        version: Some("7".to_owned()),
+    };
+    running.handle.model(loaded).unwrap();
+    let gone = ModelState::default();
+    running.handle.model(gone).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(running.handle.copy(Which::All)).unwrap();
+    drop(offer);
+    let text = running.finish();
+    assert!(
+        text.contains(r#"ml_model_loaded{model="default",model_version="7"} 0"#),
+        "{text}"
+    );
+    assert_eq!(text.matches("ml_model_loaded{").count(), 1);
+}
