@@ -1,0 +1,95 @@
+//! The operator's side: what Prometheus, probes and people see and may change. It runs on the
+//! main thread and asks the observer through [`observe::command`](crate::observe::command).
+//!
+//! `router` has the one table of routes; `access` decides who may change something; `probes` are
+//! health, readiness and liveness; `drift` answers with verdicts, which `judge` makes, on
+//! demand and on a schedule; `prober` finds out what the upstream says of its model; `admin`
+//! reloads the configuration.
+
+mod access;
+mod admin;
+mod drift;
+mod judge;
+mod prober;
+mod probes;
+mod router;
+
+use std::{future::Future, sync::Arc};
+
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, mpsc, watch},
+};
+
+pub use admin::{ReloadOutcome, ReloadRequest};
+pub use drift::Keeper;
+pub use judge::{Judge, check_on_schedule};
+pub use prober::probe_upstream;
+pub use router::{ROUTES, Route};
+
+use crate::{
+    config, drain,
+    health::Health,
+    http::{self, Limits},
+    metrics::Metrics,
+    observe::command::Handle,
+};
+
+/// Connections of the operator's port: a few scrapers, probes and people.
+const MAX_CONNECTIONS: usize = 128;
+
+/// What the operator's side goes by and a reload can change.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who may change something.
+    pub ops: config::Ops,
+    /// How the upstream is asked for its model.
+    pub model: config::Model,
+    /// Schedule of verdicts, bound of baselines.
+    pub drift: config::Drift,
+}
+
+impl Settings {
+    /// Those of a configuration.
+    pub fn new(config: &config::Config) -> Self {
+        Self {
+            ops: config.ops.clone(),
+            model: config.model.clone(),
+            drift: config.drift.clone(),
+        }
+    }
+}
+
+/// The parts of the agent that the operator's routes answer from.
+pub struct Ops {
+    /// What is exported.
+    pub metrics: Arc<Metrics>,
+    /// What the upstream last said, and the data threads.
+    pub health: Arc<Health>,
+    /// The way to the observer.
+    pub observer: Handle,
+    /// Whether the agent is on its way out.
+    pub drain: drain::Watch,
+    /// Replaced whole by a reload.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// Baselines and where they are kept.
+    pub keeper: Mutex<Keeper>,
+    /// Makes verdicts.
+    pub judge: Judge,
+    /// Where a reload is asked for.
+    pub reload: mpsc::Sender<ReloadRequest>,
+}
+
+/// Answers on `listener` until `stop`, then finishes what is in flight.
+pub async fn serve(ops: Arc<Ops>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let limits = Limits {
+        body: ops.settings.borrow().ops.body_limit,
+        connections: MAX_CONNECTIONS,
+        ..Limits::default()
+    };
+    let handler = move |request| {
+        let ops = Arc::clone(&ops);
+        async move { router::answer(&ops, request).await }
+    };
+    http::serve(listener, handler, limits, stop).await;
+}

@@ -1,0 +1,65 @@
+//! Changes to the agent itself.
+
+use ::http::StatusCode;
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::Ops;
+use crate::http::{Response, error_json, json};
+
+/// Asks for a reload; the answer goes through it.
+pub type ReloadRequest = oneshot::Sender<ReloadOutcome>;
+
+/// What a reload did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum ReloadOutcome {
+    /// The settings that changed are in use.
+    Applied {
+        /// Full keys.
+        changed: Vec<String>,
+        /// Full keys of those that wait for a restart.
+        needs_restart: Vec<String>,
+    },
+    /// Nothing that can change live has changed.
+    Unchanged {
+        /// Full keys of those that wait for a restart.
+        needs_restart: Vec<String>,
+    },
+    /// It holds errors; the settings in use stay.
+    Refused {
+        /// Each with its full key.
+        errors: Vec<String>,
+    },
+}
+
+impl ReloadOutcome {
+    /// The label value.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Applied { .. } => "applied",
+            Self::Unchanged { .. } => "unchanged",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
+/// Reads the configuration again.
+pub(super) async fn reload(ops: &Ops) -> Response {
+    let (reply, answer) = oneshot::channel();
+    let outcome = match ops.reload.try_send(reply) {
+        Ok(()) => answer.await.ok(),
+        Err(_) => None,
+    };
+    match outcome {
+        Some(refused @ ReloadOutcome::Refused { .. }) => {
+            json(StatusCode::UNPROCESSABLE_ENTITY, &refused)
+        }
+        Some(outcome) => json(StatusCode::OK, &outcome),
+        None => error_json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "the agent is reloading already, or leaves",
+        ),
+    }
+}
