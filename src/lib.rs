@@ -1,15 +1,50 @@
 //! Sidelight: a sidecar reverse proxy that monitors a machine-learning model.
+//!
+//! It forwards every byte unchanged between clients and a model server, and reads a copy of what
+//! passed. The modules below stand in the order in which a request travels.
+//!
+//! A request arrives on one of the data threads ([`proxy`]), which carry requests and nothing
+//! else: each has a listening socket, a runtime and a pool of upstream connections of its own.
+//! Bodies stream through; [`capture`] copies them up to a limit. When the last byte of the answer
+//! is gone, the exchange is counted and offered to a bounded queue that never waits: a full queue
+//! costs a copy, which is counted, and never a request.
+//!
+//! Behind the queue the thread `observe` owns all state, so nothing there needs a lock.
+//! [`decode`] turns bodies into inferences, [`observe`] counts them, writes the log and keeps
+//! recent confidences, [`drift`] and [`stats`] say whether those have moved.
+//!
+//! The main thread serves the operator ([`ops`]): metrics, probes, verdicts, changes. It reaches
+//! the observer through a bounded channel of commands, and computes what takes milliseconds on
+//! threads of their own.
+//!
+//! [`iris`] is a model server to try all this on; it knows nothing of the agent and runs as a
+//! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
+//! the catalogue of everything exported, [`telemetry`] writes JSON lines, [`health`] and
+//! [`drain`] say whether the agent is ready or leaving, [`http`] serves and asks small things.
+//! [`app`] alone names every part and puts them together.
+//!
+//! Who may name whom is checked by `tests/layering.rs`.
+
+pub mod app;
+pub mod cli;
+
+pub mod proxy;
 
 pub mod capture;
-pub mod cli;
-pub mod config;
+
 pub mod decode;
-pub mod drain;
+pub mod observe;
+
 pub mod drift;
+pub mod stats;
+
+pub mod ops;
+
+pub mod iris;
+
+pub mod config;
+pub mod drain;
 pub mod health;
 pub mod http;
-pub mod iris;
 pub mod metrics;
-pub mod proxy;
-pub mod stats;
 pub mod telemetry;

@@ -2,15 +2,39 @@
 
 use std::process::ExitCode;
 
-use sidelight::cli::{self, Command, Report};
+use sidelight::{
+    app,
+    cli::{self, Command, Report},
+};
 
 fn main() -> ExitCode {
     let report = match cli::parse() {
+        Command::Run(sources) => match sources.load() {
+            Ok(loaded) => of_outcome(app::run(sources, loaded)),
+            Err(errors) => Report::of_errors(&errors),
+        },
+        Command::Iris(cli::Iris { child: true, .. }) => of_outcome(app::iris::serve_as_child()),
+        Command::Iris(cli::Iris { listen, .. }) => of_outcome(app::iris::serve(listen)),
         Command::Check(sources) => cli::check::report(&sources),
         Command::Config => cli::documented(),
-        Command::Run(_) | Command::Iris(_) | Command::Probe(_) => {
-            Report::error("this build has no agent\n", cli::FAILED)
+        Command::Probe(cli::Probe { target, address }) => {
+            match app::probe(address, target.path()) {
+                Ok(answer) => Report::text(answer),
+                Err(error) => failed(&error),
+            }
         }
     };
     ExitCode::from(report.print())
+}
+
+/// Nothing to say, or what kept it from running.
+fn of_outcome(outcome: anyhow::Result<()>) -> Report {
+    match outcome {
+        Ok(()) => Report::text(""),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> Report {
+    Report::error(format!("sidelight: {error:#}\n"), cli::FAILED)
 }

@@ -2,5 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[path = "it/path.rs"]
+mod path;
+#[path = "it/readme.rs"]
+mod readme;
 #[path = "it/stats_vectors.rs"]
 mod stats_vectors;

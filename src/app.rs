@@ -1,0 +1,330 @@
+//! The agent put together: the only module that names every part.
+
+pub mod iris;
+mod probe;
+mod reload;
+mod upstream;
+
+pub use probe::probe;
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal},
+    net::SocketAddr,
+    os::fd::AsFd,
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::Context;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{Mutex, mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
+use tracing::level_filters::LevelFilter;
+
+use self::{reload::Reloader, upstream::Origin};
+use crate::{
+    capture::queue::{self, Depth},
+    config::{self, Config, Level, Loaded, Sources},
+    drain::{Drain, Phase},
+    drift::{Baselines, Store},
+    health::Health,
+    metrics::{Metrics, Table, catalogue, process},
+    observe::worker,
+    ops::{self, Keeper, Ops},
+    proxy::{self, Learned, listener::Proxy},
+    telemetry::{Sink, events},
+};
+
+/// Most bytes of log lines that wait for whoever reads stdout.
+const MAX_WAITING_LINES: usize = 4 << 20;
+/// How long the log may take at the end.
+const LAST_LINES: Duration = Duration::from_secs(2);
+/// How long the observer may take to read what waits at the end.
+const LAST_EXCHANGES: Duration = Duration::from_secs(10);
+/// Samples of histograms queue until they are moved.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// Runs the agent until a signal ends it.
+///
+/// # Errors
+/// What kept it from starting: an address that is taken, a state folder that cannot be used.
+pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
+    let stdout = File::from(
+        io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .context("stdout")?,
+    );
+    let (sink, writer) = Sink::start(stdout, MAX_WAITING_LINES)?;
+    let (subscriber, level) =
+        events::subscriber(sink.clone(), level_filter(loaded.config.log.level));
+    tracing::subscriber::set_global_default(subscriber)?;
+    report_panics();
+    for warning in &loaded.warnings {
+        tracing::warn!(detail = warning.as_str(), "configuration");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()?;
+    let outcome = runtime.block_on(async {
+        let agent = Agent::start(sources, loaded.config, sink, level).await?;
+        agent.serve().await
+    });
+    // what still runs is a blocked read of a file or a name: nobody waits for it
+    runtime.shutdown_background();
+    writer.finish(LAST_LINES);
+    outcome
+}
+
+/// Everything that runs.
+struct Agent {
+    drain: Drain,
+    proxy: Proxy,
+    origin: Origin,
+    observer: JoinHandle<()>,
+    tasks: JoinSet<()>,
+    reloader: Arc<Mutex<Reloader>>,
+}
+
+impl Agent {
+    async fn start(
+        sources: Sources,
+        config: Config,
+        sink: Sink,
+        level: events::LevelHandle,
+    ) -> anyhow::Result<Self> {
+        let (drain, leaving) = Drain::new();
+        let metrics = Arc::new(Metrics::new(config.metrics.max_series)?);
+        let (baselines, store) = stored_baselines(&config.state)?;
+        let ops_listener = TcpListener::bind(config.ops.listen)
+            .await
+            .map_err(|e| taken(e, config.ops.listen, "--ops-listen ADDR or ops.listen"))?;
+        let (offer, take) = queue::queue(&config.capture);
+        collect(&metrics, &sink, offer.depth().clone());
+        let (observer, observe_thread) = worker::start(
+            take,
+            Arc::clone(&metrics),
+            sink,
+            worker::Settings::new(&config),
+            baselines.clone(),
+        )?;
+
+        let origin = Origin::new(config.proxy.upstream.clone());
+        let path = proxy::Settings::new(&config.proxy, &config.capture, &config.routes);
+        let (path_settings, path_changes) = watch::channel(Arc::new(path));
+        let parts = proxy::Parts {
+            settings: path_changes,
+            upstream: origin.upstream(),
+            offer,
+            metrics: Arc::clone(&metrics),
+            learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
+            drain: leaving.clone(),
+        };
+        let proxy = Proxy::start(&config.proxy, &parts)
+            .map_err(|e| taken(e, config.proxy.listen, "--listen ADDR or proxy.listen"))?;
+        drop(parts);
+
+        let health = Arc::new(Health::default());
+        health.watch_threads(proxy.runtimes());
+        let (ops_settings, ops_changes) = watch::channel(Arc::new(ops::Settings::new(&config)));
+        let (reload, reloads) = mpsc::channel(1);
+        let ops = Arc::new(Ops {
+            metrics: Arc::clone(&metrics),
+            health,
+            observer: observer.clone(),
+            drain: leaving,
+            settings: ops_changes,
+            keeper: Mutex::new(Keeper::new(baselines, store)),
+            judge: ops::Judge::default(),
+            reload,
+        });
+        announce(&proxy, &ops_listener, &config);
+        let reloader = Reloader {
+            sources,
+            config,
+            path: path_settings,
+            ops: ops_settings,
+            observer,
+            level,
+            metrics: Arc::clone(&metrics),
+        };
+        let reloader = Arc::new(Mutex::new(reloader));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reload::on_change(Arc::clone(&reloader)));
+        // probes are answered to the very end, when the task is dropped
+        tasks.spawn(ops::serve(
+            Arc::clone(&ops),
+            ops_listener,
+            std::future::pending(),
+        ));
+        tasks.spawn(ops::probe_upstream(Arc::clone(&ops), origin.upstream()));
+        tasks.spawn(ops::check_on_schedule(ops));
+        tasks.spawn(keep_up(metrics));
+        tasks.spawn(reload::on_request(Arc::clone(&reloader), reloads));
+        tasks.spawn(reload::on_hangup(
+            Arc::clone(&reloader),
+            signal(SignalKind::hangup())?,
+        ));
+        Ok(Self {
+            drain,
+            proxy,
+            origin,
+            observer: observe_thread,
+            tasks,
+            reloader,
+        })
+    }
+
+    /// Serves until a signal, then leaves in order.
+    async fn serve(self) -> anyhow::Result<()> {
+        let mut stop = Stop::new()?;
+        stop.asked().await;
+        let settings = self.reloader.lock().await.config.drain.clone();
+        self.leave(settings, stop).await;
+        Ok(())
+    }
+
+    async fn leave(mut self, settings: config::Drain, mut stop: Stop) {
+        tracing::info!("leaving");
+        self.drain.advance(Phase::Leaving);
+        tokio::select! {
+            () = tokio::time::sleep(settings.delay.unwrap_or_default()) => {}
+            () = stop.asked() => {}
+        }
+        self.drain.advance(Phase::Draining);
+        let mut path = tokio::task::spawn_blocking(|| self.proxy.join());
+        tokio::select! {
+            _ = &mut path => {}
+            () = tokio::time::sleep(settings.deadline) => tracing::warn!("drain deadline: requests cut off"),
+            () = stop.asked() => tracing::warn!("asked again: requests cut off"),
+        }
+        self.drain.advance(Phase::Stopped);
+        if !path.is_finished() {
+            // a thread that does not stop is left to the end of the process
+            let _ = timeout(LAST_LINES, path).await;
+        }
+        let observer = tokio::task::spawn_blocking(|| self.observer.join());
+        if timeout(LAST_EXCHANGES, observer).await.is_err() {
+            tracing::warn!("observer did not finish");
+        }
+        self.origin.stop().await;
+        self.tasks.shutdown().await;
+        tracing::info!("left");
+    }
+}
+
+/// The signals that end the agent.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn keep_up(metrics: Arc<Metrics>) {
+    let mut due = tokio::time::interval(UPKEEP);
+    loop {
+        due.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// What is only known when asked.
+fn collect(metrics: &Metrics, sink: &Sink, depth: Depth) {
+    metrics
+        .gauge(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")])
+        .set(1.0);
+    metrics.add_collector(process::collect);
+    let sink = sink.clone();
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    metrics.add_collector(move |table: &mut Table| {
+        table.push(&catalogue::QUEUE_EXCHANGES, &[], depth.exchanges() as f64);
+        table.push(&catalogue::QUEUE_BYTES, &[], depth.bytes() as f64);
+        table.push(&catalogue::LOG_LINES, &["written"], sink.written() as f64);
+        table.push(&catalogue::LOG_LINES, &["dropped"], sink.dropped() as f64);
+    });
+}
+
+fn stored_baselines(state: &config::State) -> anyhow::Result<(Baselines, Option<Store>)> {
+    let Some(dir) = &state.dir else {
+        tracing::info!("baselines are kept in memory only; set state.dir to keep them");
+        return Ok((Baselines::new(), None));
+    };
+    let (store, loaded) = Store::open(dir).context("state.dir")?;
+    for damage in &loaded.failures {
+        tracing::error!(
+            file = %damage.file.display(),
+            reason = %damage.reason,
+            "stored baseline refused and kept aside"
+        );
+    }
+    Ok((loaded.baselines, Some(store)))
+}
+
+/// `setting`: what names another address.
+fn taken(error: io::Error, address: SocketAddr, setting: &str) -> anyhow::Error {
+    let advice = format!("cannot listen on {address}; {setting} names another");
+    anyhow::Error::new(error).context(advice)
+}
+
+fn announce(proxy: &Proxy, ops: &TcpListener, config: &Config) {
+    let listen = proxy.address;
+    let ops = ops.local_addr().unwrap_or(config.ops.listen);
+    let upstream = config
+        .proxy
+        .upstream
+        .as_ref()
+        .map(config::Upstream::authority);
+    let upstream = upstream.as_deref().unwrap_or("bundled iris");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %listen,
+        ops_listen = %ops,
+        upstream,
+        "listening"
+    );
+    if io::stderr().is_terminal() {
+        let (path, port) = (listen.port(), ops.port());
+        eprintln!(
+            "sidelight: clients at http://localhost:{path}, metrics at http://localhost:{port}/metrics"
+        );
+    }
+}
+
+fn level_filter(level: Level) -> LevelFilter {
+    match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warning => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+    }
+}
+
+/// A panic is an event like others. Its message is left out: it may quote what a client sent.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, "panic");
+    }));
+}

@@ -1,0 +1,224 @@
+//! The path from client to model and back, with the observer held still or running.
+
+#![expect(clippy::float_cmp, reason = "counts are exact")]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use sidelight::{
+    capture::queue::{self, Take},
+    config::{Config, Sources, Upstream},
+    drain::{Drain, Phase},
+    drift::Baselines,
+    metrics::Metrics,
+    observe::worker,
+    proxy::{self, Learned, listener::Proxy},
+    telemetry::Sink,
+};
+use tokio::{net::TcpListener, sync::watch};
+
+const ROW: &str = r#"{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"petal_width":0.2}"#;
+
+/// The bundled model server on a thread of its own; ends with the process.
+fn model_server() -> SocketAddr {
+    let (tell, told) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell.send(listener.local_addr().unwrap()).unwrap();
+            sidelight::iris::server::run(listener, std::future::pending()).await;
+        });
+    });
+    told.recv().unwrap()
+}
+
+fn config(queue_exchanges: usize) -> Config {
+    let mut config = Sources::default().load().unwrap().config;
+    config.proxy.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.proxy.threads = Some(2);
+    config.capture.queue_exchanges = queue_exchanges;
+    config
+}
+
+/// The data threads, and a queue that nobody empties yet.
+struct Path {
+    proxy: Proxy,
+    drain: Drain,
+    metrics: Arc<Metrics>,
+    take: Take,
+}
+
+impl Path {
+    fn start(config: &Config, upstream: SocketAddr) -> Self {
+        let (drain, watch) = Drain::new();
+        let metrics = Arc::new(Metrics::new(config.metrics.max_series).unwrap());
+        let (offer, take) = queue::queue(&config.capture);
+        let settings = proxy::Settings::new(&config.proxy, &config.capture, &config.routes);
+        let upstream = Upstream {
+            host: upstream.ip().to_string(),
+            port: upstream.port(),
+        };
+        let parts = proxy::Parts {
+            settings: watch::channel(Arc::new(settings)).1,
+            upstream: watch::channel(Some(upstream)).1,
+            offer,
+            metrics: Arc::clone(&metrics),
+            learned: Arc::new(Learned::new(50)),
+            drain: watch,
+        };
+        let proxy = Proxy::start(&config.proxy, &parts).unwrap();
+        Self {
+            proxy,
+            drain,
+            metrics,
+            take,
+        }
+    }
+
+    /// Ends the data threads, then reads what waits; says what was counted.
+    fn finish(self, config: &Config) -> Counted {
+        self.drain.advance(Phase::Draining);
+        self.proxy.join();
+        let (sink, _writer) = Sink::start(std::io::sink(), 1 << 20).unwrap();
+        let settings = worker::Settings::new(config);
+        let metrics = Arc::clone(&self.metrics);
+        let (_, observer) =
+            worker::start(self.take, metrics, sink, settings, Baselines::new()).unwrap();
+        observer.join().unwrap();
+        Counted(self.metrics.render())
+    }
+}
+
+/// A scrape.
+struct Counted(String);
+
+impl Counted {
+    /// The sum of the series that begin with `prefix`.
+    fn sum(&self, prefix: &str) -> f64 {
+        self.0
+            .lines()
+            .filter(|line| line.starts_with(prefix))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    fn assert_books_balance(&self) {
+        let requests = self.sum("ml_api_requests_total{");
+        let observed = self.sum(r#"sidelight_exchanges_total{outcome="observed"}"#);
+        assert_eq!(
+            requests,
+            self.sum("sidelight_exchanges_total{"),
+            "{}",
+            self.0
+        );
+        assert_eq!(
+            observed,
+            self.sum("sidelight_observed_total{"),
+            "{}",
+            self.0
+        );
+        let shed = self.sum(r#"sidelight_exchanges_total{outcome="shed"}"#);
+        assert_eq!(shed, self.sum("sidelight_shed_total{"));
+    }
+}
+
+/// One connection that is kept; the answer's head and body.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn connect(address: SocketAddr) -> Self {
+        Self(BufReader::new(TcpStream::connect(address).unwrap()))
+    }
+
+    fn post(&mut self, path: &str, body: &str) -> (String, Vec<u8>) {
+        let length = body.len();
+        self.send(&format!(
+            "POST {path} HTTP/1.1\r\nHost: model\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
+    fn send(&mut self, request: &str) -> (String, Vec<u8>) {
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(self.0.read_line(&mut head).unwrap() > 0, "{head}");
+        }
+        let lower = head.to_ascii_lowercase();
+        let length = lower
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"))
+            .map_or(0, |length| length.trim().parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        (head, body)
+    }
+}
+
+#[test]
+fn a_stalled_observer_costs_copies_and_no_request_and_the_books_balance() {
+    let config = config(16);
+    let path = Path::start(&config, model_server());
+    let address = path.proxy.address;
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            thread::spawn(move || {
+                let mut client = Client::connect(address);
+                for i in 0..100 {
+                    let (head, body) = match i % 5 {
+                        0 => client.post("/nowhere", ROW),
+                        1 => client.post("/predict", "not json"),
+                        2 => client.send("GET /health HTTP/1.1\r\nHost: m\r\n\r\n"),
+                        _ => client.post("/predict", ROW),
+                    };
+                    assert!(!head.starts_with("HTTP/1.1 5"), "{head}");
+                    assert!(!body.is_empty());
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.join().unwrap();
+    }
+    let counted = path.finish(&config);
+    assert_eq!(counted.sum("ml_api_requests_total{"), 400.0);
+    assert_eq!(
+        counted.sum(r#"sidelight_exchanges_total{outcome="shed"}"#),
+        384.0
+    );
+    counted.assert_books_balance();
+}
+
+#[test]
+fn every_prediction_is_read_when_the_queue_has_room() {
+    let config = config(1000);
+    let upstream = model_server();
+    let path = Path::start(&config, upstream);
+    let mut through = Client::connect(path.proxy.address);
+    let mut direct = Client::connect(upstream);
+    for _ in 0..50 {
+        let (head, body) = through.post("/predict", ROW);
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(
+            head.to_ascii_lowercase().contains("x-request-id: "),
+            "{head}"
+        );
+        assert_eq!(body, direct.post("/predict", ROW).1, "unchanged");
+    }
+    drop(through);
+    let counted = path.finish(&config);
+    assert_eq!(counted.sum("ml_model_predictions_total{"), 50.0);
+    assert_eq!(counted.sum("ml_model_prediction_confidence_count{"), 50.0);
+    assert_eq!(
+        counted.sum(r#"sidelight_observed_total{result="decoded"}"#),
+        50.0
+    );
+    counted.assert_books_balance();
+}
