@@ -59,7 +59,9 @@ def all_rows_in_three_forms_are_counted_exactly_and_pass_byte_for_byte():
         equal(metrics.by("ml_model_predictions_total", "model_version"), {"1.0.0": 450}, "predictions by version")
         wait_until(lambda: agent.metrics().one("ml_model_loaded", model_version="1.0.0") == 1, "ml_model_loaded")
         ready = agent.ask("GET", "/ready").json()
-        equal(ready, {"ready": True, "checks": {"model_loaded": True, "model_version": "1.0.0"}}, "/ready")
+        equal(ready["ready"], True, "ready")
+        page = {"model_loaded": True, "model_version": "1.0.0"}
+        equal({key: ready["checks"][key] for key in page}, page, "checks of /ready")
 
 
 @case
