@@ -1,8 +1,10 @@
 //! One request to the upstream and the head of its answer.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{Request, Response, header};
+use http_body_util::BodyExt;
 
 use super::{
     failure::Failure,
@@ -10,6 +12,11 @@ use super::{
     thread::Thread,
     upstream::{self, Connection, Lease, Payload, RequestBody},
 };
+
+/// Most bytes of a body that are read although nobody gets them.
+const DISCARDED_BYTES: usize = 256 * 1024;
+/// Longest wait for them.
+const DISCARD_TIME: Duration = Duration::from_millis(500);
 
 /// Sends `request` and waits for the head of the answer.
 ///
@@ -26,7 +33,13 @@ pub(super) async fn forward(
         let is_reused = pooled.is_some();
         let mut connection = match pooled {
             Some(connection) => connection,
-            None => connect(thread, settings.connect_timeout).await?,
+            None => match connect(thread, settings.connect_timeout).await {
+                Ok(connection) => connection,
+                Err(failure) => {
+                    discard(request).await;
+                    return Err(failure);
+                }
+            },
         };
         record.forwarded();
         let answer = connection.try_send_request(request);
@@ -50,7 +63,27 @@ pub(super) async fn forward(
     }
 }
 
-async fn connect(thread: &Thread, patience: std::time::Duration) -> Result<Connection, Failure> {
+/// Reads a short body that nobody gets: then the client's connection can carry its next request.
+async fn discard(request: Request<RequestBody>) {
+    if request.headers().contains_key(header::EXPECT) {
+        // it waits to be told to send its body, and is not told
+        return;
+    }
+    let mut body = request.into_body();
+    let reading = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > DISCARDED_BYTES {
+                return;
+            }
+        }
+    };
+    // what did not come in time is cut off with its connection
+    let _ = tokio::time::timeout(DISCARD_TIME, reading).await;
+}
+
+async fn connect(thread: &Thread, patience: Duration) -> Result<Connection, Failure> {
     let upstream = thread
         .upstream
         .borrow()

@@ -137,6 +137,13 @@ impl Record {
         });
     }
 
+    /// Whether the client's body was read to its end.
+    pub(super) fn request_ended(&self) -> bool {
+        let is_whole = |copy: &Captured| matches!(copy.end, End::Complete | End::TooLong);
+        self.with(|e| e.request.body.as_ref().is_some_and(is_whole))
+            .unwrap_or_default()
+    }
+
     /// Whether the client's body broke: then it is not the upstream's fault that nothing came.
     pub(super) fn request_broke(&self) -> bool {
         self.with(|e| {

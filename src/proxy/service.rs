@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, rc::Rc};
 
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
@@ -45,7 +45,12 @@ pub(super) async fn answer(
         }
         Err(failure) => {
             record.failed(failure);
-            let (head, body) = failure.response().into_parts();
+            let (mut head, body) = failure.response().into_parts();
+            if !record.request_ended() {
+                // the rest of the request stands before the next one
+                let close = HeaderValue::from_static("close");
+                head.headers.insert(header::CONNECTION, close);
+            }
             let body = if is_head {
                 Full::default()
             } else {

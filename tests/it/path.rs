@@ -222,3 +222,59 @@ fn every_prediction_is_read_when_the_queue_has_room() {
     );
     counted.assert_books_balance();
 }
+
+/// An address where nobody listens.
+fn nobody() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[test]
+fn a_refused_request_whose_body_comes_late_leaves_the_connection_usable() {
+    let config = config(1000);
+    let path = Path::start(&config, nobody());
+    let mut client = Client::connect(path.proxy.address);
+    for _ in 0..3 {
+        let head = format!(
+            "POST /predict HTTP/1.1\r\nHost: m\r\nContent-Length: {}\r\n\r\n",
+            ROW.len()
+        );
+        client.0.get_mut().write_all(head.as_bytes()).unwrap();
+        // so that the head is answered for before the body is there
+        thread::sleep(std::time::Duration::from_millis(20));
+        let (head, _) = client.send(ROW);
+        assert!(head.starts_with("HTTP/1.1 502"), "{head}");
+        assert!(
+            !head.to_ascii_lowercase().contains("connection: close"),
+            "{head}"
+        );
+    }
+    drop(client);
+    let counted = path.finish(&config);
+    assert_eq!(
+        counted.sum(r#"sidelight_observed_total{result="decoded"}"#),
+        3.0
+    );
+    counted.assert_books_balance();
+}
+
+#[test]
+fn a_refused_request_whose_body_does_not_end_announces_that_its_connection_closes() {
+    let config = config(1000);
+    let path = Path::start(&config, nobody());
+    let mut client = Client::connect(path.proxy.address);
+    let (head, _) =
+        client.send("POST /predict HTTP/1.1\r\nHost: m\r\nContent-Length: 9\r\n\r\nshort");
+    assert!(head.starts_with("HTTP/1.1 502"), "{head}");
+    assert!(
+        head.to_ascii_lowercase().contains("connection: close"),
+        "{head}"
+    );
+    drop(client);
+    let counted = path.finish(&config);
+    assert_eq!(
+        counted.sum(r#"sidelight_observed_total{result="aborted"}"#),
+        1.0
+    );
+    counted.assert_books_balance();
+}
