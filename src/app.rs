@@ -30,7 +30,7 @@ use tracing::level_filters::LevelFilter;
 use self::{reload::Reloader, upstream::Origin};
 use crate::{
     capture::queue::{self, Depth},
-    config::{self, Config, Level, Loaded, Sources},
+    config::{self, Config, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
     drift::{Baselines, Store},
     health::Health,
@@ -74,7 +74,8 @@ pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
         .max_blocking_threads(4)
         .build()?;
     let outcome = runtime.block_on(async {
-        let agent = Agent::start(sources, loaded.config, sink, level).await?;
+        let watch = Watch::new(reload::files(&sources, &loaded.config));
+        let agent = Agent::start(sources, loaded.config, watch, sink, level).await?;
         agent.serve().await
     });
     // what still runs is a blocked read of a file or a name: nobody waits for it
@@ -90,13 +91,14 @@ struct Agent {
     origin: Origin,
     observer: JoinHandle<()>,
     tasks: JoinSet<()>,
-    reloader: Arc<Mutex<Reloader>>,
+    leave_as: watch::Receiver<config::Drain>,
 }
 
 impl Agent {
     async fn start(
         sources: Sources,
         config: Config,
+        watch: Watch,
         sink: Sink,
         level: events::LevelHandle,
     ) -> anyhow::Result<Self> {
@@ -146,9 +148,16 @@ impl Agent {
             reload,
         });
         announce(&proxy, &ops_listener, &config);
+        let (drain_settings, leave_as) = watch::channel(config.drain.clone());
+        let (files, watched) = watch::channel(reload::files(&sources, &config));
+        for outcome in ops::ReloadOutcome::LABELS {
+            drop(metrics.counter(&catalogue::CONFIG_RELOADS, &[outcome]));
+        }
         let reloader = Reloader {
             sources,
             config,
+            drain: drain_settings,
+            files,
             path: path_settings,
             ops: ops_settings,
             observer,
@@ -157,7 +166,7 @@ impl Agent {
         };
         let reloader = Arc::new(Mutex::new(reloader));
         let mut tasks = JoinSet::new();
-        tasks.spawn(reload::on_change(Arc::clone(&reloader)));
+        tasks.spawn(reload::on_change(Arc::clone(&reloader), watched, watch));
         // probes are answered to the very end, when the task is dropped
         tasks.spawn(ops::serve(
             Arc::clone(&ops),
@@ -168,17 +177,14 @@ impl Agent {
         tasks.spawn(ops::check_on_schedule(ops));
         tasks.spawn(keep_up(metrics));
         tasks.spawn(reload::on_request(Arc::clone(&reloader), reloads));
-        tasks.spawn(reload::on_hangup(
-            Arc::clone(&reloader),
-            signal(SignalKind::hangup())?,
-        ));
+        tasks.spawn(reload::on_hangup(reloader, signal(SignalKind::hangup())?));
         Ok(Self {
             drain,
             proxy,
             origin,
             observer: observe_thread,
             tasks,
-            reloader,
+            leave_as,
         })
     }
 
@@ -186,7 +192,7 @@ impl Agent {
     async fn serve(self) -> anyhow::Result<()> {
         let mut stop = Stop::new()?;
         stop.asked().await;
-        let settings = self.reloader.lock().await.config.drain.clone();
+        let settings = self.leave_as.borrow().clone();
         self.leave(settings, stop).await;
         Ok(())
     }

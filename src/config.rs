@@ -25,6 +25,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 pub use address::{ListenError, UpstreamError, listen};
+pub use check::holds;
 pub use documented::{DEFAULT_FILE, defaults};
 pub use env::{CONFIG, variables};
 pub use error::{ConfigErrors, Origin, Problem};

@@ -5,11 +5,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::Signal,
     sync::{Mutex, mpsc, watch},
+    time::timeout,
 };
 
 use super::level_filter;
 use crate::{
-    config::{self, Config, Sources, reload},
+    config::{self, Config, ConfigErrors, Sources, Watch, reload},
     metrics::{Metrics, catalogue},
     observe::{
         command::{Handle, Unavailable},
@@ -20,8 +21,11 @@ use crate::{
     telemetry::events::LevelHandle,
 };
 
-/// Pause before the observer is asked again.
+/// Pause before a busy observer is asked again, and how often it is.
 const AGAIN: Duration = Duration::from_millis(20);
+const TRIES: u32 = 100;
+/// Longest wait for the files.
+const READING: Duration = Duration::from_secs(5);
 
 /// What is told when settings change.
 pub(super) struct Reloader {
@@ -31,23 +35,34 @@ pub(super) struct Reloader {
     pub(super) ops: watch::Sender<Arc<ops::Settings>>,
     pub(super) observer: Handle,
     pub(super) level: LevelHandle,
+    pub(super) drain: watch::Sender<config::Drain>,
+    pub(super) files: watch::Sender<Vec<PathBuf>>,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl Reloader {
     /// Reads all sources again; applies what can change live, whole or not at all.
     async fn reload(&mut self) -> ReloadOutcome {
-        let outcome = match self.sources.load() {
-            Ok(loaded) => self.take(&loaded.config).await,
-            Err(errors) => ReloadOutcome::Refused {
-                errors: errors.0.iter().map(ToString::to_string).collect(),
-            },
+        let outcome = match self.read().await {
+            Ok(config) => self.take(&config).await,
+            Err(errors) => ReloadOutcome::Refused { errors },
         };
         self.metrics
             .counter(&catalogue::CONFIG_RELOADS, &[outcome.label()])
             .increment(1);
         report(&outcome);
         outcome
+    }
+
+    /// All sources anew. A network file system may keep a read waiting: not on this thread.
+    async fn read(&self) -> Result<Config, Vec<String>> {
+        let sources = self.sources.clone();
+        let reading = tokio::task::spawn_blocking(move || sources.load());
+        match timeout(READING, reading).await {
+            Ok(Ok(loaded)) => loaded.map(|l| l.config).map_err(|errors| in_words(&errors)),
+            Ok(Err(_)) => Err(vec!["the configuration could not be read".to_owned()]),
+            Err(_) => Err(vec![format!("no file came within {} s", READING.as_secs())]),
+        }
     }
 
     async fn take(&mut self, read: &Config) -> ReloadOutcome {
@@ -57,8 +72,16 @@ impl Reloader {
         if changed.is_empty() {
             return ReloadOutcome::Unchanged { needs_restart };
         }
+        if let Err(errors) = config::holds(&config) {
+            // a live key does not go together with one that waits for a restart
+            let errors = in_words(&errors);
+            return ReloadOutcome::Refused { errors };
+        }
+        if let Err(error) = self.apply(&config).await {
+            let errors = vec![error.to_string()];
+            return ReloadOutcome::Refused { errors };
+        }
         self.config = config;
-        self.apply().await;
         let changed = changed.into_iter().map(str::to_owned).collect();
         ReloadOutcome::Applied {
             changed,
@@ -66,30 +89,48 @@ impl Reloader {
         }
     }
 
-    async fn apply(&self) {
+    /// The observer first: it alone can refuse, and then nothing has changed.
+    async fn apply(&self, config: &Config) -> Result<(), Unavailable> {
+        let settings = worker::Settings::new(config);
+        let mut tries = TRIES;
+        while let Err(error) = self.observer.apply(settings.clone()) {
+            tries -= 1;
+            if tries == 0 || error == Unavailable::Ended {
+                return Err(error);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
         let Config {
             proxy,
             capture,
             routes,
             log,
             ..
-        } = &self.config;
+        } = config;
         let path = proxy::Settings::new(proxy, capture, routes);
         self.path.send_replace(Arc::new(path));
-        self.ops
-            .send_replace(Arc::new(ops::Settings::new(&self.config)));
+        self.ops.send_replace(Arc::new(ops::Settings::new(config)));
         // it fails only after the subscriber is gone
         let _ = self.level.modify(|level| *level = level_filter(log.level));
-        let settings = worker::Settings::new(&self.config);
-        while self.observer.apply(settings.clone()) == Err(Unavailable::Busy) {
-            tokio::time::sleep(AGAIN).await;
-        }
+        self.drain.send_replace(config.drain.clone());
+        let files = files(&self.sources, config);
+        self.files.send_if_modified(|watched| {
+            let is_changed = *watched != files;
+            *watched = files;
+            is_changed
+        });
+        Ok(())
     }
+}
 
-    fn files(&self) -> Vec<PathBuf> {
-        let token = self.config.ops.token_file.clone();
-        self.sources.file.iter().cloned().chain(token).collect()
-    }
+/// The files that a configuration is read from.
+pub(super) fn files(sources: &Sources, config: &Config) -> Vec<PathBuf> {
+    let token = config.ops.token_file.clone();
+    sources.file.iter().cloned().chain(token).collect()
+}
+
+fn in_words(errors: &ConfigErrors) -> Vec<String> {
+    errors.0.iter().map(ToString::to_string).collect()
 }
 
 fn report(outcome: &ReloadOutcome) {
@@ -136,11 +177,17 @@ pub(super) async fn on_hangup(reloader: Arc<Mutex<Reloader>>, mut hangup: Signal
 }
 
 /// Reloads when a file it is read from has other content.
-pub(super) async fn on_change(reloader: Arc<Mutex<Reloader>>) {
-    let files = reloader.lock().await.files();
-    let mut watch = config::Watch::new(files);
+pub(super) async fn on_change(
+    reloader: Arc<Mutex<Reloader>>,
+    mut files: watch::Receiver<Vec<PathBuf>>,
+    mut watch: Watch,
+) {
     loop {
-        watch.changed().await;
-        reloader.lock().await.reload().await;
+        tokio::select! {
+            () = watch.changed() => {
+                reloader.lock().await.reload().await;
+            }
+            Ok(()) = files.changed() => watch = Watch::new(files.borrow_and_update().clone()),
+        }
     }
 }

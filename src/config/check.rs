@@ -8,8 +8,8 @@ mod texts;
 use std::fmt;
 
 use super::{
-    Config,
-    error::Problem,
+    Config, documented,
+    error::{ConfigErrors, Problem},
     tree::{Node, steps},
 };
 
@@ -71,8 +71,24 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     routes::check(&config.routes, findings);
     texts::check(config, findings);
     capture(config, findings);
+    endpoints(config, findings);
     drift(config, findings);
     state(config, findings);
+}
+
+/// Whether a configuration that was put together of two, each of which holds, does.
+///
+/// # Errors
+/// Keys that do not go together.
+pub fn holds(config: &Config) -> Result<(), ConfigErrors> {
+    let mut findings = Findings::new(&documented::TREE, Vec::new());
+    check(config, &mut findings);
+    let (problems, _) = findings.into_parts();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigErrors(problems))
+    }
 }
 
 fn capture(config: &Config, findings: &mut Findings<'_>) {
@@ -86,6 +102,23 @@ fn capture(config: &Config, findings: &mut Findings<'_>) {
                  bodies never fits, found {}",
                 super::units::written_bytes(least),
                 super::units::written_bytes(config.capture.queue_bytes)
+            ),
+        );
+    }
+}
+
+/// Routes that are known without being configured.
+const KNOWN_ROUTES: usize = 2;
+
+fn endpoints(config: &Config, findings: &mut Findings<'_>) {
+    let named = config.routes.len() + KNOWN_ROUTES;
+    let most = config.metrics.max_endpoints;
+    if named > most {
+        findings.refuse_pair(
+            "metrics.max_endpoints",
+            "routes",
+            format_args!(
+                "expected at least {named}, one for each route and known path, found {most}"
             ),
         );
     }

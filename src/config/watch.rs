@@ -64,10 +64,17 @@ impl Watch {
             let Ok(now) = tokio::task::spawn_blocking(move || digests(&paths)).await else {
                 continue;
             };
-            let stable = now == self.seen && now.iter().all(Option::is_some);
-            self.seen.clone_from(&now);
-            if stable && now != self.reported {
-                self.reported = now;
+            let seen = std::mem::replace(&mut self.seen, now.clone());
+            let mut is_changed = false;
+            // each file on its own: one that is gone must not hide a change of another
+            for ((now, seen), reported) in now.into_iter().zip(seen).zip(&mut self.reported) {
+                let is_stable = now.is_some() && now == seen;
+                if is_stable && now != *reported {
+                    *reported = now;
+                    is_changed = true;
+                }
+            }
+            if is_changed {
                 return;
             }
         }
@@ -106,6 +113,20 @@ mod tests {
 
     async fn stays_quiet(watch: &mut Watch) -> bool {
         timeout(FAST * 20, watch.changed()).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_gone_does_not_hide_a_change_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let (token, config) = (dir.path().join("token"), dir.path().join("a.yaml"));
+        fs::write(&token, "secret").unwrap();
+        fs::write(&config, "a: 1").unwrap();
+        let mut watch = Watch::with_interval([config.clone(), token.clone()], FAST);
+        fs::remove_file(&token).unwrap();
+        fs::write(&config, "a: 2").unwrap();
+        timeout(Duration::from_mins(1), watch.changed())
+            .await
+            .unwrap();
     }
 
     #[tokio::test]

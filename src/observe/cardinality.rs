@@ -88,25 +88,21 @@ impl Names {
         (model, version)
     }
 
-    /// The label of a class of `model`: its name, or `other` when there is no room.
+    /// The label of a class that is new for a version of `model`: its name, or `other` when there is no room.
     pub(super) fn class<'a>(&mut self, metrics: &Metrics, model: &str, class: &'a str) -> &'a str {
         let class = cut(class);
         let known = self.models.get_mut(model);
-        let in_use = known.as_ref().is_some_and(|m| m.classes.contains(class));
-        let has_room = known
-            .as_ref()
-            .is_some_and(|m| m.classes.len() < self.bounds.max_classes)
-            && metrics.has_room(1);
-        match known {
-            _ if in_use => class,
-            Some(known) if has_room => {
-                known.classes.insert(class.to_owned());
-                class
-            }
-            _ => {
-                self.overflows.class.increment(1);
-                OTHER
-            }
+        // a class that one version has may be new for another: each makes a series
+        let is_admitted = metrics.has_room(1)
+            && known.is_some_and(|known| {
+                let has_room = known.classes.len() < self.bounds.max_classes;
+                known.classes.contains(class) || has_room && known.classes.insert(class.to_owned())
+            });
+        if is_admitted {
+            class
+        } else {
+            self.overflows.class.increment(1);
+            OTHER
         }
     }
 }

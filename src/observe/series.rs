@@ -1,6 +1,6 @@
 //! Series that can be taken back: what is known of each model and version now, published whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::command::{Judged, ModelState, Which};
 use crate::{
@@ -20,7 +20,8 @@ pub(super) struct Series {
     baselines: Baselines,
     verdicts: HashMap<Identity, Judged>,
     state: ModelState,
-    latest: Option<Identity>,
+    /// The version of each model that predicted last.
+    latest: BTreeMap<String, String>,
     is_changed: bool,
 }
 
@@ -38,7 +39,7 @@ impl Series {
             baselines,
             verdicts: HashMap::new(),
             state: ModelState::default(),
-            latest: None,
+            latest: BTreeMap::new(),
             is_changed: true,
         }
     }
@@ -63,12 +64,12 @@ impl Series {
 
     /// Notes who predicted last.
     pub(super) fn predicted(&mut self, model: &str, version: &str) {
-        let is_same = self
+        if self
             .latest
-            .as_ref()
-            .is_some_and(|(m, v)| m == model && v == version);
-        if !is_same {
-            self.latest = Some((model.to_owned(), version.to_owned()));
+            .get(model)
+            .is_none_or(|latest| latest != version)
+        {
+            self.latest.insert(model.to_owned(), version.to_owned());
             self.is_changed = true;
         }
     }
@@ -155,14 +156,7 @@ impl Series {
 
     fn table(&self) -> Table {
         let mut table = Table::default();
-        let latest = self.latest.as_ref();
-        let model = latest.map_or(&self.model.name, |(model, _)| model);
-        let version = self.state.version.as_deref();
-        let version = version
-            .or(latest.map(|(_, version)| version.as_str()))
-            .unwrap_or(&self.model.version);
-        let loaded = f64::from(u8::from(self.state.loaded));
-        table.push(&catalogue::MODEL_LOADED, &[model, version], loaded);
+        self.push_loaded(&mut table);
 
         let mut identities: Vec<_> = self.verdicts.keys().collect();
         identities.sort();
@@ -170,6 +164,24 @@ impl Series {
             push_verdict(&mut table, &self.verdicts[identity]);
         }
         table
+    }
+
+    /// One series for each model that predicted, of its last version; the upstream's own word on
+    /// the version counts where it can mean one model only.
+    fn push_loaded(&self, table: &mut Table) {
+        let loaded = f64::from(u8::from(self.state.loaded));
+        let told = self.state.version.as_deref();
+        let mut push = |model: &str, version: &str| {
+            table.push(&catalogue::MODEL_LOADED, &[model, version], loaded);
+        };
+        match self.latest.len() {
+            0 => push(&self.model.name, told.unwrap_or(&self.model.version)),
+            1 => self
+                .latest
+                .iter()
+                .for_each(|(m, v)| push(m, told.unwrap_or(v))),
+            _ => self.latest.iter().for_each(|(m, v)| push(m, v)),
+        }
     }
 }
 

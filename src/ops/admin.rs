@@ -34,12 +34,15 @@ pub enum ReloadOutcome {
 }
 
 impl ReloadOutcome {
+    /// Every label value.
+    pub const LABELS: [&'static str; 3] = ["applied", "unchanged", "refused"];
+
     /// The label value.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Applied { .. } => "applied",
-            Self::Unchanged { .. } => "unchanged",
-            Self::Refused { .. } => "refused",
+            Self::Applied { .. } => Self::LABELS[0],
+            Self::Unchanged { .. } => Self::LABELS[1],
+            Self::Refused { .. } => Self::LABELS[2],
         }
     }
 }

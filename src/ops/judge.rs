@@ -101,9 +101,14 @@ impl Ops {
 
 /// Refreshes every verdict each `drift.check_interval`, for as long as the observer lives.
 pub async fn check_on_schedule(ops: Arc<Ops>) {
+    let mut settings = ops.settings.clone();
     loop {
-        let interval = ops.settings.borrow().drift.check_interval;
-        sleep(interval).await;
+        let interval = settings.borrow_and_update().drift.check_interval;
+        tokio::select! {
+            () = sleep(interval) => {}
+            // another threshold, window or interval: at once, not after the interval before
+            Ok(()) = settings.changed() => {}
+        }
         match ops.verdicts(Which::All).await {
             Ok(_) => {}
             Err(Unavailable::Busy) => tracing::warn!("drift check put off: the observer is busy"),

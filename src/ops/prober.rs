@@ -23,13 +23,14 @@ const EAGER: Duration = Duration::from_millis(200);
 
 /// Asks the upstream for as long as there is one who says where it is.
 pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<Upstream>>) {
+    let mut live = ops.settings.clone();
     let mut prober = Prober {
         ops,
         found: None,
         is_advised: false,
     };
     loop {
-        let settings = prober.ops.settings.borrow().model.clone();
+        let settings = live.borrow_and_update().model.clone();
         let address = upstream.borrow_and_update().clone();
         let state = match &address {
             Some(address) => prober.ask(address, &settings).await,
@@ -43,6 +44,7 @@ pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<
         prober.tell(state);
         tokio::select! {
             () = sleep(pause) => {}
+            Ok(()) = live.changed() => {}
             changed = upstream.changed() => {
                 if changed.is_err() {
                     return;
