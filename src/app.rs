@@ -1,5 +1,6 @@
 //! The agent put together: the only module that names every part.
 
+mod descriptors;
 pub mod iris;
 mod probe;
 mod reload;
@@ -129,7 +130,9 @@ impl Agent {
             learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
             drain: leaving.clone(),
         };
-        let proxy = Proxy::start(&config.proxy, &parts)
+        let mut listening = config.proxy.clone();
+        descriptors::fit(&mut listening);
+        let proxy = Proxy::start(&listening, &parts)
             .map_err(|e| taken(e, config.proxy.listen, "--listen ADDR or proxy.listen"))?;
         drop(parts);
 

@@ -20,4 +20,5 @@ mod thread;
 mod upstream;
 
 pub use endpoint::Learned;
+pub use listener::available_threads;
 pub use thread::{Parts, Settings};

@@ -51,14 +51,16 @@ impl Learned {
 
     /// The shared name of `template`, if it is known or there is room for it.
     ///
-    /// `is_named`: the configuration or a format names it; those always have room.
+    /// `is_named`: the configuration or a format names it. Those fit at the start; as many again
+    /// have room for what reloads name.
     fn admit(&self, template: &str, is_named: bool, metrics: &Metrics) -> Option<Arc<str>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(name) = known.get(template) {
             return Some(Arc::clone(name));
         }
         let cost = catalogue::REQUEST_DURATION.kind.series() + FROM_THE_START.len();
-        if !is_named && (known.len() >= self.max || !metrics.has_room(cost)) {
+        let max = if is_named { 2 * self.max } else { self.max };
+        if known.len() >= max || !metrics.has_room(cost) {
             return None;
         }
         let name: Arc<str> = Arc::from(template);
@@ -159,8 +161,10 @@ impl Endpoint {
         if let Some(counter) = self.statuses.borrow().get(&(method, status)) {
             return counter.clone();
         }
+        let is_whole = self.has_room_for(method);
+        let method = if is_whole { method } else { OTHER };
         let mut statuses = self.statuses.borrow_mut();
-        if self.name.as_ref() != OTHER {
+        if is_whole && self.name.as_ref() != OTHER {
             for usual in FROM_THE_START {
                 statuses
                     .entry((method, usual))
@@ -171,6 +175,19 @@ impl Endpoint {
             .entry((method, status))
             .or_insert_with(|| self.register(method, status))
             .clone()
+    }
+
+    /// Whether the usual children of `method` are there or have room; counts it where not.
+    fn has_room_for(&self, method: &'static str) -> bool {
+        let usual = (method, FROM_THE_START[0]);
+        let is_there = self.name.as_ref() == OTHER || self.statuses.borrow().contains_key(&usual);
+        let has_room = is_there || self.metrics.has_room(FROM_THE_START.len());
+        if !has_room {
+            self.metrics
+                .counter(&catalogue::LABEL_OVERFLOWS, &["method"])
+                .increment(1);
+        }
+        has_room
     }
 
     fn register(&self, method: &'static str, status: u16) -> Counter {

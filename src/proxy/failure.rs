@@ -39,11 +39,32 @@ pub(super) enum Failure {
     BadAnswer,
     /// The upstream broke off in the middle of its answer.
     ResponseBody,
+    /// The agent left, and `drain.deadline` was over before the answer was.
+    CutOff,
     /// The agent has no file descriptor or port left for a connection to the upstream.
     NoResources,
 }
 
 impl Failure {
+    /// Every failure there is.
+    pub(super) const ALL: [Self; 15] = [
+        Self::BadRequest,
+        Self::UriTooLong,
+        Self::HeadTooLarge,
+        Self::RequestBody,
+        Self::ClientLeft,
+        Self::NoUpstream,
+        Self::Unreachable,
+        Self::Refused,
+        Self::ConnectTimeout,
+        Self::ResponseTimeout,
+        Self::Reset,
+        Self::BadAnswer,
+        Self::ResponseBody,
+        Self::CutOff,
+        Self::NoResources,
+    ];
+
     /// Whose fault it is.
     pub(super) const fn fault(self) -> Fault {
         match self {
@@ -60,7 +81,7 @@ impl Failure {
             | Self::Reset
             | Self::BadAnswer
             | Self::ResponseBody => Fault::Upstream,
-            Self::NoResources => Fault::Sidelight,
+            Self::CutOff | Self::NoResources => Fault::Sidelight,
         }
     }
 
@@ -73,7 +94,7 @@ impl Failure {
             // nginx's number for it; nobody receives it
             Self::ClientLeft => 499,
             Self::ConnectTimeout | Self::ResponseTimeout => 504,
-            Self::NoResources => 503,
+            Self::CutOff | Self::NoResources => 503,
             Self::NoUpstream
             | Self::Unreachable
             | Self::Refused
@@ -99,6 +120,7 @@ impl Failure {
             Self::Reset => "upstream_reset",
             Self::BadAnswer => "upstream_bad_answer",
             Self::ResponseBody => "upstream_body_broken",
+            Self::CutOff => "drain_cut_off",
             Self::NoResources => "no_resources",
         }
     }

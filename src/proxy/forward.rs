@@ -1,6 +1,12 @@
 //! One request to the upstream and the head of its answer.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -44,9 +50,9 @@ pub(super) async fn forward(
         record.forwarded();
         let answer = connection.try_send_request(request);
         let answer = match settings.response_timeout {
-            Some(patience) => tokio::time::timeout(patience, answer)
+            Some(patience) => within(patience, record, answer)
                 .await
-                .map_err(|_| Failure::ResponseTimeout)?,
+                .ok_or(Failure::ResponseTimeout)?,
             None => answer.await,
         };
         match answer {
@@ -59,6 +65,25 @@ pub(super) async fn forward(
                 _ if record.request_broke() => return Err(Failure::RequestBody),
                 _ => return Err(Failure::from(error.error())),
             },
+        }
+    }
+}
+
+/// What `answer` gives within `patience` of the request's last byte: while a client is slow to
+/// send, the upstream is not late. `None`: it is.
+async fn within<T>(
+    patience: Duration,
+    record: &Record,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let mut answer = pin!(answer);
+    loop {
+        let since = record.handed_over();
+        let due = since.unwrap_or_else(Instant::now) + patience;
+        match tokio::time::timeout_at(due.into(), answer.as_mut()).await {
+            Ok(answer) => return Some(answer),
+            Err(_) if since.is_some() => return None,
+            Err(_) => {}
         }
     }
 }

@@ -82,7 +82,7 @@ impl Proxy {
 }
 
 /// The CPU quota of the container, at least 1.
-fn available_threads() -> usize {
+pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

@@ -22,6 +22,8 @@ use crate::capture::{
 pub(super) struct Record {
     thread: Rc<Thread>,
     started: Instant,
+    /// When the last byte of the request had been read.
+    sent: Cell<Option<Instant>>,
     answered: Cell<Option<Instant>>,
     answer_exists: Cell<bool>,
     exchange: RefCell<Option<Box<Exchange>>>,
@@ -60,6 +62,7 @@ impl Record {
         Rc::new(Self {
             thread: Rc::clone(thread),
             started,
+            sent: Cell::default(),
             answered: Cell::default(),
             answer_exists: Cell::default(),
             exchange: RefCell::new(Some(exchange)),
@@ -80,6 +83,7 @@ impl Record {
         let record = Self {
             thread: Rc::clone(thread),
             started,
+            sent: Cell::default(),
             answered: Cell::new(Some(started)),
             answer_exists: Cell::default(),
             exchange: RefCell::new(Some(exchange)),
@@ -102,15 +106,28 @@ impl Record {
         self.with(|e| e.forwarded_after = Some(self.started.elapsed()));
     }
 
+    /// The moment from which the upstream's time counts: it has the whole request, or what of it
+    /// there is. `None`: the client is still sending.
+    pub(super) fn handed_over(&self) -> Option<Instant> {
+        let forwarded = self.started + self.with(|e| e.forwarded_after).flatten()?;
+        self.sent.get().map(|sent| sent.max(forwarded))
+    }
+
     /// The head of the upstream's answer is there.
     pub(super) fn answered(&self, head: &response::Parts) {
         let now = Instant::now();
         self.answered.set(Some(now));
+        // a 401 for whatever path is asked for shows nothing
         self.answer_exists
-            .set(!matches!(head.status.as_u16(), 404 | 405));
+            .set(matches!(head.status.as_u16(), 200..400 | 422));
         self.with(|e| {
-            let forwarded = e.forwarded_after.unwrap_or_default();
-            e.upstream = Some((now - self.started).saturating_sub(forwarded));
+            let forwarded = self.started + e.forwarded_after.unwrap_or_default();
+            // an answer that is there before the request is whole took from when that was forwarded
+            let since = self
+                .sent
+                .get()
+                .map_or(forwarded, |sent| sent.max(forwarded));
+            e.upstream = Some(now.saturating_duration_since(since));
             e.status = head.status.as_u16();
             e.fault = match e.status {
                 400..500 => Some(Fault::Client),
@@ -178,7 +195,7 @@ impl Record {
     fn response_ended(&self, copy: Captured) {
         match copy.end {
             End::Broken => self.failed(Failure::ResponseBody),
-            End::Dropped => self.failed(Failure::ClientLeft),
+            End::Dropped => self.failed(self.thread.cut_off()),
             End::Complete | End::TooLong => {}
         }
         self.with(|e| {
@@ -190,6 +207,7 @@ impl Record {
 
 impl Report for RequestEnd {
     fn report(self, copy: Captured) {
+        self.0.sent.set(Some(Instant::now()));
         self.0.with(|e| e.request.body = Some(copy));
     }
 }
@@ -204,7 +222,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         if self.with(|e| e.status) == Some(0) {
             // the service was dropped before it had an answer
-            self.failed(Failure::ClientLeft);
+            self.failed(self.thread.cut_off());
         }
         let Some(mut exchange) = self.exchange.take() else {
             return;

@@ -14,7 +14,7 @@ use super::{
     thread::Thread,
     upstream::Payload,
 };
-use crate::capture::tee::Tee;
+use crate::{capture::tee::Tee, drain::Phase};
 
 /// What is sent to the client.
 pub(super) type Answer = Response<super::io::InHand<Tee<Payload, ResponseEnd>>>;
@@ -60,6 +60,11 @@ pub(super) async fn answer(
         }
     };
     head.headers.insert(request_id::FIELD, id);
+    if thread.phase() >= Phase::Leaving {
+        // a client that keeps the connection would lose the request it sends when the drain begins
+        let close = HeaderValue::from_static("close");
+        head.headers.insert(header::CONNECTION, close);
+    }
     record.answering();
     let limit = record.copy_limit();
     let body = Tee::new(payload, limit, ResponseEnd(record));

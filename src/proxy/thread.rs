@@ -1,6 +1,6 @@
 //! What one data thread owns. Nothing in it is shared with another but what counts and queues.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use ::metrics::{Counter, Gauge, Histogram};
 use http::Method;
@@ -74,6 +74,7 @@ pub(super) struct Thread {
     pub(super) offer: Offer,
     pub(super) endpoints: Endpoints,
     pub(super) counts: Counts,
+    drain: drain::Watch,
     pub(super) preserve_header_case: bool,
 }
 
@@ -85,8 +86,7 @@ pub(super) struct Counts {
     pub(super) panics: Counter,
     shed: Counter,
     shed_by_reason: [Counter; Shed::ALL.len()],
-    failures: RefCell<HashMap<&'static str, Counter>>,
-    metrics: Arc<Metrics>,
+    failures: [Counter; Failure::ALL.len()],
 }
 
 impl Thread {
@@ -97,7 +97,8 @@ impl Thread {
             pool: Pool::new(proxy.upstream_idle_connections),
             offer: parts.offer,
             endpoints: Endpoints::new(parts.learned, Arc::clone(&parts.metrics)),
-            counts: Counts::new(parts.metrics),
+            counts: Counts::new(&parts.metrics),
+            drain: parts.drain,
             preserve_header_case: proxy.preserve_header_case,
         };
         thread.prepare_routes();
@@ -108,6 +109,20 @@ impl Thread {
     pub(super) fn apply(&self, settings: Arc<Settings>) {
         *self.settings.borrow_mut() = settings;
         self.prepare_routes();
+    }
+
+    /// Where the agent is on its way out.
+    pub(super) fn phase(&self) -> drain::Phase {
+        self.drain.phase()
+    }
+
+    /// Why an answer did not get out whole: the client left, or the agent did.
+    pub(super) fn cut_off(&self) -> Failure {
+        if self.phase() == drain::Phase::Stopped {
+            Failure::CutOff
+        } else {
+            Failure::ClientLeft
+        }
     }
 
     /// Series of known and configured prediction routes exist before their first request.
@@ -124,7 +139,7 @@ impl Thread {
 }
 
 impl Counts {
-    fn new(metrics: Arc<Metrics>) -> Self {
+    fn new(metrics: &Metrics) -> Self {
         Self {
             active: metrics.gauge(&catalogue::ACTIVE_REQUESTS, &[]),
             overhead: metrics.histogram(&catalogue::OVERHEAD_SECONDS, &[]),
@@ -133,8 +148,10 @@ impl Counts {
             shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
             shed_by_reason: Shed::ALL
                 .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),
-            failures: RefCell::default(),
-            metrics,
+            failures: Failure::ALL.map(|failure| {
+                let labels = [failure.fault().label(), failure.reason()];
+                metrics.counter(&catalogue::FAILURES, &labels)
+            }),
         }
     }
 
@@ -144,11 +161,6 @@ impl Counts {
     }
 
     pub(super) fn failed(&self, failure: Failure) {
-        let mut failures = self.failures.borrow_mut();
-        let counter = failures.entry(failure.reason()).or_insert_with(|| {
-            let labels = [failure.fault().label(), failure.reason()];
-            self.metrics.counter(&catalogue::FAILURES, &labels)
-        });
-        counter.increment(1);
+        self.failures[failure as usize].increment(1);
     }
 }

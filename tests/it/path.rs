@@ -7,6 +7,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::{Arc, mpsc},
     thread,
+    time::Duration,
 };
 
 use sidelight::{
@@ -235,14 +236,8 @@ fn a_refused_request_whose_body_comes_late_leaves_the_connection_usable() {
     let path = Path::start(&config, nobody());
     let mut client = Client::connect(path.proxy.address);
     for _ in 0..3 {
-        let head = format!(
-            "POST /predict HTTP/1.1\r\nHost: m\r\nContent-Length: {}\r\n\r\n",
-            ROW.len()
-        );
-        client.0.get_mut().write_all(head.as_bytes()).unwrap();
         // so that the head is answered for before the body is there
-        thread::sleep(std::time::Duration::from_millis(20));
-        let (head, _) = client.send(ROW);
+        let (head, _) = post_slowly(&mut client, Duration::from_millis(20));
         assert!(head.starts_with("HTTP/1.1 502"), "{head}");
         assert!(
             !head.to_ascii_lowercase().contains("connection: close"),
@@ -276,5 +271,75 @@ fn a_refused_request_whose_body_does_not_end_announces_that_its_connection_close
         counted.sum(r#"sidelight_observed_total{result="aborted"}"#),
         1.0
     );
+    counted.assert_books_balance();
+}
+
+/// Sends the head of a prediction, and its body after `pause`.
+fn post_slowly(client: &mut Client, pause: Duration) -> (String, Vec<u8>) {
+    let length = ROW.len();
+    let head = format!("POST /predict HTTP/1.1\r\nHost: m\r\nContent-Length: {length}\r\n\r\n");
+    client.0.get_mut().write_all(head.as_bytes()).unwrap();
+    thread::sleep(pause);
+    client.send(ROW)
+}
+
+#[test]
+fn a_slow_upload_is_not_the_models_time() {
+    let mut config = config(1000);
+    config.proxy.response_timeout = Some(Duration::from_secs(3));
+    let path = Path::start(&config, model_server());
+    let mut client = Client::connect(path.proxy.address);
+    let pause = Duration::from_millis(3300);
+    let (head, _) = post_slowly(&mut client, pause);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    drop(client);
+    let counted = path.finish(&config);
+    let request = counted.sum("ml_api_request_duration_seconds_sum{");
+    let model = counted.sum("ml_model_inference_seconds_sum{");
+    assert!(
+        model <= request - pause.as_secs_f64(),
+        "{model} of {request}"
+    );
+}
+
+#[test]
+fn clients_are_told_to_leave_as_soon_as_the_agent_does() {
+    let config = config(1000);
+    let path = Path::start(&config, model_server());
+    let mut client = Client::connect(path.proxy.address);
+    let (head, _) = client.post("/predict", ROW);
+    assert!(
+        !head.to_ascii_lowercase().contains("connection: close"),
+        "{head}"
+    );
+    path.drain.advance(Phase::Leaving);
+    let (head, _) = client.post("/predict", ROW);
+    assert!(
+        head.to_ascii_lowercase().contains("connection: close"),
+        "{head}"
+    );
+    // it still accepts, for load balancers that have not noticed
+    let (head, _) = Client::connect(path.proxy.address).post("/predict", ROW);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    path.finish(&config).assert_books_balance();
+}
+
+#[test]
+fn what_the_agent_cuts_off_is_its_own_fault() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = config(1000);
+    let path = Path::start(&config, silent.local_addr().unwrap());
+    let mut client = Client::connect(path.proxy.address);
+    let request = format!(
+        "POST /predict HTTP/1.1\r\nHost: m\r\nContent-Length: {}\r\n\r\n{ROW}",
+        ROW.len()
+    );
+    client.0.get_mut().write_all(request.as_bytes()).unwrap();
+    // the upstream has it, and says nothing
+    let _waiting = silent.accept().unwrap();
+    path.drain.advance(Phase::Stopped);
+    let counted = path.finish(&config);
+    let cut = r#"sidelight_request_failures_total{fault="sidelight",reason="drain_cut_off"}"#;
+    assert_eq!(counted.sum(cut), 1.0);
     counted.assert_books_balance();
 }
