@@ -22,6 +22,9 @@ pub struct Captured {
     pub trailers: bool,
 }
 
+/// Bytes that the first frame of a longer body makes room for.
+const FIRST_ROOM: usize = 8 * 1024;
+
 /// How a body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -54,6 +57,8 @@ impl<F: FnOnce(Captured)> Report for F {
 pub struct Tee<B, R: Report> {
     body: B,
     limit: usize,
+    /// Bytes that its head announces, at least.
+    expected: usize,
     copy: Captured,
     report: Option<R>,
 }
@@ -67,9 +72,8 @@ where
     /// `report`: told once, at the end or when the body is dropped before it.
     pub fn new(body: B, limit: usize, report: R) -> Self {
         let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        let room = if expected > limit { 0 } else { expected };
         let copy = Captured {
-            bytes: Vec::with_capacity(room),
+            bytes: Vec::new(),
             end: End::Dropped,
             passed: 0,
             trailers: false,
@@ -77,6 +81,7 @@ where
         let mut tee = Self {
             body,
             limit,
+            expected,
             copy,
             report: Some(report),
         };
@@ -91,10 +96,15 @@ where
         if self.copy.end == End::TooLong {
             return;
         }
-        if self.copy.bytes.len() + data.len() > self.limit {
+        if self.expected.max(self.copy.bytes.len() + data.len()) > self.limit {
             self.copy.end = End::TooLong;
             self.copy.bytes = Vec::new();
         } else {
+            if self.copy.bytes.is_empty() {
+                // one allocation for the usual body; a sender that stalls holds what it sent
+                let room = self.expected.min(data.len().max(FIRST_ROOM));
+                self.copy.bytes.reserve_exact(room);
+            }
             self.copy.bytes.extend_from_slice(data);
         }
     }
