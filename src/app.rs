@@ -146,7 +146,7 @@ impl Agent {
             observer: observer.clone(),
             drain: leaving,
             settings: ops_changes,
-            keeper: Mutex::new(Keeper::new(baselines, store)),
+            keeper: Arc::new(Mutex::new(Keeper::new(baselines, store, observer.clone()))),
             judge: ops::Judge::default(),
             reload,
         });
@@ -284,6 +284,7 @@ fn stored_baselines(state: &config::State) -> anyhow::Result<(Baselines, Option<
     for damage in &loaded.failures {
         tracing::error!(
             file = %damage.file.display(),
+            kept = %damage.kept.display(),
             reason = %damage.reason,
             "stored baseline refused and kept aside"
         );

@@ -116,6 +116,13 @@ struct Answer {
     sure: bool,
 }
 
+/// Every way in which reading can fail, to count from the start.
+pub fn failures() -> impl Iterator<Item = DecodeError> {
+    let formats = DECODERS.iter().map(|decoder| decoder.format);
+    let of_formats = formats.flat_map(DecodeError::of_format);
+    DecodeError::WITHOUT_FORMAT.into_iter().chain(of_formats)
+}
+
 /// Reads an exchange whose bodies were wanted and are whole.
 ///
 /// An answer outside 2xx holds no prediction: what can be read of its request is returned, and a
@@ -182,7 +189,7 @@ fn join(
         read => read.ok().flatten().unwrap_or_default(),
     };
     let (rows, features) = table.finish();
-    if !(answer.sure || is_prediction_route(exchange) || (rows == outputs && rows > 0)) {
+    if !(answer.sure || is_prediction_route(exchange)) {
         return Err(DecodeError::UnknownShape);
     }
     if rows != outputs && rows > 0 && outputs > 0 {

@@ -3,13 +3,14 @@
 //!
 //! `router` has the one table of routes; `access` decides who may change something; `probes` are
 //! health, readiness and liveness; `drift` answers with verdicts, which `judge` makes, on
-//! demand and on a schedule; `prober` finds out what the upstream says of its model; `admin`
+//! demand and on a schedule; `keeper` holds the baselines; `prober` finds out what the upstream says of its model; `admin`
 //! reloads the configuration.
 
 mod access;
 mod admin;
 mod drift;
 mod judge;
+mod keeper;
 mod prober;
 mod probes;
 mod router;
@@ -22,8 +23,8 @@ use tokio::{
 };
 
 pub use admin::{ReloadOutcome, ReloadRequest};
-pub use drift::Keeper;
 pub use judge::{Judge, check_on_schedule};
+pub use keeper::Keeper;
 pub use prober::probe_upstream;
 pub use router::{ROUTES, Route};
 
@@ -73,7 +74,7 @@ pub struct Ops {
     /// Replaced whole by a reload.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Baselines and where they are kept.
-    pub keeper: Mutex<Keeper>,
+    pub keeper: Arc<Mutex<Keeper>>,
     /// Makes verdicts.
     pub judge: Judge,
     /// Where a reload is asked for.

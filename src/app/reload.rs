@@ -21,9 +21,6 @@ use crate::{
     telemetry::events::LevelHandle,
 };
 
-/// Pause before a busy observer is asked again, and how often it is.
-const AGAIN: Duration = Duration::from_millis(20);
-const TRIES: u32 = 100;
 /// Longest wait for the files.
 const READING: Duration = Duration::from_secs(5);
 
@@ -92,14 +89,7 @@ impl Reloader {
     /// The observer first: it alone can refuse, and then nothing has changed.
     async fn apply(&self, config: &Config) -> Result<(), Unavailable> {
         let settings = worker::Settings::new(config);
-        let mut tries = TRIES;
-        while let Err(error) = self.observer.apply(settings.clone()) {
-            tries -= 1;
-            if tries == 0 || error == Unavailable::Ended {
-                return Err(error);
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
+        self.observer.apply(settings).await?;
         let Config {
             proxy,
             capture,

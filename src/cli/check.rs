@@ -82,7 +82,7 @@ fn ops(ops: &config::Ops) -> String {
         Some(_) => "from elsewhere with the token",
         None => "not from elsewhere",
     };
-    format!("{}; changes are taken from this host, {who}", ops.listen)
+    format!("{}; changes are taken over loopback, {who}", ops.listen)
 }
 
 fn routes(routes: &[Route]) -> String {

@@ -45,6 +45,29 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Every reason that needs no format, to count from the start.
+    pub const WITHOUT_FORMAT: [Self; 7] = [
+        Self::Incomplete,
+        Self::ContentEncoding,
+        Self::Empty,
+        Self::NotJson,
+        Self::Syntax,
+        Self::NotUtf8,
+        Self::UnknownShape,
+    ];
+
+    /// Every reason of one format, to count from the start.
+    pub const fn of_format(format: &'static str) -> [Self; 2] {
+        [
+            Self::TooLarge { format },
+            Self::RowMismatch {
+                format,
+                inputs: 0,
+                outputs: 0,
+            },
+        ]
+    }
+
     /// The label `format` where no format matched.
     pub(super) const UNKNOWN: &str = "unknown";
 

@@ -107,12 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_list_of_words_or_integers_counts_only_with_a_route_or_as_many_rows() {
+    fn a_bare_list_of_words_or_integers_counts_only_on_a_prediction_route() {
         let rows = r#"[{"a":1},{"a":2}]"#;
         for list in ["[0,1]", r#"["x","y"]"#] {
             assert_eq!(both("", list), Err(DecodeError::UnknownShape));
             assert_eq!(both(ONE, list), Err(DecodeError::UnknownShape));
-            assert_eq!(both(rows, list).unwrap().outputs.len(), 2);
+            // ids of what was created, as many as were sent, are no classes
+            assert_eq!(both(rows, list), Err(DecodeError::UnknownShape));
+            assert_eq!(routed(rows, list).unwrap().outputs.len(), 2);
             assert_eq!(routed("", list).unwrap().outputs.len(), 2);
             assert_eq!(routed(ONE, list).unwrap_err().reason(), "row_mismatch");
         }

@@ -79,7 +79,7 @@ pub enum StoreError {
         limit: u64,
     },
     /// The file system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried, such as `write`.
         action: &'static str,

@@ -129,10 +129,11 @@ impl Form {
             status_code: e.status,
             duration_ms: milliseconds(e.duration, 1000.0),
             upstream_ms: e.upstream.map(|t| milliseconds(t, 1000.0)),
-            model: seen.map(|seen| seen.model),
-            model_version: seen.map(|seen| seen.version),
+            model: seen.map(|seen| self.text("model", seen.model)),
+            model_version: seen.map(|seen| self.text("model_version", seen.version)),
             prediction: predicted.map(|seen| Prediction::classes(seen.inference, &self.redact)),
-            confidence: predicted.map(|seen| Prediction::confidences(seen.inference, None)),
+            confidence: predicted
+                .map(|seen| Prediction::confidences(seen.inference, None, &self.redact)),
             items: seen
                 .map(|seen| seen.inference.items())
                 .filter(|items| *items > 0),
@@ -173,8 +174,8 @@ impl Form {
             let result = PredictionResult {
                 head: head(at(e, answered), "INFO", "Prediction result"),
                 prediction: Prediction::classes(seen.inference, &self.redact),
-                confidence: Prediction::confidences(seen.inference, Some(10_000.0)),
-                model_version: seen.version,
+                confidence: Prediction::confidences(seen.inference, Some(10_000.0), &self.redact),
+                model_version: self.text("model_version", seen.version),
             };
             block.push(&result);
         }

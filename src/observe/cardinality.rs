@@ -162,6 +162,24 @@ mod tests {
     }
 
     #[test]
+    fn classes_of_many_versions_stay_within_the_room() {
+        let (mut names, metrics) = names(1000);
+        for version in (0..100).map(|v| v.to_string()) {
+            let (model, version) = names.identity(&metrics, "iris", &version);
+            for class in ["a", "b", "c"] {
+                let class = names.class(&metrics, model, class);
+                let labels = [model, version, class];
+                drop(metrics.counter(&catalogue::PREDICTIONS, &labels));
+            }
+        }
+        let text = metrics.render();
+        let series = text
+            .lines()
+            .filter(|l| !l.starts_with('#') && !l.is_empty());
+        assert!(series.count() <= 1000 + 10, "{text}");
+    }
+
+    #[test]
     fn long_names_are_cut_between_characters() {
         let (mut names, metrics) = names(5000);
         let long = "ü".repeat(100);

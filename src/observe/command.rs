@@ -1,5 +1,7 @@
 //! What the operator's side can ask of the observer. Nobody waits: a full channel is an answer.
 
+use std::time::Duration;
+
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
@@ -8,6 +10,10 @@ use crate::drift::{Baselines, CheckInput, Verdict};
 
 /// Commands that may wait.
 const MAX_WAITING: usize = 64;
+
+/// Pause before a busy observer is asked again, and how often it is.
+const AGAIN: Duration = Duration::from_millis(20);
+const TRIES: u32 = 100;
 
 /// The way in; cheap to clone.
 #[derive(Debug, Clone)]
@@ -70,6 +76,7 @@ pub(super) enum Command {
     Publish(Vec<Judged>),
     Model(ModelState),
     Apply(Box<Settings>),
+    LastPredictor(oneshot::Sender<Option<(String, String)>>),
 }
 
 /// The handle and what the observer listens to.
@@ -89,12 +96,22 @@ impl Handle {
         answer.await.map_err(|_| Unavailable::Ended)
     }
 
-    /// Replaces the baselines in use.
+    /// The model and version that predicted last.
     ///
     /// # Errors
     /// When the observer does not take the command.
-    pub fn use_baselines(&self, baselines: Baselines) -> Result<(), Unavailable> {
-        self.send(Command::UseBaselines(baselines))
+    pub async fn last_predictor(&self) -> Result<Option<(String, String)>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::LastPredictor(reply))?;
+        answer.await.map_err(|_| Unavailable::Ended)
+    }
+
+    /// Replaces the baselines in use; waits a while for a busy observer.
+    ///
+    /// # Errors
+    /// When the observer does not take the command.
+    pub async fn use_baselines(&self, baselines: Baselines) -> Result<(), Unavailable> {
+        self.insist(Command::UseBaselines(baselines)).await
     }
 
     /// Shows verdicts as gauges.
@@ -113,12 +130,12 @@ impl Handle {
         self.send(Command::Model(state))
     }
 
-    /// Goes by other settings from the next exchange on.
+    /// Goes by other settings from the next exchange on; waits a while for a busy observer.
     ///
     /// # Errors
     /// When the observer does not take the command.
-    pub fn apply(&self, settings: Settings) -> Result<(), Unavailable> {
-        self.send(Command::Apply(Box::new(settings)))
+    pub async fn apply(&self, settings: Settings) -> Result<(), Unavailable> {
+        self.insist(Command::Apply(Box::new(settings))).await
     }
 
     fn send(&self, command: Command) -> Result<(), Unavailable> {
@@ -126,5 +143,17 @@ impl Handle {
             TrySendError::Full(_) => Unavailable::Busy,
             TrySendError::Disconnected(_) => Unavailable::Ended,
         })
+    }
+
+    async fn insist(&self, mut command: Command) -> Result<(), Unavailable> {
+        for _ in 0..TRIES {
+            match self.0.try_send(command) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(Unavailable::Ended),
+                Err(TrySendError::Full(again)) => command = again,
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        Err(Unavailable::Busy)
     }
 }

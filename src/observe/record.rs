@@ -8,7 +8,7 @@ use super::cardinality::{Names, OTHER};
 use crate::{
     capture::Exchange,
     config,
-    decode::{DecodeError, Inference},
+    decode::{self, DecodeError, Inference},
     metrics::{Metrics, catalogue},
 };
 
@@ -70,6 +70,16 @@ impl Record {
             no_confidence: HashMap::new(),
             metrics,
         }
+        .with_failures_at_0()
+    }
+
+    /// A first burst of failures that made its own series would be invisible to `increase`.
+    fn with_failures_at_0(self) -> Self {
+        for error in decode::failures() {
+            let labels = [error.format(), error.reason()];
+            drop(self.metrics.counter(&catalogue::DECODE_FAILURES, &labels));
+        }
+        self
     }
 
     pub(super) fn set_bounds(&mut self, bounds: config::Metrics) {

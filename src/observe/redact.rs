@@ -6,6 +6,8 @@ use std::{collections::HashSet, fmt::Write};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::decode::Inference;
+
 /// Bytes of the hash that are shown: enough to tell values apart, too few to be in the way.
 const SHOWN: usize = 8;
 
@@ -19,7 +21,11 @@ impl Redact {
     /// `key`: any number of bytes.
     pub(super) fn new(names: &[String], key: &[u8]) -> Self {
         Self {
-            names: names.iter().cloned().collect(),
+            // as column names are
+            names: names
+                .iter()
+                .map(|name| name[..name.floor_char_boundary(Inference::MAX_WORD)].to_owned())
+                .collect(),
             // a key of any length is taken; were it not, values would be hidden altogether
             keyed: Hmac::new_from_slice(key).ok(),
         }

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use super::command::{Judged, ModelState, Which};
 use crate::{
     config,
-    drift::{Baselines, CheckInput, KsWindow, Verdict, Windows},
+    drift::{Baselines, CheckInput, KsWindow, Retired, Verdict, Windows},
     metrics::{Table, catalogue},
 };
+
+/// Scheduled checks without a confidence after which a version serves no longer: 5 minutes at the
+/// default interval.
+const QUIET: u32 = 20;
 
 /// A model and its version, as in their labels.
 type Identity = (String, String);
@@ -20,8 +24,11 @@ pub(super) struct Series {
     baselines: Baselines,
     verdicts: HashMap<Identity, Judged>,
     state: ModelState,
-    /// The version of each model that predicted last.
+    /// The version of each model that predicted last, and whoever did.
     latest: BTreeMap<String, String>,
+    last: Option<Identity>,
+    /// Scheduled checks since a version's last confidence.
+    quiet: HashMap<String, HashMap<String, u32>>,
     is_changed: bool,
 }
 
@@ -40,6 +47,8 @@ impl Series {
             verdicts: HashMap::new(),
             state: ModelState::default(),
             latest: BTreeMap::new(),
+            last: None,
+            quiet: HashMap::new(),
             is_changed: true,
         }
     }
@@ -55,7 +64,7 @@ impl Series {
             .windows
             .resize(drift.window, bounds.max_models, bounds.max_versions);
         for gone in retired {
-            self.verdicts.remove(&(gone.model, gone.version));
+            self.forget(gone);
         }
         self.model = model;
         self.drift = drift;
@@ -72,14 +81,37 @@ impl Series {
             self.latest.insert(model.to_owned(), version.to_owned());
             self.is_changed = true;
         }
+        let is_last = |(m, v): &Identity| m == model && v == version;
+        if !self.last.as_ref().is_some_and(is_last) {
+            self.last = Some((model.to_owned(), version.to_owned()));
+        }
     }
 
     /// Takes one confidence of a prediction.
     pub(super) fn push(&mut self, model: &str, version: &str, confidence: f64) {
         for gone in self.windows.push(model, version, confidence) {
-            self.verdicts.remove(&(gone.model, gone.version));
-            self.is_changed = true;
+            self.forget(gone);
         }
+        let quiet = self.quiet.get_mut(model).and_then(|m| m.get_mut(version));
+        if let Some(checks) = quiet {
+            *checks = 0;
+        } else {
+            let of_model = self.quiet.entry(model.to_owned()).or_default();
+            of_model.insert(version.to_owned(), 0);
+        }
+    }
+
+    /// Whoever predicted last.
+    pub(super) fn last_predictor(&self) -> Option<Identity> {
+        self.last.clone()
+    }
+
+    fn forget(&mut self, gone: Retired) {
+        if let Some(of_model) = self.quiet.get_mut(&gone.model) {
+            of_model.remove(&gone.version);
+        }
+        self.verdicts.remove(&(gone.model, gone.version));
+        self.is_changed = true;
     }
 
     /// Takes what the upstream says; a version once told stays until another is.
@@ -96,25 +128,61 @@ impl Series {
         self.is_changed = true;
     }
 
-    /// Takes verdicts about those who are still here.
+    /// Takes verdicts about those who are still here, against the baseline that still is.
     pub(super) fn judge(&mut self, verdicts: Vec<Judged>) {
         for judged in verdicts {
-            if self.windows.get(&judged.model, &judged.version).is_some() {
-                let key = (judged.model.clone(), judged.version.clone());
+            let (model, version) = (judged.model.as_str(), judged.version.as_str());
+            let baseline = self.baselines.resolve(model, version);
+            let is_current =
+                judged.baseline.as_deref() == baseline.as_ref().map(|b| b.short_hash());
+            let key = (judged.model.clone(), judged.version.clone());
+            // too little data takes nothing back that was found with more
+            let says_less = judged.verdict == Verdict::InsufficientData
+                && self
+                    .verdicts
+                    .get(&key)
+                    .is_some_and(|before| before.baseline == judged.baseline);
+            if is_current && !says_less && self.windows.get(model, version).is_some() {
                 self.verdicts.insert(key, judged);
             }
         }
         self.is_changed = true;
     }
 
+    /// Counts a scheduled check. A version that has been quiet for long while another of its model
+    /// predicts serves no longer: it is judged no more, and its alert must end.
+    fn tick(&mut self) {
+        for (model, versions) in &mut self.quiet {
+            for (version, checks) in versions {
+                *checks = checks.saturating_add(1);
+                let key = (model.clone(), version.clone());
+                if *checks > QUIET && self.latest.get(model) != Some(version) {
+                    self.is_changed |= self.verdicts.remove(&key).is_some();
+                }
+            }
+        }
+    }
+
+    fn serves(&self, model: &str, version: &str) -> bool {
+        let checks = self.quiet.get(model).and_then(|m| m.get(version));
+        checks.is_none_or(|checks| *checks <= QUIET)
+            || self
+                .latest
+                .get(model)
+                .is_some_and(|latest| latest == version)
+    }
+
     /// Copies of recent confidences with the baseline each is compared to.
-    pub(super) fn copy(&self, which: Which) -> Vec<CheckInput> {
+    pub(super) fn copy(&mut self, which: Which) -> Vec<CheckInput> {
         match which {
-            Which::All => self
-                .windows
-                .iter()
-                .map(|(model, version, _)| self.copy_of(model, version))
-                .collect(),
+            Which::All => {
+                self.tick();
+                self.windows
+                    .iter()
+                    .filter(|(model, version, _)| self.serves(model, version))
+                    .map(|(model, version, _)| self.copy_of(model, version))
+                    .collect()
+            }
             Which::Latest => {
                 let (model, version) = self
                     .windows

@@ -131,6 +131,7 @@ impl Worker {
             Command::Publish(verdicts) => self.series.judge(verdicts),
             Command::Model(state) => self.series.set_state(state),
             Command::Apply(settings) => self.apply(*settings),
+            Command::LastPredictor(reply) => drop(reply.send(self.series.last_predictor())),
         }
     }
 

@@ -1,49 +1,17 @@
 //! Confidence drift with the course page's fields: `GET /drift`, `POST /drift/baseline`.
 
+use std::{error::Error, fmt::Display, sync::Arc};
+
 use ::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::Ops;
+use super::{Ops, keeper::Unchanged};
 use crate::{
-    drift::{Baseline, Baselines, Key, Store, StoreError},
+    drift::{Baseline, Key},
     http::{Request, Response, error_json, json},
     observe::command::{Unavailable, Which},
 };
-
-/// The baselines as they were last set, and where they outlive the process.
-///
-/// Behind one lock, which nothing on the path or in the observer takes: a change is saved before
-/// it is used, so what is in use is always what a restart would find.
-#[derive(Debug)]
-pub struct Keeper {
-    baselines: Baselines,
-    store: Option<Store>,
-}
-
-impl Keeper {
-    /// `store`: `None` keeps baselines in memory only.
-    pub fn new(baselines: Baselines, store: Option<Store>) -> Self {
-        Self { baselines, store }
-    }
-
-    /// `baselines` in place of those before, once they are saved.
-    async fn replace(&mut self, baselines: Baselines) -> Result<(), StoreError> {
-        if let Some(store) = self.store.take() {
-            let saving = baselines.clone();
-            let saved = tokio::task::spawn_blocking(move || {
-                let outcome = store.save(&saving);
-                (store, outcome)
-            });
-            if let Ok((store, outcome)) = saved.await {
-                self.store = Some(store);
-                outcome?;
-            }
-        }
-        self.baselines = baselines;
-        Ok(())
-    }
-}
 
 /// `GET /drift`
 pub(super) async fn get(ops: &Ops, request: &Request) -> Response {
@@ -81,35 +49,78 @@ pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
         Ok(baseline) => baseline,
         Err(error) => return refused(error.reason(), error),
     };
-    let key = Key {
-        model: request.query_value("model"),
-        version: request.query_value("version"),
-    };
-    let (mean, std) = (baseline.mean(), baseline.std());
-
-    let mut keeper = ops.keeper.lock().await;
-    let mut baselines = keeper.baselines.clone();
-    if let Err(error) = baselines.set(key.clone(), baseline) {
-        return refused(error.reason(), error);
-    }
-    if let Err(error) = keeper.replace(baselines.clone()).await {
-        tracing::error!(%error, "baseline not saved");
-        let detail =
-            format_args!("the baseline could not be saved, the one before stays in use: {error}");
-        return error_json(StatusCode::INSUFFICIENT_STORAGE, "not_saved", detail);
-    }
-    if let Err(error) = ops.observer.use_baselines(baselines) {
-        return unavailable(error);
+    let (key, mean, std) = (key(request), baseline.mean(), baseline.std());
+    if let Err(unchanged) = change(ops, key.clone(), Some(baseline)).await {
+        return of_unchanged(&unchanged);
     }
     let (model, model_version) = (key.model.as_deref(), key.version.as_deref());
     tracing::info!(samples, mean, std, model, model_version, "Baseline set");
+    renew(ops).await;
     json(
         StatusCode::OK,
         &json!({"status": "baseline_set", "samples": samples}),
     )
 }
 
-fn refused(reason: &str, detail: impl std::fmt::Display) -> Response {
+/// `DELETE /drift/baseline`
+pub(super) async fn remove_baseline(ops: &Ops, request: &Request) -> Response {
+    let key = key(request);
+    if let Err(unchanged) = change(ops, key.clone(), None).await {
+        return of_unchanged(&unchanged);
+    }
+    let (model, model_version) = (key.model.as_deref(), key.version.as_deref());
+    tracing::info!(model, model_version, "Baseline removed");
+    renew(ops).await;
+    json(StatusCode::OK, &json!({"status": "baseline_removed"}))
+}
+
+/// Whose baseline is meant: without a model every model's, without a version each of its versions'.
+fn key(request: &Request) -> Key {
+    Key {
+        model: request.query_value("model"),
+        version: request.query_value("version"),
+    }
+}
+
+/// Sets the baseline of `key`, or takes it away, on a task of its own: a client that leaves must
+/// not leave it half done.
+async fn change(ops: &Ops, key: Key, baseline: Option<Baseline>) -> Result<(), Unchanged> {
+    let keeper = Arc::clone(&ops.keeper);
+    let changing = tokio::spawn(async move {
+        let mut keeper = keeper.lock_owned().await;
+        match baseline {
+            Some(baseline) => keeper.set(key, baseline).await,
+            None => keeper.remove(&key).await,
+        }
+    });
+    changing.await.unwrap_or(Err(Unchanged::Panicked))
+}
+
+/// Verdicts against the baselines as they are now; the next scheduled check may be long away.
+async fn renew(ops: &Ops) {
+    if let Err(error) = ops.verdicts(Which::All).await {
+        tracing::warn!(%error, "drift check put off");
+    }
+}
+
+fn of_unchanged(unchanged: &Unchanged) -> Response {
+    match unchanged {
+        Unchanged::Refused(error) => refused(error.reason(), error),
+        Unchanged::Missing => error_json(StatusCode::NOT_FOUND, "no_such_baseline", unchanged),
+        Unchanged::NotSaved(error) => {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(%error, cause, "baseline not saved");
+            let detail = format_args!("{unchanged}: {error}: {cause}");
+            error_json(StatusCode::INSUFFICIENT_STORAGE, "not_saved", detail)
+        }
+        Unchanged::Panicked => {
+            error_json(StatusCode::INTERNAL_SERVER_ERROR, "not_saved", unchanged)
+        }
+        Unchanged::Observer(error) => unavailable(*error),
+    }
+}
+
+fn refused(reason: &str, detail: impl Display) -> Response {
     error_json(StatusCode::UNPROCESSABLE_ENTITY, reason, detail)
 }
 

@@ -2,7 +2,7 @@
 //! computed on the observe thread, nor on the one that answers probes.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,11 +15,14 @@ use crate::{
     observe::command::{Judged, Unavailable, Which},
 };
 
+/// Model and version of those who have drifted, and the baseline they have drifted from.
+type Drifted = HashMap<(String, String), Option<String>>;
+
 /// Makes verdicts, and remembers whose confidences have drifted, so that each episode is
 /// reported once.
 #[derive(Debug, Default)]
 pub struct Judge {
-    drifted: Mutex<HashSet<(String, String)>>,
+    drifted: Mutex<Drifted>,
 }
 
 impl Judge {
@@ -52,7 +55,7 @@ impl Judge {
         self.drifted
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(m, v)| verdicts.iter().any(|j| (&j.model, &j.version) == (m, v)));
+            .retain(|(m, v), _| verdicts.iter().any(|j| (&j.model, &j.version) == (m, v)));
     }
 
     fn report(&self, judged: &Judged) {
@@ -61,7 +64,9 @@ impl Judge {
         let mut drifted = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
         match &judged.verdict {
             Verdict::Checked(found) if found.drift_detected => {
-                if drifted.insert(key) {
+                let before = drifted.insert(key, judged.baseline.clone());
+                // drift from another baseline is another finding
+                if before.as_ref() != Some(&judged.baseline) {
                     tracing::warn!(
                         model,
                         model_version,
@@ -76,11 +81,13 @@ impl Judge {
                     );
                 }
             }
-            _ => {
-                if drifted.remove(&key) {
+            Verdict::Checked(_) => {
+                if drifted.remove(&key).is_some() {
                     tracing::info!(model, model_version, "Drift ended");
                 }
             }
+            // nothing was compared, so nothing has ended
+            Verdict::NoBaseline | Verdict::InsufficientData => {}
         }
     }
 }
@@ -91,7 +98,7 @@ impl Ops {
         let is_all = which == Which::All;
         let inputs = self.observer.copy(which).await?;
         let verdicts = self.judge.judge(inputs).await;
-        if is_all {
+        if is_all && !verdicts.is_empty() {
             self.judge.keep_only(&verdicts);
         }
         self.observer.publish(verdicts.clone())?;
@@ -114,5 +121,94 @@ pub async fn check_on_schedule(ops: Arc<Ops>) {
             Err(Unavailable::Busy) => tracing::warn!("drift check put off: the observer is busy"),
             Err(Unavailable::Ended) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::{Baseline, Checked};
+
+    fn judged(baseline: &str, verdict: Verdict) -> Judged {
+        Judged {
+            model: "iris".to_owned(),
+            version: "1".to_owned(),
+            baseline: Some(baseline.to_owned()),
+            verdict,
+        }
+    }
+
+    fn checked(drift_detected: bool) -> Verdict {
+        let values = if drift_detected {
+            [0.1; 100]
+        } else {
+            [0.9; 100]
+        };
+        let baseline = Baseline::new([0.9; 100], 100, Timestamp::UNIX_EPOCH).unwrap();
+        let verdict = check(
+            &CheckInput {
+                model: "iris".to_owned(),
+                version: "1".to_owned(),
+                baseline: Some(Arc::new(baseline)),
+                recent: values.to_vec(),
+                window: 100,
+                threshold: 0.05,
+            },
+            Timestamp::UNIX_EPOCH,
+        );
+        let found = matches!(&verdict, Verdict::Checked(Checked { drift_detected: d, .. }) if *d == drift_detected);
+        assert!(found, "{verdict:?}");
+        verdict
+    }
+
+    /// Episodes that are open after each of these verdicts.
+    fn episodes(verdicts: &[(&str, Verdict)]) -> Vec<Option<String>> {
+        let judge = Judge::default();
+        let mut open = Vec::new();
+        for (baseline, verdict) in verdicts {
+            judge.report(&judged(baseline, verdict.clone()));
+            let drifted = judge.drifted.lock().unwrap();
+            open.push(drifted.values().next().cloned().flatten());
+        }
+        open
+    }
+
+    #[test]
+    fn an_episode_ends_when_something_was_compared_and_only_then() {
+        let a = Some("a".to_owned());
+        let verdicts = [
+            ("a", checked(true)),
+            ("a", Verdict::InsufficientData),
+            ("a", checked(true)),
+            ("a", checked(false)),
+        ];
+        assert_eq!(episodes(&verdicts), [a.clone(), a.clone(), a, None]);
+    }
+
+    #[test]
+    fn drift_from_another_baseline_is_another_episode() {
+        let verdicts = [("a", checked(true)), ("b", checked(true))];
+        let open = [Some("a".to_owned()), Some("b".to_owned())];
+        assert_eq!(episodes(&verdicts), open);
+    }
+
+    #[tokio::test]
+    async fn each_copy_is_judged_against_its_own_baseline() {
+        let input = |baseline: f64| CheckInput {
+            model: baseline.to_string(),
+            version: "1".to_owned(),
+            baseline: Baseline::new([baseline; 50], 100, Timestamp::UNIX_EPOCH)
+                .ok()
+                .map(Arc::new),
+            recent: vec![0.5; 50],
+            window: 50,
+            threshold: 0.05,
+        };
+        let verdicts = Judge::default().judge(vec![input(0.5), input(0.9)]).await;
+        let drifted: Vec<_> = verdicts
+            .iter()
+            .map(|j| j.verdict.drift_detected())
+            .collect();
+        assert_eq!(drifted, [false, true]);
     }
 }

@@ -11,11 +11,15 @@ use super::Ops;
 use crate::{
     config::{self, Upstream},
     health, http,
-    observe::command::{self, Which},
+    observe::command,
 };
 
-/// Asked in this order where `model.ready_path` names none; the first that answers 2xx is kept.
+/// Asked in this order where `model.ready_path` names none; the first that the upstream knows is
+/// kept, and its status decides: a `/ready` that says 503 is not overruled by a `/health` that
+/// says 200.
 const KNOWN_PATHS: [&str; 4] = ["/ready", "/v2/health/ready", "/ping", "/health"];
+/// Longest version; it is a label.
+const MAX_VERSION: usize = 128;
 /// Longest body that is read of an answer.
 const BODY_LIMIT: usize = 64 * 1024;
 /// Time between two questions while the model is not loaded: it should not wait once it is.
@@ -24,16 +28,13 @@ const EAGER: Duration = Duration::from_millis(200);
 /// Asks the upstream for as long as there is one who says where it is.
 pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<Upstream>>) {
     let mut live = ops.settings.clone();
-    let mut prober = Prober {
-        ops,
-        found: None,
-        is_advised: false,
-    };
+    let mut known = Known::default();
+    let prober = Prober { ops };
     loop {
         let settings = live.borrow_and_update().model.clone();
         let address = upstream.borrow_and_update().clone();
         let state = match &address {
-            Some(address) => prober.ask(address, &settings).await,
+            Some(address) => known.ask(address, &settings).await,
             None => health::ModelState::default(),
         };
         let pause = if state.loaded {
@@ -41,7 +42,7 @@ pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<
         } else {
             settings.probe_interval.min(EAGER)
         };
-        prober.tell(state);
+        prober.tell(state).await;
         tokio::select! {
             () = sleep(pause) => {}
             Ok(()) = live.changed() => {}
@@ -50,28 +51,30 @@ pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<
                     return;
                 }
                 // another process: whatever it knows, it has not said yet
-                prober.tell(health::ModelState::default());
+                prober.tell(health::ModelState::default()).await;
             }
         }
     }
 }
 
+/// Tells what was said.
 struct Prober {
     ops: Arc<Ops>,
+}
+
+/// Which of the known paths the upstream knows.
+#[derive(Default)]
+struct Known {
     found: Option<&'static str>,
     is_advised: bool,
 }
 
-impl Prober {
+impl Known {
     async fn ask(&mut self, upstream: &Upstream, settings: &config::Model) -> health::ModelState {
-        let mut state = match &settings.ready_path {
+        match &settings.ready_path {
             Some(path) => said(&ask(upstream, path, settings).await),
             None => self.ask_known(upstream, settings).await,
-        };
-        if state.loaded && state.version.is_none() {
-            state.version = self.version_of_traffic().await;
         }
-        state
     }
 
     async fn ask_known(
@@ -86,42 +89,43 @@ impl Prober {
             }
             self.found = None;
         }
-        let mut are_all_unknown = true;
         for path in KNOWN_PATHS {
             let answer = ask(upstream, path, settings).await;
-            are_all_unknown &= answer.is_unknown();
-            match &answer {
-                Answer::Said(status, _) if status.is_success() => {
-                    self.found = Some(path);
-                    self.is_advised = false;
-                    return said(&answer);
-                }
-                Answer::Said(..) => {}
-                Answer::Nothing => return health::ModelState::default(),
+            if answer.is_unknown() {
+                continue;
             }
+            if matches!(answer, Answer::Said(..)) {
+                self.found = Some(path);
+                self.is_advised = false;
+            }
+            return said(&answer);
         }
-        if are_all_unknown && !self.is_advised {
+        if !self.is_advised {
             self.is_advised = true;
             tracing::warn!(
                 paths = %KNOWN_PATHS.join(" "),
-                "upstream answers, but none of these paths says whether its model is loaded; set model.ready_path"
+                "upstream answers, but knows none of these paths to say whether its model is loaded; set model.ready_path"
             );
         }
         health::ModelState::default()
     }
+}
 
+impl Prober {
     /// Where the upstream does not tell: the version that predicted last.
     async fn version_of_traffic(&self) -> Option<String> {
-        let copies = self.ops.observer.copy(Which::Latest).await.ok()?;
-        let latest = copies.into_iter().find(|copy| !copy.recent.is_empty())?;
-        Some(latest.version)
+        let last = self.ops.observer.last_predictor().await.ok()?;
+        last.map(|(_, version)| version)
     }
 
-    fn tell(&self, state: health::ModelState) {
+    async fn tell(&self, mut state: health::ModelState) {
         let for_observer = command::ModelState {
             loaded: state.loaded,
             version: state.version.clone(),
         };
+        if state.loaded && state.version.is_none() {
+            state.version = self.version_of_traffic().await;
+        }
         let (loaded, version) = (state.loaded, state.version.clone());
         if self.ops.health.set_model(state) {
             tracing::info!(
@@ -206,7 +210,9 @@ fn is_false(value: &Value) -> bool {
 
 fn as_text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::String(text) if !text.is_empty() => {
+            Some(text[..text.floor_char_boundary(MAX_VERSION)].to_owned())
+        }
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -251,5 +257,44 @@ mod tests {
             said_of(200, r#"{"checks":{"model_version":null}}"#),
             (true, None)
         );
+    }
+
+    /// What `ask_known` finds at an upstream that answers these paths, and 404 to the others.
+    async fn found(answers: &'static [(&'static str, u16)]) -> (bool, Option<&'static str>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let handler = move |request: http::Request| async move {
+            let known = answers.iter().find(|(path, _)| *path == request.path);
+            let status = known.map_or(404, |(_, status)| *status);
+            http::text(StatusCode::from_u16(status).unwrap(), "")
+        };
+        let limits = http::Limits::default();
+        let serving = tokio::spawn(http::serve(
+            listener,
+            handler,
+            limits,
+            std::future::pending(),
+        ));
+        let upstream = Upstream {
+            host: "127.0.0.1".to_owned(),
+            port,
+        };
+        let mut settings = config::defaults().model;
+        settings.probe_timeout = Duration::from_mins(1);
+        let mut known = Known::default();
+        let state = known.ask(&upstream, &settings).await;
+        serving.abort();
+        (state.loaded, known.found)
+    }
+
+    #[tokio::test]
+    async fn the_first_path_that_is_known_decides() {
+        assert_eq!(found(&[("/health", 200)]).await, (true, Some("/health")));
+        let both = &[("/ready", 503), ("/health", 200)];
+        assert_eq!(found(both).await, (false, Some("/ready")));
+        assert_eq!(found(&[("/ping", 200)]).await, (true, Some("/ping")));
+        assert_eq!(found(&[]).await, (false, None));
+        let ping = &[("/ready", 405), ("/ping", 200)];
+        assert_eq!(found(ping).await, (true, Some("/ping")));
     }
 }

@@ -65,6 +65,12 @@ pub static ROUTES: &[Route] = &[
         handler: |ops, request| Box::pin(drift::set_baseline(ops, request)),
     },
     Route {
+        method: Method::DELETE,
+        path: "/drift/baseline",
+        help: "Takes the baseline of exactly `?model=` and `?version=` away.",
+        handler: |ops, request| Box::pin(drift::remove_baseline(ops, request)),
+    },
+    Route {
         method: Method::POST,
         path: "/admin/reload",
         help: "Reads the configuration again, as SIGHUP does, and says what changed.",
@@ -114,7 +120,7 @@ fn help() -> String {
     } in ROUTES
     {
         // writing to a string does not fail
-        let _ = writeln!(text, "{method:<5} {path:<16} {help}");
+        let _ = writeln!(text, "{method:<6} {path:<15} {help}");
     }
     text
 }

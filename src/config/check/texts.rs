@@ -94,7 +94,31 @@ fn token(config: &Config, findings: &mut Findings<'_>) {
 }
 
 /// Fields of a line whose value may be redacted besides the features.
-const FIELDS: [&str; 4] = ["client_ip", "path", "prediction", "confidence"];
+const FIELDS: [&str; 8] = [
+    "client_ip",
+    "path",
+    "request_id",
+    "trace_id",
+    "model",
+    "model_version",
+    "prediction",
+    "confidence",
+];
+
+/// The log's own fields that are numbers, times or constant words.
+const ALWAYS_SHOWN: [&str; 11] = [
+    "timestamp",
+    "level",
+    "logger",
+    "message",
+    "method",
+    "status_code",
+    "duration_ms",
+    "upstream_ms",
+    "items",
+    "fault",
+    "error",
+];
 
 fn redaction(config: &Config, findings: &mut Findings<'_>) {
     let log = &config.log;
@@ -115,6 +139,11 @@ fn redaction(config: &Config, findings: &mut Findings<'_>) {
             findings.refuse(
                 "log.redact",
                 format_args!("expected names, entry {place} is empty"),
+            );
+        } else if ALWAYS_SHOWN.contains(&redacted.as_str()) {
+            findings.warn(
+                "log.redact",
+                format_args!("hides a feature called {redacted}, not the log's own field"),
             );
         } else if !may_be_logged(redacted, &log.features) {
             findings.warn(

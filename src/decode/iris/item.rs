@@ -56,6 +56,7 @@ impl Item<'_> {
     pub(super) fn output(self, label: Label) -> Output {
         let index = match label {
             Label::Integer(value) => usize::try_from(value).ok(),
+            Label::Bool(value) => Some(usize::from(value)),
             _ => None,
         };
         let class = label.class();
@@ -82,16 +83,14 @@ pub(super) enum Odds<'de> {
 }
 
 impl Odds<'_> {
-    /// That of the class: by name or index, else the largest.
+    /// That of the class: by name or index. A list does not name its classes: where the class is
+    /// no index into it, the predicted one is taken for the most probable.
     fn of(&self, class: &str, index: Option<usize>) -> Option<f64> {
         match self {
             Self::None => None,
             Self::ByClass(odds) => {
                 let named = odds.iter().rev().find(|(name, _)| walk::cut(name) == class);
-                named.map_or_else(
-                    || largest(odds.iter().map(|o| o.1)),
-                    |&(_, share)| Some(share),
-                )
+                named.map(|&(_, share)| share)
             }
             Self::ByIndex(odds) => {
                 let indexed = index.and_then(|index| odds.get(index));
@@ -225,10 +224,12 @@ mod tests {
             ("true", r#"{"false":0.7,"true":0.3}"#, Some(0.3)),
             (r#""b""#, r#"{"b":0.1,"b":0.3,"a":0.7}"#, Some(0.3)),
             ("1", "[0.7,0.3]", Some(0.3)),
+            // A truth value is an index too.
+            ("true", "[0.7,0.3]", Some(0.3)),
+            // A map without the class does not say how probable it is.
+            ("1", r#"{"a":0.7,"b":0.3}"#, None),
             // Named or numbered otherwise: the largest.
-            ("1", r#"{"a":0.7,"b":0.3}"#, Some(0.7)),
             (r#""b""#, "[0.7,0.3]", Some(0.7)),
-            ("true", "[0.7,0.3]", Some(0.7)),
             ("2", "[0.7,0.3]", Some(0.7)),
             ("-1", "[0.7,0.3]", Some(0.7)),
             // Scores of another kind have no largest share.

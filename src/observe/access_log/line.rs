@@ -37,13 +37,13 @@ pub(super) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) upstream_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model: Option<&'a str>,
+    pub(super) model: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model_version: Option<&'a str>,
+    pub(super) model_version: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) prediction: Option<Prediction<Text<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) confidence: Option<Prediction<f64>>,
+    pub(super) confidence: Option<Prediction<Share>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) items: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,8 +90,8 @@ pub(super) struct PredictionResult<'a> {
     #[serde(flatten)]
     pub(super) head: Head<'a>,
     pub(super) prediction: Prediction<Text<'a>>,
-    pub(super) confidence: Prediction<f64>,
-    pub(super) model_version: &'a str,
+    pub(super) confidence: Prediction<Share>,
+    pub(super) model_version: Text<'a>,
 }
 
 /// "Request completed" or "Request failed"
@@ -142,12 +142,27 @@ impl<'a> Prediction<Text<'a>> {
     }
 }
 
-impl Prediction<f64> {
+/// A confidence, or the hash in its place.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Share {
+    Shown(f64),
+    Hidden(String),
+}
+
+impl Prediction<Share> {
     /// Their confidences, rounded to whole multiples of `1 / parts` where that is given.
-    pub(super) fn confidences(inference: &Inference, parts: Option<f64>) -> Self {
-        let round = |value: f64| parts.map_or(value, |parts| (value * parts).round() / parts);
+    pub(super) fn confidences(inference: &Inference, parts: Option<f64>, redact: &Redact) -> Self {
+        let is_hidden = redact.covers("confidence");
+        let shown = |value: f64| {
+            if is_hidden {
+                Share::Hidden(redact.hash("confidence", &value.to_string()))
+            } else {
+                Share::Shown(parts.map_or(value, |parts| (value * parts).round() / parts))
+            }
+        };
         let outputs = inference.outputs.iter();
-        let confidences = outputs.map(|o| o.confidence.map(round)).collect();
+        let confidences = outputs.map(|o| o.confidence.map(shown)).collect();
         Self::of(confidences, inference.items() > 1)
     }
 }

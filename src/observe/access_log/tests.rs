@@ -216,6 +216,8 @@ fn features_are_logged_as_named_and_hidden_as_redacted() {
             "owner".to_owned(),
             "client_ip".to_owned(),
             "prediction".to_owned(),
+            "confidence".to_owned(),
+            "model".to_owned(),
         ],
         redact_key: Some(serde_json::from_str("\"k\"").unwrap()),
         ..settings()
@@ -223,7 +225,8 @@ fn features_are_logged_as_named_and_hidden_as_redacted() {
     let line = &lines(named.clone(), exchange(), Some(setosa()))[0];
     let features = line["features"].as_object().unwrap();
     assert_eq!(features.len(), 1);
-    for hidden in [&features["owner"], &line["client_ip"], &line["prediction"]] {
+    let fields = ["client_ip", "prediction", "confidence", "model"].map(|name| &line[name]);
+    for hidden in fields.into_iter().chain([&features["owner"]]) {
         assert!(hidden.as_str().unwrap().starts_with("hmac:"), "{hidden}");
     }
     let again = &lines(named, exchange(), Some(setosa()))[0];

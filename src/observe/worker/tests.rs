@@ -137,7 +137,9 @@ fn verdicts_are_gauges_until_their_version_leaves() {
     let hash = baseline.short_hash().to_owned();
     let mut baselines = Baselines::new();
     baselines.set(Key::default(), baseline).unwrap();
-    running.handle.use_baselines(baselines).unwrap();
+    runtime
+        .block_on(running.handle.use_baselines(baselines))
+        .unwrap();
     offer.offer(predicted("setosa", 0.9)).unwrap();
     let input = loop {
         let mut copies = runtime
