@@ -267,3 +267,86 @@ fn push_verdict(table: &mut Table, judged: &Judged) {
         table.push(&catalogue::DRIFT_BASELINE, &labels, 1.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series() -> Series {
+        let config = config::defaults();
+        Series::new(
+            config.model,
+            config.drift,
+            &config.metrics,
+            Baselines::new(),
+        )
+    }
+
+    fn judged(version: &str) -> Judged {
+        Judged {
+            model: "iris".to_owned(),
+            version: version.to_owned(),
+            baseline: None,
+            verdict: Verdict::NoBaseline,
+        }
+    }
+
+    fn predicted(series: &mut Series, version: &str) {
+        series.predicted("iris", version);
+        series.push("iris", version, 0.5);
+    }
+
+    fn shown(series: &Series, family: &str) -> Vec<String> {
+        let text = series.table().render();
+        let lines = text.lines().filter(|line| line.starts_with(family));
+        lines.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_gauges_of_a_version_that_serves_no_longer_go() {
+        let mut series = series();
+        predicted(&mut series, "1");
+        series.judge(vec![judged("1")]);
+        predicted(&mut series, "2");
+        for _ in 0..QUIET {
+            assert_eq!(series.copy(Which::All).len(), 2);
+        }
+        assert_eq!(shown(&series, "ml_drift_detected{").len(), 1);
+        let serving = series.copy(Which::All).len();
+        assert_eq!(serving, 1, "the last to predict stays, however quiet");
+        assert_eq!(shown(&series, "ml_drift_detected{").len(), 0);
+        predicted(&mut series, "1");
+        let serving = series.copy(Which::All).len();
+        assert_eq!(serving, 1, "2 has been quiet for as long");
+    }
+
+    #[test]
+    fn each_model_is_loaded_in_its_own_last_version() {
+        let mut series = series();
+        series.predicted("a", "1");
+        series.set_state(ModelState {
+            loaded: true,
+            version: Some("7".to_owned()),
+        });
+        let one = [r#"ml_model_loaded{model="a",model_version="7"} 1"#];
+        assert_eq!(shown(&series, "ml_model_loaded{"), one);
+        series.predicted("b", "2");
+        let both = [
+            r#"ml_model_loaded{model="a",model_version="1"} 1"#,
+            r#"ml_model_loaded{model="b",model_version="2"} 1"#,
+        ];
+        assert_eq!(shown(&series, "ml_model_loaded{"), both);
+    }
+
+    #[test]
+    fn a_verdict_against_a_baseline_that_was_replaced_is_not_shown() {
+        let mut series = series();
+        predicted(&mut series, "1");
+        let old = Judged {
+            baseline: Some("old".to_owned()),
+            ..judged("1")
+        };
+        series.judge(vec![old]);
+        assert_eq!(shown(&series, "ml_drift_detected{").len(), 0);
+    }
+}

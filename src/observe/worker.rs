@@ -202,5 +202,19 @@ impl Worker {
     }
 }
 
+/// An observer without traffic that obeys commands to the end of the process.
+#[cfg(test)]
+pub(crate) fn idle() -> Handle {
+    let config = config::defaults();
+    let metrics = Metrics::new(config.metrics.max_series).expect("the catalogue has edges");
+    let (offer, take) = crate::capture::queue::queue(&config.capture);
+    let (sink, _) = Sink::start(std::io::sink(), 1000).expect("there is a thread");
+    let settings = Settings::new(&config);
+    let (handle, _) = start(take, Arc::new(metrics), sink, settings, Baselines::new())
+        .expect("there is a thread");
+    std::mem::forget(offer);
+    handle
+}
+
 #[cfg(test)]
 mod tests;

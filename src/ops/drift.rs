@@ -5,8 +5,12 @@ use std::{error::Error, fmt::Display, sync::Arc};
 use ::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::sync::Mutex;
 
-use super::{Ops, keeper::Unchanged};
+use super::{
+    Ops,
+    keeper::{Keeper, Unchanged},
+};
 use crate::{
     drift::{Baseline, Key},
     http::{Request, Response, error_json, json},
@@ -50,7 +54,7 @@ pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
         Err(error) => return refused(error.reason(), error),
     };
     let (key, mean, std) = (key(request), baseline.mean(), baseline.std());
-    if let Err(unchanged) = change(ops, key.clone(), Some(baseline)).await {
+    if let Err(unchanged) = change(&ops.keeper, key.clone(), Some(baseline)).await {
         return of_unchanged(&unchanged);
     }
     let (model, model_version) = (key.model.as_deref(), key.version.as_deref());
@@ -65,7 +69,7 @@ pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
 /// `DELETE /drift/baseline`
 pub(super) async fn remove_baseline(ops: &Ops, request: &Request) -> Response {
     let key = key(request);
-    if let Err(unchanged) = change(ops, key.clone(), None).await {
+    if let Err(unchanged) = change(&ops.keeper, key.clone(), None).await {
         return of_unchanged(&unchanged);
     }
     let (model, model_version) = (key.model.as_deref(), key.version.as_deref());
@@ -84,8 +88,12 @@ fn key(request: &Request) -> Key {
 
 /// Sets the baseline of `key`, or takes it away, on a task of its own: a client that leaves must
 /// not leave it half done.
-async fn change(ops: &Ops, key: Key, baseline: Option<Baseline>) -> Result<(), Unchanged> {
-    let keeper = Arc::clone(&ops.keeper);
+async fn change(
+    keeper: &Arc<Mutex<Keeper>>,
+    key: Key,
+    baseline: Option<Baseline>,
+) -> Result<(), Unchanged> {
+    let keeper = Arc::clone(keeper);
     let changing = tokio::spawn(async move {
         let mut keeper = keeper.lock_owned().await;
         match baseline {
@@ -130,4 +138,62 @@ fn unavailable(error: Unavailable) -> Response {
         "observer_unavailable",
         error,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+
+    use super::*;
+    use crate::{
+        drift::{Baselines, Store},
+        observe::worker,
+    };
+
+    fn keeper(store: Option<Store>) -> Arc<Mutex<Keeper>> {
+        let keeper = Keeper::new(Baselines::new(), store, worker::idle());
+        Arc::new(Mutex::new(keeper))
+    }
+
+    fn baseline() -> Option<Baseline> {
+        Baseline::new([0.5, 0.75], 10, Timestamp::now()).ok()
+    }
+
+    fn of_model(name: &str) -> Key {
+        Key {
+            model: Some(name.to_owned()),
+            version: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_leaves_no_change_half_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(dir.path()).unwrap();
+        let keeper = keeper(Some(store));
+        {
+            let left = std::pin::pin!(change(&keeper, of_model("a"), baseline()));
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(left.poll(&mut cx).is_pending());
+        }
+        change(&keeper, of_model("b"), baseline()).await.unwrap();
+        drop(keeper);
+        let (_, loaded) = Store::open(dir.path()).unwrap();
+        assert_eq!(
+            loaded.baselines.len(),
+            2,
+            "both are saved, that of who left as well"
+        );
+    }
+
+    #[tokio::test]
+    async fn only_what_was_set_can_be_taken_away() {
+        let keeper = keeper(None);
+        change(&keeper, of_model("a"), baseline()).await.unwrap();
+        let missing = change(&keeper, of_model("b"), None).await;
+        assert!(matches!(missing, Err(Unchanged::Missing)));
+        change(&keeper, of_model("a"), None).await.unwrap();
+        let gone = change(&keeper, of_model("a"), None).await;
+        assert!(matches!(gone, Err(Unchanged::Missing)));
+    }
 }
