@@ -19,6 +19,20 @@ pub(super) enum Failure {
     UriTooLong,
     /// The head is larger, or has more fields, than `proxy.max_head` and `proxy.max_fields` say.
     HeadTooLarge,
+    /// The head was not complete within `proxy.head_timeout`.
+    HeadTimeout,
+    /// `Host` is missing, is there twice, or cannot be read.
+    BadHost,
+    /// The request line asks for no path of the upstream.
+    BadTarget,
+    /// `Transfer-Encoding` is not `chunked` alone.
+    BadCoding,
+    /// The body is coded in a way that nobody here can read.
+    UnknownCoding,
+    /// The client wants a tunnel to another address.
+    Connect,
+    /// A `TRACE` or `OPTIONS` that must go no further.
+    MaxForwards,
     /// The request's body broke off or was malformed.
     RequestBody,
     /// The client left before its answer was complete.
@@ -71,6 +85,13 @@ impl Failure {
             Self::BadRequest
             | Self::UriTooLong
             | Self::HeadTooLarge
+            | Self::HeadTimeout
+            | Self::BadHost
+            | Self::BadTarget
+            | Self::BadCoding
+            | Self::UnknownCoding
+            | Self::Connect
+            | Self::MaxForwards
             | Self::RequestBody
             | Self::ClientLeft => Fault::Client,
             Self::NoUpstream
@@ -88,11 +109,17 @@ impl Failure {
     /// The status the client gets, or would have got had it stayed.
     pub(super) const fn status(self) -> u16 {
         match self {
-            Self::BadRequest | Self::RequestBody => 400,
+            Self::BadRequest
+            | Self::BadHost
+            | Self::BadTarget
+            | Self::BadCoding
+            | Self::RequestBody => 400,
+            Self::HeadTimeout => 408,
             Self::UriTooLong => 414,
             Self::HeadTooLarge => 431,
             // nginx's number for it; nobody receives it
             Self::ClientLeft => 499,
+            Self::UnknownCoding | Self::Connect | Self::MaxForwards => 501,
             Self::ConnectTimeout | Self::ResponseTimeout => 504,
             Self::CutOff | Self::NoResources => 503,
             Self::NoUpstream
@@ -110,6 +137,13 @@ impl Failure {
             Self::BadRequest => "bad_request",
             Self::UriTooLong => "uri_too_long",
             Self::HeadTooLarge => "head_too_large",
+            Self::HeadTimeout => "head_timeout",
+            Self::BadHost => "bad_host",
+            Self::BadTarget => "bad_target",
+            Self::BadCoding => "bad_transfer_encoding",
+            Self::UnknownCoding => "unknown_transfer_encoding",
+            Self::Connect => "connect_refused",
+            Self::MaxForwards => "max_forwards",
             Self::RequestBody => "request_body_broken",
             Self::ClientLeft => "client_left",
             Self::NoUpstream => "upstream_not_started",
@@ -146,8 +180,8 @@ impl Failure {
             HeaderValue::from_static("application/json"),
         );
         fields.insert(REASON_FIELD, HeaderValue::from_static(self.reason()));
-        if self == Self::RequestBody {
-            // what follows on this connection cannot be told from the body's rest
+        if self.fault() == Fault::Client {
+            // a client that breaks rules may mean something else by what follows
             fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -196,11 +230,18 @@ mod tests {
     }
 
     #[test]
-    fn the_upstream_is_never_blamed_with_a_4xx_nor_the_client_with_a_5xx() {
+    fn the_upstream_is_never_blamed_with_a_4xx_nor_the_client_with_a_5xx_but_501() {
         for failure in [
             Failure::BadRequest,
             Failure::UriTooLong,
             Failure::HeadTooLarge,
+            Failure::HeadTimeout,
+            Failure::BadHost,
+            Failure::BadTarget,
+            Failure::BadCoding,
+            Failure::UnknownCoding,
+            Failure::Connect,
+            Failure::MaxForwards,
             Failure::RequestBody,
             Failure::ClientLeft,
             Failure::NoUpstream,
@@ -212,7 +253,7 @@ mod tests {
             Failure::BadAnswer,
             Failure::ResponseBody,
         ] {
-            let expected = if failure.status() < 500 {
+            let expected = if failure.status() < 500 || failure.status() == 501 {
                 Fault::Client
             } else {
                 Fault::Upstream

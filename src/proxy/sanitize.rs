@@ -1,128 +1,196 @@
 //! What may be forwarded: one rule per function, each with its source.
+//!
+//! hyper has read the head by then: names are tokens, values hold no control characters, lines
+//! end as they must. These rules are about what a readable head means. A request that breaks one
+//! is refused, not repaired: what one reader repairs, the next reads otherwise.
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Uri, Version,
-    header::{self, Entry},
-    request, response,
-    uri::PathAndQuery,
-};
+mod coding;
+mod connection;
+mod expect;
+mod forwards;
+mod host;
+mod target;
+mod upgrade;
 
-/// Fields that belong to one connection (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 6] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+use http::{HeaderValue, Version, request, response};
+
+use super::failure::Failure;
+
+/// What a request wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// An answer.
+    Answer,
+    /// A WebSocket: a tunnel, once the upstream agrees.
+    Tunnel,
+}
 
 /// Makes a request's head fit for the connection to the upstream.
-pub(super) fn request(head: &mut request::Parts, authority: &HeaderValue) {
-    remove_hop_by_hop(&mut head.headers);
-    use_origin_form(head);
-    ensure_host(&mut head.headers, authority);
+///
+/// `authority`: gives `Host` to a client of HTTP/1.0 that sent none.
+pub(super) fn request(
+    head: &mut request::Parts,
+    has_body: bool,
+    authority: impl FnOnce() -> HeaderValue,
+) -> Result<Wants, Failure> {
+    target::refuse_connect(&head.method)?;
+    coding::refuse_unknown(&head.headers)?;
+    host::refuse_unclear(head.version, &head.headers)?;
+    target::refuse_invalid(&head.method, &head.uri)?;
+    forwards::count_down(&head.method, &mut head.headers)?;
+    let wants = upgrade::wanted(head, has_body);
+    let takes_trailers = connection::takes_trailers(&head.headers);
+    connection::remove(&mut head.headers);
+    match wants {
+        Wants::Tunnel => upgrade::ask(&mut head.headers),
+        Wants::Answer if takes_trailers => connection::ask_for_trailers(&mut head.headers),
+        Wants::Answer => {}
+    }
+    target::use_origin_form(head);
+    host::ensure(&mut head.headers, authority);
+    expect::ignore_of_old(head.version, &mut head.headers);
     head.version = Version::HTTP_11;
+    Ok(wants)
 }
 
 /// Makes an answer's head fit for the connection to the client.
-pub(super) fn response(head: &mut response::Parts) {
-    remove_hop_by_hop(&mut head.headers);
+pub(super) fn response(head: &mut response::Parts) -> Result<(), Failure> {
+    upgrade::refuse_unasked(head.status)?;
+    coding::settle_length(&mut head.headers)?;
+    connection::remove(&mut head.headers);
     head.version = Version::HTTP_11;
+    Ok(())
 }
 
-/// Connection-nominated and hop-by-hop fields end here (RFC 9110, section 7.6.1).
-fn remove_hop_by_hop(fields: &mut HeaderMap) {
-    let nominated: Vec<HeaderName> = fields
-        .get_all(header::CONNECTION)
+/// Makes the head that agrees to a tunnel fit for the client, which asked for it.
+pub(super) fn agreement(head: &mut response::Parts) -> Result<(), Failure> {
+    upgrade::refuse_another(&head.headers)?;
+    connection::remove(&mut head.headers);
+    upgrade::ask(&mut head.headers);
+    head.version = Version::HTTP_11;
+    Ok(())
+}
+
+#[expect(unused_imports)]
+pub(super) use coding::is_ambiguous;
+#[expect(unused_imports)]
+pub(super) use connection::remove as remove_hop_by_hop;
+#[expect(unused_imports)]
+pub(super) use expect::waits;
+
+/// The comma-separated members of all values, without the empty ones (RFC 9110, section 5.6.1).
+fn members<'a>(
+    fields: &'a http::HeaderMap,
+    name: &http::HeaderName,
+) -> impl Iterator<Item = &'a str> {
+    fields
+        .get_all(name)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
-        .collect();
-    for name in HOP_BY_HOP.iter().chain(&nominated) {
-        if let Entry::Occupied(entry) = fields.entry(name) {
-            entry.remove_entry_mult();
-        }
-    }
-}
-
-/// An origin server is asked in origin-form; the authority of an absolute-form target replaces
-/// `Host` (RFC 9112, sections 3.2.1 and 3.2.2).
-fn use_origin_form(head: &mut request::Parts) {
-    if head.uri.authority().is_none() {
-        return;
-    }
-    if let Some(host) = head
-        .uri
-        .authority()
-        .and_then(|a| HeaderValue::from_str(a.as_str()).ok())
-    {
-        head.headers.insert(header::HOST, host);
-    }
-    let target = head.uri.path_and_query().cloned();
-    head.uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
-}
-
-/// HTTP/1.1 requires `Host`, which an HTTP/1.0 client may leave out (RFC 9112, section 3.2).
-fn ensure_host(fields: &mut HeaderMap, authority: &HeaderValue) {
-    if !fields.contains_key(header::HOST) {
-        fields.insert(header::HOST, authority.clone());
-    }
+        .map(|member| member.trim_matches([' ', '\t']))
+        .filter(|member| !member.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{HeaderName, Request, Response, request::Builder};
 
     use super::*;
 
-    fn sanitized(builder: http::request::Builder) -> request::Parts {
+    fn tried(builder: Builder) -> Result<request::Parts, Failure> {
         let mut head = builder.body(()).unwrap().into_parts().0;
-        request(&mut head, &HeaderValue::from_static("model:8000"));
-        head
+        let authority = || HeaderValue::from_static("model:8000");
+        request(&mut head, false, authority).map(|_| head)
+    }
+
+    fn names(head: &request::Parts) -> Vec<&str> {
+        let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
     }
 
     #[test]
     fn connection_fields_and_those_it_nominates_end_here() {
-        let head = sanitized(
+        let head = tried(
             Request::get("/")
+                .header("host", "a")
                 .header("connection", "keep-alive, X-One")
                 .header("connection", "x-two")
                 .header("keep-alive", "timeout=5")
                 .header("upgrade", "h2c")
-                .header("te", "trailers")
+                .header("http2-settings", "AAMAAABk")
+                .header("te", "gzip;q=0.5")
                 .header("x-one", "1")
                 .header("x-two", "2")
                 .header("x-three", "3"),
         );
-        let names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
-        assert_eq!(names.len(), 2, "{names:?}");
-        assert!(names.contains(&"x-three") && names.contains(&"host"));
+        assert_eq!(names(&head.unwrap()), ["host", "x-three"]);
     }
 
     #[test]
     fn framing_cannot_be_nominated_away() {
-        let head = sanitized(
+        let head = tried(
             Request::post("/")
                 .header("connection", "host, content-length")
                 .header("host", "a")
                 .header("content-length", "3"),
         );
-        assert_eq!(head.headers["host"], "a");
-        assert_eq!(head.headers["content-length"], "3");
+        assert_eq!(names(&head.unwrap()), ["content-length", "host"]);
     }
 
     #[test]
     fn an_absolute_target_becomes_origin_form_and_names_the_host() {
-        let head = sanitized(Request::get("http://a.example/x?y=1").header("host", "b.example"));
+        let head = tried(Request::get("http://a.example/x?y=1").header("host", "b.example"));
+        let head = head.unwrap();
         assert_eq!(head.uri, "/x?y=1");
         assert_eq!(head.headers["host"], "a.example");
     }
 
     #[test]
-    fn a_missing_host_is_filled_in() {
-        assert_eq!(sanitized(Request::get("/")).headers["host"], "model:8000");
+    fn who_takes_trailers_still_does() {
+        let head = tried(
+            Request::get("/")
+                .header("host", "a")
+                .header("te", "gzip;q=0.5, Trailers"),
+        );
+        let head = head.unwrap();
+        assert_eq!(head.headers["te"], "trailers");
+        assert_eq!(head.headers["connection"], "te");
+    }
+
+    #[test]
+    fn only_a_websocket_may_be_switched_to() {
+        let wants = |upgrade: &str, connection: &str, has_body| {
+            let builder = Request::get("/")
+                .header("host", "a")
+                .header("upgrade", upgrade)
+                .header("connection", connection);
+            let mut head = builder.body(()).unwrap().into_parts().0;
+            request(&mut head, has_body, || unreachable!()).unwrap()
+        };
+        assert_eq!(
+            wants("WebSocket", "keep-alive, Upgrade", false),
+            Wants::Tunnel
+        );
+        assert_eq!(
+            wants("h2c", "Upgrade, HTTP2-Settings", false),
+            Wants::Answer
+        );
+        assert_eq!(wants("websocket", "keep-alive", false), Wants::Answer);
+        assert_eq!(wants("websocket", "upgrade", true), Wants::Answer);
+    }
+
+    #[test]
+    fn an_answer_loses_the_fields_of_its_connection() {
+        let response = Response::builder()
+            .header("connection", "x-hop")
+            .header("x-hop", "1")
+            .header("keep-alive", "timeout=1")
+            .header("proxy-connection", "close")
+            .header("x-end", "1");
+        let mut head = response.body(()).unwrap().into_parts().0;
+        super::response(&mut head).unwrap();
+        assert_eq!(head.headers.len(), 1);
     }
 }
