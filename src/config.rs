@@ -81,12 +81,18 @@ pub struct Proxy {
     pub upstream_idle: Duration,
     /// Idle upstream connections kept, per data thread.
     pub upstream_idle_connections: usize,
+    /// Longest time from the first byte of a request's head to its last; beyond it 408.
+    #[serde(with = "units::duration")]
+    pub head_timeout: Duration,
+    /// How long a client's connection is kept without a request.
+    #[serde(with = "units::duration")]
+    pub client_idle: Duration,
     /// Client connections accepted at once, per data thread.
     pub max_connections: usize,
     /// Largest request head in bytes; beyond it 431.
     #[serde(with = "units::bytes")]
     pub max_head: usize,
-    /// Most fields in a request head; beyond it 431.
+    /// Most fields in a head; beyond it 431 to a client, 502 for an upstream.
     pub max_fields: usize,
     /// Keep the letter case of field names as received.
     pub preserve_header_case: bool,

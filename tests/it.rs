@@ -8,3 +8,5 @@ mod path;
 mod readme;
 #[path = "it/stats_vectors.rs"]
 mod stats_vectors;
+#[path = "it/strict.rs"]
+mod strict;

@@ -36,6 +36,8 @@ pub const KEYS: &[Key] = keys! {
     live proxy.response_timeout;
     live proxy.upstream_idle;
     restart proxy.upstream_idle_connections;
+    live proxy.head_timeout;
+    live proxy.client_idle;
     restart proxy.max_connections;
     restart proxy.max_head;
     restart proxy.max_fields;

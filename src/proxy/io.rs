@@ -1,257 +1,166 @@
-//! The client's socket as hyper sees it.
+//! The client's end of a connection.
 //!
-//! hyper answers an unreadable head on its own, without asking the service. Such an answer is
-//! recognised where bytes leave with no response in hand; it gets the fields that every answer
-//! of the agent carries, and is counted.
+//! hyper reads and writes through [`Socket`], which adds what hyper does not do: deadlines, a look
+//! at chunk lines, 1xx, fields on the answers that hyper makes itself, and a close that does not
+//! take the answer with it. [`Client`] is what the socket and the requests on it share.
+
+mod deadline;
+mod farewell;
+mod framing;
+mod in_hand;
+mod own_answer;
+mod socket;
 
 use std::{
-    cell::Cell,
-    io,
+    cell::{Cell, RefCell},
+    future::poll_fn,
     net::IpAddr,
-    pin::Pin,
+    pin::pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Poll, Waker},
 };
 
-use bytes::Bytes;
-use http::HeaderValue;
-use hyper::{
-    body::{Body, Frame, SizeHint},
-    rt::{Read, ReadBufCursor, Write},
-};
-use hyper_util::rt::TokioIo;
+use http::{Request, header};
+use hyper::body::{Body, Incoming};
 use tokio::net::TcpStream;
 
-use super::{
-    failure::{Failure, REASON_FIELD},
-    record::Record,
-    request_id,
-    thread::Thread,
-};
+use super::{failure::Failure, interim::Interim, thread::Thread, tunnel, upstream::Leftover};
+use framing::{BodyEnd, Framing};
+
+pub(super) use in_hand::InHand;
+pub(super) use socket::Socket;
 
 /// One client connection, shared by its socket and the requests that came on it.
 pub(super) struct Client {
     pub(super) address: IpAddr,
     thread: Rc<Thread>,
+    /// Taken when hyper is done with it.
+    stream: RefCell<Option<TcpStream>>,
+    framing: RefCell<Framing>,
+    /// Heads that hyper has read.
+    heads: Cell<u64>,
+    /// Whether a request is under way: from its head to the end of its answer.
+    is_busy: Cell<bool>,
     /// Responses that hyper has and whose bodies have not ended.
     open: Cell<usize>,
     /// Whether hyper may hold bytes of a response that have not left.
     unsent: Cell<bool>,
+    /// Whether the head took too long.
+    is_late: Cell<bool>,
+    interims: RefCell<Interims>,
+    far: Cell<Option<Leftover>>,
+}
+
+/// Interim answers on their way to the client.
+#[derive(Default)]
+struct Interims {
+    bytes: Vec<u8>,
+    sent: usize,
+    waits: Option<Waker>,
 }
 
 impl Client {
-    pub(super) fn new(address: IpAddr, thread: Rc<Thread>) -> Rc<Self> {
+    pub(super) fn new(stream: TcpStream, address: IpAddr, thread: Rc<Thread>) -> Rc<Self> {
         Rc::new(Self {
             address,
             thread,
-            open: Cell::new(0),
-            unsent: Cell::new(false),
+            stream: RefCell::new(Some(stream)),
+            framing: RefCell::new(Framing::new()),
+            heads: Cell::default(),
+            is_busy: Cell::default(),
+            open: Cell::default(),
+            unsent: Cell::default(),
+            is_late: Cell::default(),
+            interims: RefCell::default(),
+            far: Cell::default(),
         })
+    }
+
+    /// hyper has read a head: says how its body ends to who follows the bytes.
+    pub(super) fn head_read(&self, request: &Request<Incoming>) -> Result<(), Failure> {
+        self.heads.set(self.heads.get() + 1);
+        self.is_busy.set(true);
+        let fields = request.headers();
+        let length = request.body().size_hint().exact();
+        let end = match length {
+            _ if fields.contains_key(header::TRANSFER_ENCODING) => BodyEnd::Chunked,
+            Some(0) if fields.contains_key(header::UPGRADE) => BodyEnd::Undecided,
+            length => BodyEnd::Length(length.unwrap_or_default()),
+        };
+        let outcome = self.framing.borrow_mut().head_read(end);
+        outcome.map_err(|_| Failure::RequestBody)
+    }
+
+    /// There is an answer: unless it agrees to a tunnel, what follows is HTTP.
+    pub(super) fn settle(&self) {
+        let far = self.far.take();
+        if far.is_none() {
+            // a body of no bytes has no chunk that could be bad
+            let _ = self.framing.borrow_mut().stay();
+        }
+        self.far.set(far);
+    }
+
+    /// Bytes go to and from `far` once the answer that says so has left.
+    pub(super) fn tunnel_to(&self, far: Leftover) {
+        self.far.set(Some(far));
     }
 
     /// Marks a response as handed to hyper until its body has ended.
     pub(super) fn in_hand<B>(self: &Rc<Self>, body: B) -> InHand<B> {
         self.open.set(self.open.get() + 1);
         self.unsent.set(true);
-        InHand {
-            body,
-            client: Rc::clone(self),
-        }
+        InHand::new(body, Rc::clone(self))
+    }
+
+    fn answer_ended(&self) {
+        self.open.set(self.open.get() - 1);
+        self.unsent.set(true);
+        self.is_busy.set(false);
     }
 
     fn has_response(&self) -> bool {
         self.open.get() > 0 || self.unsent.get()
     }
-}
 
-/// The body of a response that hyper has in hand.
-pub(super) struct InHand<B> {
-    body: B,
-    client: Rc<Client>,
-}
-
-impl<B> Drop for InHand<B> {
-    fn drop(&mut self) {
-        self.client.open.set(self.client.open.get() - 1);
-        self.client.unsent.set(true);
-    }
-}
-
-impl<B: Body<Data = Bytes> + Unpin> Body for InHand<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// The socket.
-pub(super) struct Socket {
-    stream: TokioIo<TcpStream>,
-    client: Rc<Client>,
-    /// What is left of an answer that was put in hyper's answer's place.
-    own: Bytes,
-}
-
-impl Socket {
-    pub(super) fn new(stream: TcpStream, client: Rc<Client>) -> Self {
-        Self {
-            stream: TokioIo::new(stream),
-            client,
-            own: Bytes::new(),
-        }
-    }
-
-    /// Takes what hyper wants to send if it is an answer of hyper's own.
-    fn replace_own_answer(&mut self, bytes: &[u8]) -> bool {
-        let Some(status) = own_status(bytes).filter(|_| !self.client.has_response()) else {
-            return false;
-        };
-        let id = request_id::generate();
-        Record::unreadable(&self.client.thread, self.client.address, &id, status);
-        self.own = with_own_fields(bytes, &id, Failure::of_own_status(status));
-        true
-    }
-
-    fn poll_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.own.is_empty() {
-            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.own))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+    /// Waits for `answer`, and sends the client what comes before it.
+    pub(super) async fn pass_on<F: Future>(&self, interim: &Interim, answer: F) -> F::Output {
+        let mut answer = pin!(answer);
+        let outcome = poll_fn(|cx| {
+            let outcome = answer.as_mut().poll(cx);
+            let heads = interim.take(cx);
+            if !heads.is_empty() {
+                // hyper flushes the socket when it has asked here: then they leave
+                self.interims.borrow_mut().bytes.extend(heads);
             }
-            drop(self.own.split_to(sent));
+            outcome
+        })
+        .await;
+        poll_fn(|cx| self.interims.borrow_mut().poll_sent(cx.waker())).await;
+        outcome
+    }
+
+    /// hyper is done with the connection: carries it on as a tunnel, or closes it.
+    pub(super) async fn end(&self) {
+        let Some(stream) = self.stream.take() else {
+            return;
+        };
+        match self.far.take() {
+            Some(far) => {
+                let early = self.framing.borrow_mut().leave();
+                tunnel::run(stream, &early, far).await;
+            }
+            None => self.farewell(stream).await,
         }
-        Poll::Ready(Ok(()))
     }
 }
 
-/// The status of an answer that hyper makes for a head it cannot read: it closes and has no body.
-fn own_status(bytes: &[u8]) -> Option<u16> {
-    let rest = bytes
-        .strip_prefix(b"HTTP/1.1 ")
-        .or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?;
-    let is_own = rest.len() < 128 && rest.ends_with(b"\r\ncontent-length: 0\r\n\r\n");
-    let status = std::str::from_utf8(rest.get(..3)?).ok()?.parse().ok()?;
-    (is_own && matches!(status, 400 | 414 | 431)).then_some(status)
-}
-
-fn with_own_fields(bytes: &[u8], id: &HeaderValue, failure: Failure) -> Bytes {
-    let fields = format!(
-        "{REASON_FIELD}: {}\r\n{}: ",
-        failure.reason(),
-        request_id::FIELD
-    );
-    let head = &bytes[..bytes.len() - 2];
-    [head, fields.as_bytes(), id.as_bytes(), b"\r\n\r\n"]
-        .concat()
-        .into()
-}
-
-impl Read for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, into)
-    }
-}
-
-impl Write for Socket {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        ready!(this.poll_own(cx))?;
-        if this.replace_own_answer(bytes) {
-            return Poll::Ready(Ok(bytes.len()));
+impl Interims {
+    fn poll_sent(&mut self, waker: &Waker) -> Poll<()> {
+        if self.bytes.is_empty() {
+            return Poll::Ready(());
         }
-        Pin::new(&mut this.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        ready!(this.poll_own(cx))?;
-        // hyper's own answer is a head alone, so one slice
-        if let [only] = slices
-            && this.replace_own_answer(only)
-        {
-            return Poll::Ready(Ok(only.len()));
-        }
-        Pin::new(&mut this.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.poll_own(cx))?;
-        // hyper flushes the socket only when its own buffer is empty
-        this.client.unsent.set(false);
-        Pin::new(&mut this.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.poll_own(cx))?;
-        Pin::new(&mut this.stream).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_answer_of_hypers_shape_is_taken_for_its_own() {
-        let own = |s: &str| own_status(s.as_bytes());
-        let head = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n";
-        assert_eq!(own(&format!("{head}content-length: 0\r\n\r\n")), Some(431));
-        assert_eq!(
-            own("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"),
-            Some(400)
-        );
-        assert_eq!(
-            own("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
-            None
-        );
-        assert_eq!(
-            own("HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n"),
-            None
-        );
-        assert_eq!(own("HTTP/1.1 4"), None);
-        assert_eq!(own(""), None);
-    }
-
-    #[test]
-    fn an_own_answer_gets_its_reason_and_an_id() {
-        let bytes = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
-        let id = HeaderValue::from_static("abc");
-        let text = with_own_fields(bytes, &id, Failure::BadRequest);
-        assert_eq!(
-            text,
-            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\
-             x-sidelight-reason: bad_request\r\nx-request-id: abc\r\n\r\n"
-        );
+        self.waits = Some(waker.clone());
+        Poll::Pending
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
+    pin::pin,
     rc::Rc,
     sync::Arc,
     thread::JoinHandle,
@@ -11,6 +12,7 @@ use std::{
 
 use ::metrics::Counter;
 use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use socket2::{Domain, Socket as RawSocket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -144,13 +146,17 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
                 thread.pool.prune(limit);
             }
             (stream, permit) = next(&listener, &room) => {
+                let (stream, address) = stream;
+                // small answers must not wait for an acknowledgement; without it they are only slower
+                let _ = stream.set_nodelay(true);
+                let address = address.ip().to_canonical();
                 let connection = Connection {
-                    client: Client::new(stream.1.ip().to_canonical(), Rc::clone(&thread)),
+                    client: Client::new(stream, address, Rc::clone(&thread)),
                     thread: Rc::clone(&thread),
                     drain: stop.clone(),
                     _permit: permit,
                 };
-                tokio::task::spawn_local(connection.serve(stream.0, Rc::clone(&http)));
+                tokio::task::spawn_local(connection.serve(Rc::clone(&http)));
             }
         }
     }
@@ -187,6 +193,8 @@ fn http(settings: &config::Proxy) -> http1::Builder {
         .preserve_header_case(settings.preserve_header_case)
         .max_headers(settings.max_fields)
         .max_header_size(settings.max_head)
+        // a client that closes its sending end has left, as far as anyone can tell
+        .half_close(false)
         .header_read_timeout(None);
     http
 }
@@ -211,24 +219,32 @@ struct Connection {
 
 impl Connection {
     /// Serves one client until it leaves or the drain ends it.
-    async fn serve(mut self, stream: TcpStream, http: Rc<http1::Builder>) {
+    async fn serve(mut self, http: Rc<http1::Builder>) {
         let _count = PanicCount(self.thread.counts.panics.clone());
-        // small answers must not wait for an acknowledgement; without it they are only slower
-        let _ = stream.set_nodelay(true);
-        let socket = Socket::new(stream, Rc::clone(&self.client));
-        let (thread, client) = (self.thread, self.client);
+        let mut stop = self.drain.clone();
+        let serving = async {
+            self.speak(&http).await;
+            self.client.end().await;
+        };
+        tokio::select! {
+            () = serving => {}
+            () = stop.reached(Phase::Stopped) => {}
+        }
+    }
+
+    /// HTTP, for as long as it is that.
+    async fn speak(&mut self, http: &http1::Builder) {
+        let socket = TokioIo::new(Socket::new(Rc::clone(&self.client)));
+        let (thread, client) = (Rc::clone(&self.thread), Rc::clone(&self.client));
         let service = service_fn(move |request| {
             service::answer(Rc::clone(&thread), Rc::clone(&client), request)
         });
-        let mut connection = std::pin::pin!(http.serve_connection(socket, service));
+        let mut connection = pin!(http.serve_connection(socket, service));
+        // what goes wrong with a request is in its record; the rest is a client that left
         tokio::select! {
-            // what went wrong with a request is in its record; the rest is a client that left
             _ = connection.as_mut() => return,
             () = self.drain.reached(Phase::Draining) => connection.as_mut().graceful_shutdown(),
         }
-        tokio::select! {
-            _ = connection => {}
-            () = self.drain.reached(Phase::Stopped) => {}
-        }
+        let _ = connection.await;
     }
 }

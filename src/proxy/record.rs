@@ -69,12 +69,12 @@ impl Record {
         })
     }
 
-    /// Counts a request that hyper answered on its own: its head could not be read.
+    /// Counts a request that no service saw: its head could not be read, or took too long.
     pub(super) fn unreadable(
         thread: &Rc<Thread>,
         client: IpAddr,
         id: &http::HeaderValue,
-        status: u16,
+        failure: Failure,
     ) {
         thread.counts.active.increment(1.0);
         let started = Instant::now();
@@ -88,7 +88,7 @@ impl Record {
             answer_exists: Cell::default(),
             exchange: RefCell::new(Some(exchange)),
         };
-        record.failed(Failure::of_own_status(status));
+        record.failed(failure);
     }
 
     /// Most bytes of a body that are worth keeping.
@@ -194,6 +194,8 @@ impl Record {
 
     fn response_ended(&self, copy: Captured) {
         match copy.end {
+            // an upstream that gets half a request may break off its answer to it
+            End::Broken if self.request_broke() => self.failed(Failure::RequestBody),
             End::Broken => self.failed(Failure::ResponseBody),
             End::Dropped => self.failed(self.thread.cut_off()),
             End::Complete | End::TooLong => {}

@@ -71,11 +71,8 @@ pub(super) fn agreement(head: &mut response::Parts) -> Result<(), Failure> {
     Ok(())
 }
 
-#[expect(unused_imports)]
 pub(super) use coding::is_ambiguous;
-#[expect(unused_imports)]
 pub(super) use connection::remove as remove_hop_by_hop;
-#[expect(unused_imports)]
 pub(super) use expect::waits;
 
 /// The comma-separated members of all values, without the empty ones (RFC 9110, section 5.6.1).

@@ -2,18 +2,21 @@
 
 use std::{convert::Infallible, rc::Rc};
 
-use http::{HeaderValue, Method, Request, Response, header, response};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request, response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 
 use super::{
     failure::Failure,
-    forward::forward,
+    forward::{self, Route},
+    interim::Interim,
     io::Client,
+    outgoing::Outgoing,
     record::{Record, RequestEnd, ResponseEnd},
-    request_id, sanitize,
+    request_id,
+    sanitize::{self, Wants},
     thread::Thread,
-    upstream::{Payload, RequestBody},
+    upstream::{Leftover, Payload},
 };
 use crate::{capture::tee::Tee, drain::Phase};
 
@@ -21,23 +24,35 @@ use crate::{capture::tee::Tee, drain::Phase};
 pub(super) type Answer = Response<super::io::InHand<Tee<Payload, ResponseEnd>>>;
 
 /// Answers one request: with what the upstream says, or with why it says nothing.
-pub(super) async fn answer(
+///
+/// The socket must know how the body ends before hyper reads on, so that much is not delayed.
+pub(super) fn answer(
     thread: Rc<Thread>,
     client: Rc<Client>,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
-    let (mut head, body) = request.into_parts();
+) -> impl Future<Output = Result<Answer, Infallible>> {
+    let framing = client.head_read(&request);
+    async move { Ok(finish(thread, client, request, framing).await) }
+}
+
+async fn finish(
+    thread: Rc<Thread>,
+    client: Rc<Client>,
+    request: Request<Incoming>,
+    framing: Result<(), Failure>,
+) -> Answer {
+    let (head, body) = request.into_parts();
     let is_head = head.method == Method::HEAD;
     let id = request_id::of(&head.headers);
     let record = Record::open(&thread, client.address, &head, &id);
-
-    let wants = sanitize::request(&mut head, !body.is_end_stream(), || authority(&thread));
-    head.headers.insert(request_id::FIELD, id.clone());
     let body = Tee::new(body, record.copy_limit(), RequestEnd(Rc::clone(&record)));
-    let outcome = match wants {
-        Ok(_) => exchange(&thread, &record, Request::from_parts(head, body)).await,
+
+    let outcome = match framing {
+        Ok(()) => exchange(&thread, &client, &record, &id, head, Outgoing::new(body)).await,
         Err(failure) => Err(failure),
     };
+    client.settle();
+
     let (mut head, payload) = outcome.unwrap_or_else(|failure| own(failure, &record, is_head));
     head.headers.insert(request_id::FIELD, id);
     if thread.phase() >= Phase::Leaving {
@@ -48,19 +63,64 @@ pub(super) async fn answer(
     record.answering();
     let limit = record.copy_limit();
     let body = Tee::new(payload, limit, ResponseEnd(record));
-    Ok(Response::from_parts(head, client.in_hand(body)))
+    Response::from_parts(head, client.in_hand(body))
 }
 
 /// What the upstream says, fit for the client.
 async fn exchange(
     thread: &Rc<Thread>,
+    client: &Client,
     record: &Record,
-    request: Request<RequestBody>,
+    id: &HeaderValue,
+    mut head: request::Parts,
+    mut body: Outgoing,
 ) -> Result<(response::Parts, Payload), Failure> {
-    let (mut head, body) = forward(thread, record, request).await?.into_parts();
+    let version = head.version;
+    let has_body = !body.is_end_stream();
+    let wants = sanitize::request(&mut head, has_body, || authority(thread))?;
+    head.headers.insert(request_id::FIELD, id.clone());
+    let is_waiting = has_body && sanitize::waits(&head.headers);
+
+    let mut request = Request::from_parts(head, ());
+    let interim = Interim::of(&mut request, version);
+    if is_waiting {
+        body.hold(&interim);
+    }
+    let request = request.map(|()| body);
+    let route = Route {
+        thread,
+        client,
+        record,
+        interim: &interim,
+    };
+    let response = match wants {
+        Wants::Answer => forward::forward(&route, request).await?,
+        Wants::Tunnel => {
+            let (response, far) = forward::switch(&route, request).await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return agree(client, record, response, far);
+            }
+            response
+        }
+    };
+    let (mut head, body) = response.into_parts();
     sanitize::response(&mut head)?;
     record.answered(&head);
     Ok((head, body))
+}
+
+/// The upstream switches to what the client asked for: that is the answer, and the end of HTTP.
+fn agree(
+    client: &Client,
+    record: &Record,
+    response: Response<Payload>,
+    far: Leftover,
+) -> Result<(response::Parts, Payload), Failure> {
+    let (mut head, _) = response.into_parts();
+    sanitize::agreement(&mut head)?;
+    record.answered(&head);
+    client.tunnel_to(far);
+    Ok((head, Payload::Own(Full::default())))
 }
 
 /// An answer of the agent itself, which is in the record before it is sent.

@@ -34,6 +34,10 @@ pub struct Settings {
     pub response_timeout: Option<Duration>,
     /// How long an idle upstream connection is kept.
     pub upstream_idle: Duration,
+    /// Longest time from the first byte of a head to its last.
+    pub head_timeout: Duration,
+    /// How long a client's connection is kept without a request.
+    pub client_idle: Duration,
 }
 
 impl Settings {
@@ -45,6 +49,8 @@ impl Settings {
             connect_timeout: proxy.connect_timeout,
             response_timeout: proxy.response_timeout,
             upstream_idle: proxy.upstream_idle,
+            head_timeout: proxy.head_timeout,
+            client_idle: proxy.client_idle,
         }
     }
 }
@@ -76,6 +82,7 @@ pub(super) struct Thread {
     pub(super) counts: Counts,
     drain: drain::Watch,
     pub(super) preserve_header_case: bool,
+    pub(super) max_fields: usize,
 }
 
 /// Handles that every request needs.
@@ -100,6 +107,7 @@ impl Thread {
             counts: Counts::new(&parts.metrics),
             drain: parts.drain,
             preserve_header_case: proxy.preserve_header_case,
+            max_fields: proxy.max_fields,
         };
         thread.prepare_routes();
         Rc::new(thread)

@@ -15,16 +15,24 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::oneshot};
 
-use super::{failure::Failure, record::RequestEnd, thread::Thread};
-use crate::{capture::tee::Tee, config};
-
-/// What is sent to the upstream.
-pub(super) type RequestBody = Tee<Incoming, RequestEnd>;
+use super::{
+    failure::Failure,
+    link::{Link, Received},
+    outgoing::Outgoing,
+    thread::Thread,
+};
+use crate::config;
 
 /// One connection to the upstream, usable when ready.
-pub(super) type Connection = SendRequest<RequestBody>;
+pub(super) struct Connection {
+    pub(super) sender: SendRequest<Outgoing>,
+    pub(super) received: Received,
+}
+
+/// What is left of a connection that is no longer HTTP, once it is not.
+pub(super) type Leftover = oneshot::Receiver<http1::Parts<TokioIo<Link>>>;
 
 /// Idle connections, the most recently used last.
 pub(super) struct Pool {
@@ -45,49 +53,79 @@ impl Pool {
     pub(super) fn take(&self, idle_limit: Duration) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         let usable = idle.iter().rposition(|(connection, since)| {
-            connection.is_ready() && since.elapsed() < idle_limit
+            connection.sender.is_ready() && since.elapsed() < idle_limit
         })?;
         Some(idle.remove(usable).0)
     }
 
     /// Closes what is closed at the other end, or has been idle for too long.
     pub(super) fn prune(&self, idle_limit: Duration) {
-        self.idle
-            .borrow_mut()
-            .retain(|(connection, since)| !connection.is_closed() && since.elapsed() < idle_limit);
+        self.idle.borrow_mut().retain(|(connection, since)| {
+            !connection.sender.is_closed() && since.elapsed() < idle_limit
+        });
     }
 
     fn give(&self, connection: Connection) {
         let mut idle = self.idle.borrow_mut();
-        if !connection.is_closed() && idle.len() < self.max {
+        if !connection.sender.is_closed() && idle.len() < self.max {
             idle.push((connection, Instant::now()));
         }
     }
 }
 
-/// A new connection to `upstream`, driven by a task of this thread.
-pub(super) async fn connect(
-    upstream: &config::Upstream,
+/// A new connection to the upstream, driven by a task of this thread.
+pub(super) async fn connect(thread: &Thread, patience: Duration) -> Result<Connection, Failure> {
+    let (connection, driver) = open(thread, patience).await?;
+    tokio::task::spawn_local(async move {
+        // whoever waits for an answer gets the error; an idle connection has nobody to tell
+        let _ = driver.await;
+    });
+    Ok(connection)
+}
+
+/// A new connection that may stop being HTTP: then its socket is handed over.
+pub(super) async fn connect_to_switch(
     thread: &Thread,
     patience: Duration,
-) -> Result<Connection, Failure> {
-    let stream = TcpStream::connect((upstream.host.as_str(), upstream.port));
-    let stream = tokio::time::timeout(patience, stream)
+) -> Result<(Connection, Leftover), Failure> {
+    let (connection, driver) = open(thread, patience).await?;
+    let (hand_over, leftover) = oneshot::channel();
+    tokio::task::spawn_local(async move {
+        if let Ok(parts) = driver.without_shutdown().await {
+            // nobody waits for it when the upstream did not switch
+            let _ = hand_over.send(parts);
+        }
+    });
+    Ok((connection, leftover))
+}
+
+type Driver = http1::Connection<TokioIo<Link>, Outgoing>;
+
+async fn open(thread: &Thread, patience: Duration) -> Result<(Connection, Driver), Failure> {
+    let upstream = thread
+        .upstream
+        .borrow()
+        .clone()
+        .ok_or(Failure::NoUpstream)?;
+    let stream = tokio::time::timeout(patience, dial(&upstream))
         .await
         .map_err(|_| Failure::ConnectTimeout)?
         .map_err(|e| Failure::from(&e))?;
     // small answers must not wait for an acknowledgement; without it they are only slower
     let _ = stream.set_nodelay(true);
-    let (sender, connection) = http1::Builder::new()
+    let received = Received::default();
+    let link = Link::new(stream, received.clone());
+    let (sender, driver) = http1::Builder::new()
         .preserve_header_case(thread.preserve_header_case)
-        .handshake(TokioIo::new(stream))
+        .max_headers(thread.max_fields)
+        .handshake(TokioIo::new(link))
         .await
         .map_err(|e| Failure::from(&e))?;
-    tokio::task::spawn_local(async move {
-        // whoever waits for an answer gets the error; an idle connection has nobody to tell
-        let _ = connection.await;
-    });
-    Ok(sender)
+    Ok((Connection { sender, received }, driver))
+}
+
+async fn dial(upstream: &config::Upstream) -> std::io::Result<TcpStream> {
+    TcpStream::connect((upstream.host.as_str(), upstream.port)).await
 }
 
 /// The body of an answer: the upstream's, or one of the agent's own.
@@ -109,6 +147,14 @@ impl Lease {
         Self {
             thread: Rc::clone(thread),
             connection: Some(connection),
+        }
+    }
+
+    /// A connection that is not used again: it closes when its answer has ended.
+    pub(super) fn last(thread: &Rc<Thread>) -> Self {
+        Self {
+            thread: Rc::clone(thread),
+            connection: None,
         }
     }
 

@@ -41,7 +41,7 @@ fn model_server() -> SocketAddr {
     told.recv().unwrap()
 }
 
-fn config(queue_exchanges: usize) -> Config {
+pub(super) fn config(queue_exchanges: usize) -> Config {
     let mut config = Sources::default().load().unwrap().config;
     config.proxy.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.proxy.threads = Some(2);
@@ -50,15 +50,15 @@ fn config(queue_exchanges: usize) -> Config {
 }
 
 /// The data threads, and a queue that nobody empties yet.
-struct Path {
-    proxy: Proxy,
+pub(super) struct Path {
+    pub(super) proxy: Proxy,
     drain: Drain,
     metrics: Arc<Metrics>,
     take: Take,
 }
 
 impl Path {
-    fn start(config: &Config, upstream: SocketAddr) -> Self {
+    pub(super) fn start(config: &Config, upstream: SocketAddr) -> Self {
         let (drain, watch) = Drain::new();
         let metrics = Arc::new(Metrics::new(config.metrics.max_series).unwrap());
         let (offer, take) = queue::queue(&config.capture);
@@ -85,7 +85,7 @@ impl Path {
     }
 
     /// Ends the data threads, then reads what waits; says what was counted.
-    fn finish(self, config: &Config) -> Counted {
+    pub(super) fn finish(self, config: &Config) -> Counted {
         self.drain.advance(Phase::Draining);
         self.proxy.join();
         let (sink, _writer) = Sink::start(std::io::sink(), 1 << 20).unwrap();
@@ -99,11 +99,11 @@ impl Path {
 }
 
 /// A scrape.
-struct Counted(String);
+pub(super) struct Counted(String);
 
 impl Counted {
     /// The sum of the series that begin with `prefix`.
-    fn sum(&self, prefix: &str) -> f64 {
+    pub(super) fn sum(&self, prefix: &str) -> f64 {
         self.0
             .lines()
             .filter(|line| line.starts_with(prefix))
@@ -111,7 +111,7 @@ impl Counted {
             .sum()
     }
 
-    fn assert_books_balance(&self) {
+    pub(super) fn assert_books_balance(&self) {
         let requests = self.sum("ml_api_requests_total{");
         let observed = self.sum(r#"sidelight_exchanges_total{outcome="observed"}"#);
         assert_eq!(

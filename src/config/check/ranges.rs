@@ -45,6 +45,14 @@ const RANGES: &[(&str, Range)] = {
             Count(|c| Some(c.proxy.upstream_idle_connections), 0, 10_000),
         ),
         (
+            "proxy.head_timeout",
+            Time(|c| Some(c.proxy.head_timeout), MILLI, HOUR),
+        ),
+        (
+            "proxy.client_idle",
+            Time(|c| Some(c.proxy.client_idle), SECOND, DAY),
+        ),
+        (
             "proxy.max_connections",
             Count(|c| Some(c.proxy.max_connections), 1, 1_000_000),
         ),

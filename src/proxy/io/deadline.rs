@@ -1,0 +1,79 @@
+//! How long a client may be quiet.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Client;
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing of a request is there.
+    Idle,
+    /// A head has begun.
+    Head,
+    /// A request is under way: it may take any time.
+    Busy,
+}
+
+/// When to stop waiting for a client.
+///
+/// The timer is set early and checked late: most requests do not touch it.
+#[derive(Default)]
+pub(super) struct Deadline {
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The stage, the heads before it, and when it was seen first.
+    seen: Option<(Stage, u64, Instant)>,
+}
+
+impl Client {
+    fn stage(&self) -> Stage {
+        if self.is_busy.get() {
+            Stage::Busy
+        } else if self.framing.borrow().is_between() {
+            Stage::Idle
+        } else {
+            Stage::Head
+        }
+    }
+
+    fn limit(&self, stage: Stage) -> Duration {
+        let settings = self.thread.settings.borrow();
+        match stage {
+            Stage::Head => settings.head_timeout,
+            Stage::Idle | Stage::Busy => settings.client_idle,
+        }
+    }
+}
+
+impl Deadline {
+    /// To be asked whenever there is nothing to read; ready when the client was quiet for too long.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<Stage> {
+        let (stage, heads) = (client.stage(), client.heads.get());
+        let since = match self.seen {
+            Some((s, h, since)) if (s, h) == (stage, heads) => since,
+            _ => Instant::now(),
+        };
+        self.seen = Some((stage, heads, since));
+        let limit = client.limit(stage);
+        let end = since + limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if timer.deadline() > end {
+            timer.as_mut().reset(end);
+        }
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            let now = Instant::now();
+            match stage {
+                Stage::Busy => timer.as_mut().reset(now + limit),
+                _ if now >= end => return Poll::Ready(stage),
+                _ => timer.as_mut().reset(end),
+            }
+        }
+    }
+}
