@@ -335,12 +335,13 @@ fn an_answer_reaches_a_client_that_still_sends() {
         thread::sleep(Duration::from_millis(100));
     });
     let path = Path::start(&config(1000), address);
+    let piece = vec![b'x'; 50_000];
     for (host, expected) in [("Host: m\r\n", "413"), ("", "400")] {
         let mut client = connect(&path);
         let head = format!("POST / HTTP/1.1\r\n{host}Content-Length: 3000000\r\n\r\n");
         client.write_all(head.as_bytes()).unwrap();
         for _ in 0..30 {
-            client.write_all(&[b'x'; 50_000]).unwrap();
+            client.write_all(&piece).unwrap();
             thread::sleep(Duration::from_millis(5));
         }
         let mut answer = Vec::new();
@@ -415,19 +416,17 @@ fn pipelined_requests_are_answered_in_order_whatever_they_are() {
         }
     });
     let path = Path::start(&config(1000), address);
-    let mut all = String::new();
-    for i in 0..100 {
-        all += &match i % 4 {
-            0 => format!("GET /{i}; HTTP/1.1\r\nHost: m\r\n\r\n"),
-            1 => format!(
-                "GET /{i}; HTTP/1.1\r\nHost: m\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
-            ),
-            2 => format!("POST /{i}; HTTP/1.1\r\nHost: m\r\nContent-Length: 4\r\n\r\nbody"),
-            _ => format!(
-                "POST /{i}; HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n1;a\r\nx\r\n0\r\n\r\n"
-            ),
-        };
-    }
+    let request = |i| match i % 4 {
+        0 => format!("GET /{i}; HTTP/1.1\r\nHost: m\r\n\r\n"),
+        1 => {
+            format!("GET /{i}; HTTP/1.1\r\nHost: m\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n")
+        }
+        2 => format!("POST /{i}; HTTP/1.1\r\nHost: m\r\nContent-Length: 4\r\n\r\nbody"),
+        _ => format!(
+            "POST /{i}; HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n1;a\r\nx\r\n0\r\n\r\n"
+        ),
+    };
+    let all: String = (0..100).map(request).collect();
     let mut client = connect(&path);
     client.write_all(all.as_bytes()).unwrap();
     for i in 0..100 {
