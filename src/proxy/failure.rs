@@ -10,155 +10,91 @@ use crate::capture::Fault;
 /// Says on an answer that the agent made itself why it did.
 pub(super) const REASON_FIELD: &str = "x-sidelight-reason";
 
-/// Everything that can go wrong on the path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+macro_rules! failures {
+    ($($(#[$doc:meta])+ $name:ident $fault:ident $status:literal $reason:literal,)+) => {
+        /// Everything that can go wrong on the path.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Failure {
+            $($(#[$doc])+ $name,)+
+        }
+
+        impl Failure {
+            /// Every failure there is, in the order of its number.
+            pub(super) const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Whose fault it is.
+            pub(super) const fn fault(self) -> Fault {
+                match self {
+                    $(Self::$name => Fault::$fault,)+
+                }
+            }
+
+            /// The status the client gets, or would have got had it stayed.
+            pub(super) const fn status(self) -> u16 {
+                match self {
+                    $(Self::$name => $status,)+
+                }
+            }
+
+            /// The label value, the log's `error` and the value of `x-sidelight-reason`.
+            pub(super) const fn reason(self) -> &'static str {
+                match self {
+                    $(Self::$name => $reason,)+
+                }
+            }
+        }
+    };
+}
+
+// whose fault, which status, which reason
+failures! {
     /// hyper could not read the request's head.
-    BadRequest,
+    BadRequest Client 400 "bad_request",
     /// The request line is longer than hyper takes.
-    UriTooLong,
+    UriTooLong Client 414 "uri_too_long",
     /// The head is larger, or has more fields, than `proxy.max_head` and `proxy.max_fields` say.
-    HeadTooLarge,
+    HeadTooLarge Client 431 "head_too_large",
     /// The head was not complete within `proxy.head_timeout`.
-    HeadTimeout,
+    HeadTimeout Client 408 "head_timeout",
     /// `Host` is missing, is there twice, or cannot be read.
-    BadHost,
+    BadHost Client 400 "bad_host",
     /// The request line asks for no path of the upstream.
-    BadTarget,
+    BadTarget Client 400 "bad_target",
     /// `Transfer-Encoding` is not `chunked` alone.
-    BadCoding,
+    BadCoding Client 400 "bad_transfer_encoding",
     /// The body is coded in a way that nobody here can read.
-    UnknownCoding,
+    UnknownCoding Client 501 "unknown_transfer_encoding",
     /// The client wants a tunnel to another address.
-    Connect,
+    Connect Client 501 "connect_refused",
     /// A `TRACE` or `OPTIONS` that must go no further.
-    MaxForwards,
+    MaxForwards Client 501 "max_forwards",
     /// The request's body broke off or was malformed.
-    RequestBody,
-    /// The client left before its answer was complete.
-    ClientLeft,
+    RequestBody Client 400 "request_body_broken",
+    /// The client left before its answer was complete: nginx's number, nobody receives it.
+    ClientLeft Client 499 "client_left",
     /// There is no upstream: the bundled server is not up.
-    NoUpstream,
+    NoUpstream Upstream 502 "upstream_not_started",
     /// The upstream's name could not be resolved, or no route leads to it.
-    Unreachable,
+    Unreachable Upstream 502 "upstream_unreachable",
     /// The upstream refused the connection.
-    Refused,
+    Refused Upstream 502 "upstream_refused",
     /// The upstream did not accept within `proxy.connect_timeout`.
-    ConnectTimeout,
+    ConnectTimeout Upstream 504 "upstream_connect_timeout",
     /// The upstream's answer did not start within `proxy.response_timeout`.
-    ResponseTimeout,
+    ResponseTimeout Upstream 504 "upstream_response_timeout",
     /// The upstream closed or reset the connection before its answer.
-    Reset,
+    Reset Upstream 502 "upstream_reset",
     /// What the upstream sent is not HTTP.
-    BadAnswer,
+    BadAnswer Upstream 502 "upstream_bad_answer",
     /// The upstream broke off in the middle of its answer.
-    ResponseBody,
+    ResponseBody Upstream 502 "upstream_body_broken",
     /// The agent left, and `drain.deadline` was over before the answer was.
-    CutOff,
+    CutOff Sidelight 503 "drain_cut_off",
     /// The agent has no file descriptor or port left for a connection to the upstream.
-    NoResources,
+    NoResources Sidelight 503 "no_resources",
 }
 
 impl Failure {
-    /// Every failure there is.
-    pub(super) const ALL: [Self; 15] = [
-        Self::BadRequest,
-        Self::UriTooLong,
-        Self::HeadTooLarge,
-        Self::RequestBody,
-        Self::ClientLeft,
-        Self::NoUpstream,
-        Self::Unreachable,
-        Self::Refused,
-        Self::ConnectTimeout,
-        Self::ResponseTimeout,
-        Self::Reset,
-        Self::BadAnswer,
-        Self::ResponseBody,
-        Self::CutOff,
-        Self::NoResources,
-    ];
-
-    /// Whose fault it is.
-    pub(super) const fn fault(self) -> Fault {
-        match self {
-            Self::BadRequest
-            | Self::UriTooLong
-            | Self::HeadTooLarge
-            | Self::HeadTimeout
-            | Self::BadHost
-            | Self::BadTarget
-            | Self::BadCoding
-            | Self::UnknownCoding
-            | Self::Connect
-            | Self::MaxForwards
-            | Self::RequestBody
-            | Self::ClientLeft => Fault::Client,
-            Self::NoUpstream
-            | Self::Unreachable
-            | Self::Refused
-            | Self::ConnectTimeout
-            | Self::ResponseTimeout
-            | Self::Reset
-            | Self::BadAnswer
-            | Self::ResponseBody => Fault::Upstream,
-            Self::CutOff | Self::NoResources => Fault::Sidelight,
-        }
-    }
-
-    /// The status the client gets, or would have got had it stayed.
-    pub(super) const fn status(self) -> u16 {
-        match self {
-            Self::BadRequest
-            | Self::BadHost
-            | Self::BadTarget
-            | Self::BadCoding
-            | Self::RequestBody => 400,
-            Self::HeadTimeout => 408,
-            Self::UriTooLong => 414,
-            Self::HeadTooLarge => 431,
-            // nginx's number for it; nobody receives it
-            Self::ClientLeft => 499,
-            Self::UnknownCoding | Self::Connect | Self::MaxForwards => 501,
-            Self::ConnectTimeout | Self::ResponseTimeout => 504,
-            Self::CutOff | Self::NoResources => 503,
-            Self::NoUpstream
-            | Self::Unreachable
-            | Self::Refused
-            | Self::Reset
-            | Self::BadAnswer
-            | Self::ResponseBody => 502,
-        }
-    }
-
-    /// The label value, the log's `error` and the value of `x-sidelight-reason`.
-    pub(super) const fn reason(self) -> &'static str {
-        match self {
-            Self::BadRequest => "bad_request",
-            Self::UriTooLong => "uri_too_long",
-            Self::HeadTooLarge => "head_too_large",
-            Self::HeadTimeout => "head_timeout",
-            Self::BadHost => "bad_host",
-            Self::BadTarget => "bad_target",
-            Self::BadCoding => "bad_transfer_encoding",
-            Self::UnknownCoding => "unknown_transfer_encoding",
-            Self::Connect => "connect_refused",
-            Self::MaxForwards => "max_forwards",
-            Self::RequestBody => "request_body_broken",
-            Self::ClientLeft => "client_left",
-            Self::NoUpstream => "upstream_not_started",
-            Self::Unreachable => "upstream_unreachable",
-            Self::Refused => "upstream_refused",
-            Self::ConnectTimeout => "upstream_connect_timeout",
-            Self::ResponseTimeout => "upstream_response_timeout",
-            Self::Reset => "upstream_reset",
-            Self::BadAnswer => "upstream_bad_answer",
-            Self::ResponseBody => "upstream_body_broken",
-            Self::CutOff => "drain_cut_off",
-            Self::NoResources => "no_resources",
-        }
-    }
-
     /// The failure behind a status that hyper answers with on its own.
     pub(super) const fn of_own_status(status: u16) -> Self {
         match status {

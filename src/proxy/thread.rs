@@ -93,7 +93,7 @@ pub(super) struct Counts {
     pub(super) panics: Counter,
     shed: Counter,
     shed_by_reason: [Counter; Shed::ALL.len()],
-    failures: [Counter; Failure::ALL.len()],
+    failures: Vec<Counter>,
 }
 
 impl Thread {
@@ -156,10 +156,13 @@ impl Counts {
             shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
             shed_by_reason: Shed::ALL
                 .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),
-            failures: Failure::ALL.map(|failure| {
-                let labels = [failure.fault().label(), failure.reason()];
-                metrics.counter(&catalogue::FAILURES, &labels)
-            }),
+            failures: Failure::ALL
+                .iter()
+                .map(|failure| {
+                    let labels = [failure.fault().label(), failure.reason()];
+                    metrics.counter(&catalogue::FAILURES, &labels)
+                })
+                .collect(),
         }
     }
 

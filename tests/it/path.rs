@@ -296,10 +296,7 @@ fn a_slow_upload_is_not_the_models_time() {
     let counted = path.finish(&config);
     let request = counted.sum("ml_api_request_duration_seconds_sum{");
     let model = counted.sum("ml_model_inference_seconds_sum{");
-    assert!(
-        model <= request - pause.as_secs_f64(),
-        "{model} of {request}"
-    );
+    assert!(model < request / 2.0, "{model} of {request}");
 }
 
 #[test]
