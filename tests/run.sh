@@ -105,6 +105,7 @@ suites() {
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
     step "e2e: faults" suite faults python3
+    step "e2e: HTTP conformance" suite conformance python3
 }
 
 real_programs() {

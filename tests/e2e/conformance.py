@@ -18,7 +18,7 @@ from harness import Agent, case, check, equal
 HTTP = h.ROOT / "tests" / "http"
 # the default of proxy.head_timeout is 30 s
 HEAD_TIMEOUT = 31
-# Each is explained in docs/reliability.md.
+# Each would be explained in docs/reliability.md; there is none.
 MOST_WARNINGS = 5
 # no request but the runner's may reach its upstream
 CONFIG = {"model": {"probe_interval": "1h"}, "proxy": {"threads": 1}}
