@@ -6,7 +6,7 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -353,6 +353,65 @@ fn an_answer_reaches_a_client_that_still_sends() {
         );
     }
     assert_eq!(finish(path).sum("ml_api_requests_total{"), 2.0);
+}
+
+#[test]
+fn a_body_that_outlives_its_answer_is_no_late_head() {
+    let mut config = config(1000);
+    config.proxy.head_timeout = Duration::from_millis(100);
+    let address = upstream(|mut stream| {
+        head(&mut stream);
+        stream.write_all(OK).unwrap();
+        assert_eq!(until(&mut stream, "slowly"), "slowly");
+    });
+    let path = Path::start(&config, address);
+    let mut client = connect(&path);
+    client
+        .write_all(b"POST / HTTP/1.1\r\nHost: m\r\nContent-Length: 6\r\n\r\n")
+        .unwrap();
+    assert!(until(&mut client, "ok").starts_with("HTTP/1.1 200"));
+    for byte in "slowly".bytes() {
+        thread::sleep(Duration::from_millis(60));
+        client.write_all(&[byte]).unwrap();
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(
+        until(&mut client, "no end"),
+        "",
+        "one answer to one request"
+    );
+    assert_eq!(finish(path).sum("ml_api_requests_total{"), 1.0);
+}
+
+#[test]
+fn an_answer_with_two_lengths_passes_whole_and_is_the_last_of_its_connection() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let connections = Arc::clone(&seen);
+    let address = upstream(move |mut stream| {
+        connections.fetch_add(1, Ordering::Relaxed);
+        while !head(&mut stream).is_empty() {
+            let both = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
+            stream.write_all(both.as_bytes()).unwrap();
+            for chunk in ["5\r\nhello\r\n", "5\r\nworld\r\n", "0\r\n\r\n"] {
+                thread::sleep(Duration::from_millis(20));
+                stream.write_all(chunk.as_bytes()).unwrap();
+            }
+        }
+    });
+    let path = Path::start(&config(1000), address);
+    for _ in 0..2 {
+        let answer = ask(
+            &path,
+            "GET / HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n",
+        );
+        assert!(!answer.contains("content-length"), "{answer}");
+        assert!(
+            answer.ends_with("5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"),
+            "{answer}"
+        );
+    }
+    assert_eq!(seen.load(Ordering::Relaxed), 2);
+    finish(path);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::Client;
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Nothing of a request is there.
+    /// Nothing of a request is there, but for the rest of one that has been answered.
     Idle,
     /// A head has begun.
     Head,
@@ -35,10 +35,10 @@ impl Client {
     fn stage(&self) -> Stage {
         if self.is_busy.get() {
             Stage::Busy
-        } else if self.framing.borrow().is_between() {
-            Stage::Idle
-        } else {
+        } else if self.framing.borrow().is_in_head() {
             Stage::Head
+        } else {
+            Stage::Idle
         }
     }
 

@@ -86,6 +86,11 @@ impl Framing {
         self.state == BEFORE_HEAD
     }
 
+    /// Whether a head has begun that hyper has not read.
+    pub(super) fn is_in_head(&self) -> bool {
+        matches!(self.state, State::Head { .. } | State::Unknown) && !self.is_between()
+    }
+
     /// More came from the client.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), BadChunk> {
         let mut bytes = bytes;
