@@ -18,6 +18,7 @@ use std::{
     pin::pin,
     rc::Rc,
     task::{Poll, Waker},
+    time::Duration,
 };
 
 use http::{Request, header};
@@ -29,6 +30,9 @@ use framing::{BodyEnd, Framing};
 
 pub(super) use in_hand::InHand;
 pub(super) use socket::Socket;
+
+/// How long a client may take to complete a head once the agent drains.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// One client connection, shared by its socket and the requests that came on it.
 pub(super) struct Client {
@@ -74,6 +78,17 @@ impl Client {
             interims: RefCell::default(),
             far: Cell::default(),
         })
+    }
+
+    /// Waits until nothing has been under way for [`QUIET`], a head that has begun aside.
+    pub(super) async fn quiet(&self) {
+        loop {
+            let before = self.heads.get();
+            tokio::time::sleep(QUIET).await;
+            if before == self.heads.get() && !self.is_busy.get() && !self.has_response() {
+                return;
+            }
+        }
     }
 
     /// hyper has read a head: says how its body ends to who follows the bytes.

@@ -245,6 +245,10 @@ impl Connection {
             _ = connection.as_mut() => return,
             () = self.drain.reached(Phase::Draining) => connection.as_mut().graceful_shutdown(),
         }
-        let _ = connection.await;
+        tokio::select! {
+            _ = connection => {}
+            // a head that does not end must not hold up the drain
+            () = self.client.quiet() => {}
+        }
     }
 }

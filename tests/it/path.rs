@@ -340,3 +340,16 @@ fn what_the_agent_cuts_off_is_its_own_fault() {
     assert_eq!(counted.sum(cut), 1.0);
     counted.assert_books_balance();
 }
+
+#[test]
+fn a_head_that_does_not_end_holds_up_no_drain() {
+    let mut config = config(1000);
+    config.proxy.head_timeout = Duration::from_hours(1);
+    let path = Path::start(&config, model_server());
+    let mut client = Client::connect(path.proxy.address);
+    // one whole request first: then the connection is surely accepted
+    client.post("/predict", ROW);
+    client.0.get_mut().write_all(b"GET / HT").unwrap();
+    // it would wait for the hour that a head may take; nobody says that it is Stopped
+    path.finish(&config).assert_books_balance();
+}
