@@ -92,7 +92,7 @@ pub struct Proxy {
     /// Largest request head in bytes; beyond it 431.
     #[serde(with = "units::bytes")]
     pub max_head: usize,
-    /// Most fields in a head; beyond it 431 to a client, 502 for an upstream.
+    /// Most fields in a request head; beyond it 431.
     pub max_fields: usize,
     /// Keep the letter case of field names as received.
     pub preserve_header_case: bool,

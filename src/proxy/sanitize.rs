@@ -120,6 +120,7 @@ mod tests {
                 .header("te", "gzip;q=0.5")
                 .header("x-one", "1")
                 .header("x-two", "2")
+                .header("x-two", "22")
                 .header("x-three", "3"),
         );
         assert_eq!(names(&head.unwrap()), ["host", "x-three"]);

@@ -82,7 +82,6 @@ pub(super) struct Thread {
     pub(super) counts: Counts,
     drain: drain::Watch,
     pub(super) preserve_header_case: bool,
-    pub(super) max_fields: usize,
 }
 
 /// Handles that every request needs.
@@ -107,7 +106,6 @@ impl Thread {
             counts: Counts::new(&parts.metrics),
             drain: parts.drain,
             preserve_header_case: proxy.preserve_header_case,
-            max_fields: proxy.max_fields,
         };
         thread.prepare_routes();
         Rc::new(thread)

@@ -117,7 +117,6 @@ async fn open(thread: &Thread, patience: Duration) -> Result<(Connection, Driver
     let link = Link::new(stream, received.clone());
     let (sender, driver) = http1::Builder::new()
         .preserve_header_case(thread.preserve_header_case)
-        .max_headers(thread.max_fields)
         .handshake(TokioIo::new(link))
         .await
         .map_err(|e| Failure::from(&e))?;

@@ -1,9 +1,6 @@
 //! Fields that belong to one connection (RFC 9110, section 7.6.1).
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{self, Entry},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::members;
 
@@ -28,12 +25,12 @@ pub(in crate::proxy) fn remove(fields: &mut HeaderMap) {
             .filter_map(|name| name.parse().ok())
             .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
             .collect();
-        for name in &nominated {
-            remove_all(fields, name);
+        for name in nominated {
+            fields.remove(name);
         }
     }
     for name in &HOP_BY_HOP {
-        remove_all(fields, name);
+        fields.remove(name);
     }
 }
 
@@ -42,12 +39,6 @@ fn is_option(name: &str) -> bool {
     ["close", "keep-alive", "te", "upgrade"]
         .iter()
         .any(|option| name.eq_ignore_ascii_case(option))
-}
-
-fn remove_all(fields: &mut HeaderMap, name: &HeaderName) {
-    if let Entry::Occupied(entry) = fields.entry(name) {
-        entry.remove_entry_mult();
-    }
 }
 
 /// Whether the client takes trailers (RFC 9110, section 10.1.4).
