@@ -43,6 +43,8 @@ pub(super) struct Client {
     framing: RefCell<Framing>,
     /// Heads that hyper has read.
     heads: Cell<u64>,
+    /// Bytes that came from the client.
+    received: Cell<u64>,
     /// Whether a request is under way: from its head to the end of its answer.
     is_busy: Cell<bool>,
     /// Responses that hyper has and whose bodies have not ended.
@@ -71,6 +73,7 @@ impl Client {
             stream: RefCell::new(Some(stream)),
             framing: RefCell::new(Framing::new()),
             heads: Cell::default(),
+            received: Cell::default(),
             is_busy: Cell::default(),
             open: Cell::default(),
             unsent: Cell::default(),

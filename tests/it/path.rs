@@ -353,3 +353,19 @@ fn a_head_that_does_not_end_holds_up_no_drain() {
     // it would wait for the hour that a head may take; nobody says that it is Stopped
     path.finish(&config).assert_books_balance();
 }
+
+#[test]
+fn a_client_that_stops_sending_is_cut_off_and_at_fault() {
+    let mut config = config(1000);
+    config.proxy.client_idle = Duration::from_millis(300);
+    let path = Path::start(&config, model_server());
+    let mut client = Client::connect(path.proxy.address);
+    let (head, _) =
+        client.send("POST /predict HTTP/1.1\r\nHost: m\r\nContent-Length: 9\r\n\r\nshort");
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+    drop(client);
+    let counted = path.finish(&config);
+    let broken = r#"sidelight_request_failures_total{fault="client",reason="request_body_broken"}"#;
+    assert_eq!(counted.sum(broken), 1.0);
+    counted.assert_books_balance();
+}

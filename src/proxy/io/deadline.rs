@@ -17,6 +17,8 @@ pub(super) enum Stage {
     Idle,
     /// A head has begun.
     Head,
+    /// A request is under way, and the rest of its body is the client's to send.
+    Body,
     /// A request is under way: it may take any time.
     Busy,
 }
@@ -27,15 +29,18 @@ pub(super) enum Stage {
 #[derive(Default)]
 pub(super) struct Deadline {
     timer: Option<Pin<Box<Sleep>>>,
-    /// The stage, the heads before it, and when it was seen first.
+    /// The stage, how far it was, and when that was seen first.
     seen: Option<(Stage, u64, Instant)>,
 }
 
 impl Client {
     fn stage(&self) -> Stage {
-        if self.is_busy.get() {
+        let framing = self.framing.borrow();
+        if self.is_busy.get() && framing.is_in_body() {
+            Stage::Body
+        } else if self.is_busy.get() {
             Stage::Busy
-        } else if self.framing.borrow().is_in_head() {
+        } else if framing.is_in_head() {
             Stage::Head
         } else {
             Stage::Idle
@@ -46,7 +51,15 @@ impl Client {
         let settings = self.thread.settings.borrow();
         match stage {
             Stage::Head => settings.head_timeout,
-            Stage::Idle | Stage::Busy => settings.client_idle,
+            Stage::Idle | Stage::Body | Stage::Busy => settings.client_idle,
+        }
+    }
+
+    /// What shows that a client is not quiet: heads, and in a body every byte.
+    fn progress(&self, stage: Stage) -> u64 {
+        match stage {
+            Stage::Body => self.received.get(),
+            _ => self.heads.get(),
         }
     }
 }
@@ -54,12 +67,13 @@ impl Client {
 impl Deadline {
     /// To be asked whenever there is nothing to read; ready when the client was quiet for too long.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<Stage> {
-        let (stage, heads) = (client.stage(), client.heads.get());
+        let stage = client.stage();
+        let progress = client.progress(stage);
         let since = match self.seen {
-            Some((s, h, since)) if (s, h) == (stage, heads) => since,
+            Some((s, p, since)) if (s, p) == (stage, progress) => since,
             _ => Instant::now(),
         };
-        self.seen = Some((stage, heads, since));
+        self.seen = Some((stage, progress, since));
         let limit = client.limit(stage);
         let end = since + limit;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));

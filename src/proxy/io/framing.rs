@@ -91,6 +91,14 @@ impl Framing {
         matches!(self.state, State::Head { .. } | State::Unknown) && !self.is_between()
     }
 
+    /// Whether bytes of a body are to come.
+    pub(super) fn is_in_body(&self) -> bool {
+        !matches!(
+            self.state,
+            State::Head { .. } | State::Unknown | State::Undecided | State::Lost
+        )
+    }
+
     /// More came from the client.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), BadChunk> {
         let mut bytes = bytes;

@@ -120,6 +120,8 @@ impl AsyncRead for Socket {
             };
         }
         let came = &into.filled()[before..];
+        let received = &this.client.received;
+        received.set(received.get() + came.len() as u64);
         let followed = this.client.framing.borrow_mut().read(came);
         match followed {
             Ok(()) => outcome,
