@@ -147,9 +147,9 @@ impl Endpoint {
         }
     }
 
-    /// The counter of answers with `status` to requests with `method`.
-    pub(super) fn requests(&self, method: &Method, status: u16) -> Counter {
-        self.child(method_label(method), status)
+    /// The counter of answers with `status` to requests with `method`; `None`: it could not be read.
+    pub(super) fn requests(&self, method: Option<&Method>, status: u16) -> Counter {
+        self.child(method.map_or(OTHER, method_label), status)
     }
 
     /// Makes the children of `method` that exist from the start.
@@ -280,7 +280,7 @@ mod tests {
         let (endpoints, metrics) = endpoints(50, 5000);
         for i in 0..200 {
             let endpoint = endpoints.of_path(&format!("/x{i}y"), false);
-            endpoint.requests(&Method::GET, 404).increment(1);
+            endpoint.requests(Some(&Method::GET), 404).increment(1);
         }
         let text = metrics.render();
         let series = text
@@ -312,7 +312,7 @@ mod tests {
         let (endpoints, metrics) = endpoints(50, 5000);
         endpoints
             .of_path("/predict", true)
-            .requests(&Method::POST, 201)
+            .requests(Some(&Method::POST), 201)
             .increment(1);
         let text = metrics.render();
         for status in FROM_THE_START {
@@ -328,7 +328,7 @@ mod tests {
         let (endpoints, metrics) = endpoints(50, 60);
         let endpoint = endpoints.of_path("/predict", true);
         for status in 500..600 {
-            endpoint.requests(&Method::POST, status).increment(1);
+            endpoint.requests(Some(&Method::POST), status).increment(1);
         }
         let text = metrics.render();
         let sum: u64 = text
@@ -345,7 +345,7 @@ mod tests {
         let (endpoints, metrics) = endpoints(50, 5000);
         for name in ["A", "BREW", "XYZZY"] {
             let method = Method::from_bytes(name.as_bytes()).unwrap();
-            endpoints.other().requests(&method, 405).increment(1);
+            endpoints.other().requests(Some(&method), 405).increment(1);
         }
         let line = r#"ml_api_requests_total{method="other",endpoint="other",status_code="405"} 3"#;
         assert!(metrics.render().contains(line));

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use http::{Method, request, response};
+use http::{request, response};
 
 use super::{failure::Failure, request_id, thread::Thread};
 use crate::capture::{
@@ -54,19 +54,10 @@ impl Record {
         path[..path.floor_char_boundary(Exchange::MAX_PATH)].clone_into(&mut exchange.path);
         exchange.route = route;
         exchange.interest = interest;
-        exchange.started = since_1970();
         if interest == Interest::Bodies {
             exchange.request = Message::of(&head.headers);
         }
-        thread.counts.active.increment(1.0);
-        Rc::new(Self {
-            thread: Rc::clone(thread),
-            started,
-            sent: Cell::default(),
-            answered: Cell::default(),
-            answer_exists: Cell::default(),
-            exchange: RefCell::new(Some(exchange)),
-        })
+        Rc::new(Self::begin(thread, exchange, started))
     }
 
     /// Counts a request that no service saw: its head could not be read, or took too long.
@@ -76,19 +67,19 @@ impl Record {
         id: &http::HeaderValue,
         failure: Failure,
     ) {
+        Self::begin(thread, blank(client, id), Instant::now()).failed(failure);
+    }
+
+    fn begin(thread: &Rc<Thread>, exchange: Box<Exchange>, started: Instant) -> Self {
         thread.counts.active.increment(1.0);
-        let started = Instant::now();
-        let mut exchange = blank(client, id);
-        exchange.started = since_1970();
-        let record = Self {
+        Self {
             thread: Rc::clone(thread),
             started,
             sent: Cell::default(),
-            answered: Cell::new(Some(started)),
+            answered: Cell::default(),
             answer_exists: Cell::default(),
             exchange: RefCell::new(Some(exchange)),
-        };
-        record.failed(failure);
+        }
     }
 
     /// Most bytes of a body that are worth keeping.
@@ -109,24 +100,25 @@ impl Record {
     /// The moment from which the upstream's time counts: it has the whole request, or what of it
     /// there is. `None`: the client is still sending.
     pub(super) fn handed_over(&self) -> Option<Instant> {
-        let forwarded = self.started + self.with(|e| e.forwarded_after).flatten()?;
-        self.sent.get().map(|sent| sent.max(forwarded))
+        self.sent.get().map(|sent| sent.max(self.forwarded_at()))
+    }
+
+    /// When it was handed to the upstream last; its beginning where it was not.
+    fn forwarded_at(&self) -> Instant {
+        let after = self.with(|e| e.forwarded_after).flatten();
+        self.started + after.unwrap_or_default()
     }
 
     /// The head of the upstream's answer is there.
     pub(super) fn answered(&self, head: &response::Parts) {
         let now = Instant::now();
+        // an answer that is there before the request is whole took from when that was forwarded
+        let since = self.handed_over().unwrap_or_else(|| self.forwarded_at());
         self.answered.set(Some(now));
         // a 401 for whatever path is asked for shows nothing
         self.answer_exists
             .set(matches!(head.status.as_u16(), 200..400 | 422));
         self.with(|e| {
-            let forwarded = self.started + e.forwarded_after.unwrap_or_default();
-            // an answer that is there before the request is whole took from when that was forwarded
-            let since = self
-                .sent
-                .get()
-                .map_or(forwarded, |sent| sent.max(forwarded));
             e.upstream = Some(now.saturating_duration_since(since));
             e.status = head.status.as_u16();
             e.fault = match e.status {
@@ -239,8 +231,7 @@ impl Drop for Record {
             (None, path) => endpoints.of_path(path, self.answer_exists.get()),
         };
         exchange.endpoint = std::sync::Arc::clone(&endpoint.name);
-        let unknown = Method::from_bytes(b"unknown").expect("a token is a method");
-        let method = exchange.method.as_ref().unwrap_or(&unknown);
+        let method = exchange.method.as_ref();
         endpoint.requests(method, exchange.status).increment(1);
         endpoint.duration.record(exchange.duration.as_secs_f64());
         let counts = &self.thread.counts;
@@ -269,7 +260,7 @@ fn blank(client: IpAddr, id: &http::HeaderValue) -> Box<Exchange> {
         endpoint: super::endpoint::other_name(),
         route: None,
         client_ip: client,
-        started: Duration::ZERO,
+        started: since_1970(),
         status: 0,
         duration: Duration::ZERO,
         upstream: None,

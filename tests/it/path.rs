@@ -239,10 +239,7 @@ fn a_refused_request_whose_body_comes_late_leaves_the_connection_usable() {
         // so that the head is answered for before the body is there
         let (head, _) = post_slowly(&mut client, Duration::from_millis(20));
         assert!(head.starts_with("HTTP/1.1 502"), "{head}");
-        assert!(
-            !head.to_ascii_lowercase().contains("connection: close"),
-            "{head}"
-        );
+        assert!(!closes(&head), "{head}");
     }
     drop(client);
     let counted = path.finish(&config);
@@ -261,10 +258,7 @@ fn a_refused_request_whose_body_does_not_end_announces_that_its_connection_close
     let (head, _) =
         client.send("POST /predict HTTP/1.1\r\nHost: m\r\nContent-Length: 9\r\n\r\nshort");
     assert!(head.starts_with("HTTP/1.1 502"), "{head}");
-    assert!(
-        head.to_ascii_lowercase().contains("connection: close"),
-        "{head}"
-    );
+    assert!(closes(&head), "{head}");
     drop(client);
     let counted = path.finish(&config);
     assert_eq!(
@@ -272,6 +266,11 @@ fn a_refused_request_whose_body_does_not_end_announces_that_its_connection_close
         1.0
     );
     counted.assert_books_balance();
+}
+
+/// Whether an answer says that its connection closes.
+fn closes(head: &str) -> bool {
+    head.to_ascii_lowercase().contains("connection: close")
 }
 
 /// Sends the head of a prediction, and its body after `pause`.
@@ -305,16 +304,10 @@ fn clients_are_told_to_leave_as_soon_as_the_agent_does() {
     let path = Path::start(&config, model_server());
     let mut client = Client::connect(path.proxy.address);
     let (head, _) = client.post("/predict", ROW);
-    assert!(
-        !head.to_ascii_lowercase().contains("connection: close"),
-        "{head}"
-    );
+    assert!(!closes(&head), "{head}");
     path.drain.advance(Phase::Leaving);
     let (head, _) = client.post("/predict", ROW);
-    assert!(
-        head.to_ascii_lowercase().contains("connection: close"),
-        "{head}"
-    );
+    assert!(closes(&head), "{head}");
     // it still accepts, for load balancers that have not noticed
     let (head, _) = Client::connect(path.proxy.address).post("/predict", ROW);
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
