@@ -128,6 +128,7 @@ impl Agent {
             offer,
             metrics: Arc::clone(&metrics),
             spoken: Arc::default(),
+            room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
             learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
             drain: leaving.clone(),
         };

@@ -91,6 +91,13 @@ pub struct Proxy {
     pub client_idle: Duration,
     /// Client connections accepted at once, per data thread.
     pub max_connections: usize,
+    /// Requests under way at once; beyond it they wait.
+    pub max_requests: usize,
+    /// Requests that wait for that at once; beyond it 503.
+    pub max_queued: usize,
+    /// Longest wait for that; beyond it 503.
+    #[serde(with = "units::duration")]
+    pub queue_timeout: Duration,
     /// Requests at once on one connection of HTTP/2.
     pub max_streams: usize,
     /// Largest request head in bytes; beyond it 431.

@@ -40,6 +40,9 @@ pub const KEYS: &[Key] = keys! {
     live proxy.head_timeout;
     live proxy.client_idle;
     restart proxy.max_connections;
+    restart proxy.max_requests;
+    live proxy.max_queued;
+    live proxy.queue_timeout;
     restart proxy.max_streams;
     restart proxy.max_head;
     restart proxy.max_fields;

@@ -73,6 +73,7 @@ impl Path {
             offer,
             metrics: Arc::clone(&metrics),
             spoken: Arc::default(),
+            room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
             learned: Arc::new(Learned::new(50)),
             drain: watch,
         };

@@ -39,9 +39,14 @@ impl Client {
             let settings = self.thread.settings.borrow();
             (settings.client_idle, settings.head_timeout)
         };
-        let Ok(true) = timeout(idle, poll_fn(|cx| self.poll_more(cx))).await else {
-            return Greeting::Nothing;
-        };
+        match timeout(idle, poll_fn(|cx| self.poll_more(cx))).await {
+            Ok(true) => {}
+            Ok(false) => return Greeting::Nothing,
+            Err(_) => {
+                self.count_idle();
+                return Greeting::Nothing;
+            }
+        }
         let rest = async {
             loop {
                 if let Some(greeting) = judge(&self.early.borrow()) {
@@ -79,8 +84,15 @@ impl Client {
         });
         tokio::select! {
             outcome = ready => outcome.is_ok(),
-            () = sleep(idle) => false,
+            () = sleep(idle) => {
+                self.count_idle();
+                false
+            }
         }
+    }
+
+    pub(super) fn count_idle(&self) {
+        self.thread.counts.limits.client_idle.increment(1);
     }
 
     /// Whether hyper let go of the connection only because nothing happened on it.

@@ -113,6 +113,9 @@ impl AsyncRead for Socket {
             let quiet = ready!(this.deadline.poll(cx, &this.client));
             this.client.is_late.set(quiet == Quiet::Late);
             this.client.is_parked.set(quiet == Quiet::Parked);
+            if quiet == Quiet::Left {
+                this.client.count_idle();
+            }
             // the end, as far as hyper is concerned
             return Poll::Ready(Ok(()));
         }
