@@ -7,7 +7,10 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -54,21 +57,39 @@ pub async fn get(
     timeout: Duration,
     body_limit: usize,
 ) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
-    tokio::time::timeout(timeout, ask(host, port, path, body_limit))
+    let connecting = TcpStream::connect((host, port));
+    get_over(connecting, (host, port), path, timeout, body_limit).await
+}
+
+/// As [`get`], over the stream that `connecting` gives, which may be an encrypted one.
+///
+/// # Errors
+/// As [`get`]; what goes wrong with `connecting` is [`ClientError::Connect`].
+pub async fn get_over<S>(
+    connecting: impl Future<Output = io::Result<S>>,
+    (host, port): (&str, u16),
+    path: &str,
+    timeout: Duration,
+    body_limit: usize,
+) -> Result<(StatusCode, HeaderMap, Bytes), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let question = question(host, port, path).map_err(ClientError::Question)?;
+    tokio::time::timeout(timeout, ask(connecting, question, body_limit))
         .await
         .unwrap_or(Err(ClientError::Timeout(timeout)))
 }
 
-async fn ask(
-    host: &str,
-    port: u16,
-    path: &str,
+async fn ask<S>(
+    connecting: impl Future<Output = io::Result<S>>,
+    question: Request<Empty<Bytes>>,
     limit: usize,
-) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
-    let question = question(host, port, path).map_err(ClientError::Question)?;
-    let stream = TcpStream::connect((host, port))
-        .await
-        .map_err(ClientError::Connect)?;
+) -> Result<(StatusCode, HeaderMap, Bytes), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let stream = connecting.await.map_err(ClientError::Connect)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(ClientError::Protocol)?;

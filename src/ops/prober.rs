@@ -7,12 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::{sync::watch, time::sleep};
 
-use super::Ops;
-use crate::{
-    config::{self, Upstream},
-    health, http,
-    observe::command,
-};
+use super::{Ops, Settings};
+use crate::{config::Upstream, health, http, observe::command, tls::Alpn};
 
 /// Asked in this order where `model.ready_path` names none; the first that the upstream knows is
 /// kept, and its status decides: a `/ready` that says 503 is not overruled by a `/health` that
@@ -31,16 +27,16 @@ pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<
     let mut known = Known::default();
     let prober = Prober { ops };
     loop {
-        let settings = live.borrow_and_update().model.clone();
+        let settings = Arc::clone(&live.borrow_and_update());
         let address = upstream.borrow_and_update().clone();
         let state = match &address {
             Some(address) => known.ask(address, &settings).await,
             None => health::ModelState::default(),
         };
         let pause = if state.loaded {
-            settings.probe_interval
+            settings.model.probe_interval
         } else {
-            settings.probe_interval.min(EAGER)
+            settings.model.probe_interval.min(EAGER)
         };
         prober.tell(state).await;
         tokio::select! {
@@ -70,18 +66,14 @@ struct Known {
 }
 
 impl Known {
-    async fn ask(&mut self, upstream: &Upstream, settings: &config::Model) -> health::ModelState {
-        match &settings.ready_path {
+    async fn ask(&mut self, upstream: &Upstream, settings: &Settings) -> health::ModelState {
+        match &settings.model.ready_path {
             Some(path) => said(&ask(upstream, path, settings).await),
             None => self.ask_known(upstream, settings).await,
         }
     }
 
-    async fn ask_known(
-        &mut self,
-        upstream: &Upstream,
-        settings: &config::Model,
-    ) -> health::ModelState {
+    async fn ask_known(&mut self, upstream: &Upstream, settings: &Settings) -> health::ModelState {
         if let Some(path) = self.found {
             let answer = ask(upstream, path, settings).await;
             if !answer.is_unknown() {
@@ -156,9 +148,17 @@ impl Answer {
     }
 }
 
-async fn ask(upstream: &Upstream, path: &str, settings: &config::Model) -> Answer {
-    let Upstream { host, port } = upstream;
-    match http::get(host, *port, path, settings.probe_timeout, BODY_LIMIT).await {
+async fn ask(upstream: &Upstream, path: &str, settings: &Settings) -> Answer {
+    let (host, port, patience) = (&upstream.host, upstream.port, settings.model.probe_timeout);
+    let client = settings.upstream_tls.as_ref().filter(|_| upstream.tls);
+    let asked = match client {
+        Some(client) => {
+            let connecting = client.dial(upstream, Alpn::Http1);
+            http::get_over(connecting, (host, port), path, patience, BODY_LIMIT).await
+        }
+        None => http::get(host, port, path, patience, BODY_LIMIT).await,
+    };
+    match asked {
         Ok((status, _, body)) => Answer::Said(status, body),
         Err(error) => {
             tracing::debug!(%error, "upstream probe failed");
@@ -221,6 +221,7 @@ fn as_text(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     fn said_of(status: u16, body: &str) -> (bool, Option<String>) {
         let status = StatusCode::from_u16(status).unwrap();
@@ -278,9 +279,10 @@ mod tests {
         let upstream = Upstream {
             host: "127.0.0.1".to_owned(),
             port,
+            tls: false,
         };
-        let mut settings = config::defaults().model;
-        settings.probe_timeout = Duration::from_mins(1);
+        let mut settings = Settings::new(&config::defaults(), None);
+        settings.model.probe_timeout = Duration::from_mins(1);
         let mut known = Known::default();
         let state = known.ask(&upstream, &settings).await;
         serving.abort();

@@ -66,6 +66,7 @@ impl Path {
         let upstream = Upstream {
             host: upstream.ip().to_string(),
             port: upstream.port(),
+            tls: false,
         };
         let parts = proxy::Parts {
             settings: watch::channel(Arc::new(settings)).1,
