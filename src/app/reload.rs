@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{level_filter, tls::Ends};
 use crate::{
-    config::{self, Config, ConfigErrors, Sources, Watch, reload},
+    config::{self, Config, ConfigErrors, Loaded, Sources, Watch, reload},
     metrics::{Metrics, catalogue},
     observe::{command::Handle, worker},
     ops::{self, ReloadOutcome, ReloadRequest},
@@ -40,7 +40,7 @@ impl Reloader {
     /// Reads all sources again; applies what can change live, whole or not at all.
     async fn reload(&mut self) -> ReloadOutcome {
         let outcome = match self.read().await {
-            Ok(config) => self.take(&config).await,
+            Ok(loaded) => self.take(&loaded).await,
             Err(errors) => ReloadOutcome::Refused { errors },
         };
         self.metrics
@@ -51,18 +51,18 @@ impl Reloader {
     }
 
     /// All sources anew. A network file system may keep a read waiting: not on this thread.
-    async fn read(&self) -> Result<Config, Vec<String>> {
+    async fn read(&self) -> Result<Loaded, Vec<String>> {
         let sources = self.sources.clone();
         let reading = tokio::task::spawn_blocking(move || sources.load_with(tls::examine));
         match timeout(READING, reading).await {
-            Ok(Ok(loaded)) => loaded.map(|l| l.config).map_err(|errors| in_words(&errors)),
+            Ok(Ok(loaded)) => loaded.map_err(|errors| in_words(&errors)),
             Ok(Err(_)) => Err(vec!["the configuration could not be read".to_owned()]),
             Err(_) => Err(vec![format!("no file came within {} s", READING.as_secs())]),
         }
     }
 
-    async fn take(&mut self, read: &Config) -> ReloadOutcome {
-        let (config, needs_restart) = reload::merge_live(&self.config, read);
+    async fn take(&mut self, read: &Loaded) -> ReloadOutcome {
+        let (config, needs_restart) = reload::merge_live(&self.config, &read.config);
         let needs_restart = needs_restart.into_iter().map(str::to_owned).collect();
         let changed = reload::diff(&self.config, &config);
         if changed.is_empty() {
@@ -78,6 +78,9 @@ impl Reloader {
             return ReloadOutcome::Refused { errors };
         }
         self.config = config;
+        for warning in &read.warnings {
+            tracing::warn!(detail = warning.as_str(), "configuration");
+        }
         let changed = changed.into_iter().map(str::to_owned).collect();
         ReloadOutcome::Applied {
             changed,

@@ -38,3 +38,47 @@ impl Ends {
         Ok(ends)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::tests::{authority::Authority, configured, listener};
+
+    #[tokio::test]
+    async fn an_end_is_made_anew_only_when_its_own_settings_change() {
+        let authority = Authority::new();
+        let files = authority.issue("model");
+        let [cert, key] = listener(&files);
+        let upstream = [
+            ("upstream", "https://model"),
+            ("upstream_tls.ca_file", authority.path()),
+        ];
+        let of = |more: (&'static str, &'static str)| {
+            configured(&[cert, key, upstream[0], upstream[1], more])
+        };
+        let kept = |old: &Ends, new: &Ends| {
+            let servers = old.server.as_ref().zip(new.server.as_ref());
+            let clients = old.upstream.as_ref().zip(new.upstream.as_ref());
+            (
+                servers.is_some_and(|(old, new)| old.is_same(new)),
+                clients.is_some_and(|(old, new)| old.is_same(new)),
+            )
+        };
+        let first = of(("head_timeout", "1s"));
+        let ends = Ends::new(&first).unwrap();
+
+        let other = of(("head_timeout", "2s"));
+        let new = ends.renewed(&first, &other).await.unwrap();
+        assert_eq!(kept(&ends, &new), (true, true));
+        let named = of(("upstream_tls.server_name", "other"));
+        let new = ends.renewed(&first, &named).await.unwrap();
+        assert_eq!(kept(&ends, &new), (true, false));
+        files.renew(&authority, "model");
+        let renewed = of(("head_timeout", "1s"));
+        let new = ends.renewed(&first, &renewed).await.unwrap();
+        assert_eq!(kept(&ends, &new), (false, true));
+        let plain = configured(&[]);
+        let new = ends.renewed(&first, &plain).await.unwrap();
+        assert!(new.server.is_none() && new.upstream.is_none());
+    }
+}

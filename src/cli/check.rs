@@ -187,7 +187,10 @@ fn leaving(drain: &config::Drain) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{OK, USAGE};
+    use crate::{
+        cli::{OK, USAGE},
+        tls::tests::authority::Authority,
+    };
 
     fn of(text: &str, env: &[(&str, &str)]) -> Report {
         let dir = tempfile::tempdir().unwrap();
@@ -232,6 +235,31 @@ ops: {token: hunter2}
             );
         }
         assert!(!report.as_str().contains("hunter2"));
+    }
+
+    #[test]
+    fn certificates_are_looked_into() {
+        let files = Authority::new().issue("model");
+        let env = [
+            ("SIDELIGHT_PROXY__TLS__CERT_FILE", files.cert()),
+            ("SIDELIGHT_PROXY__TLS__KEY_FILE", files.key()),
+            ("SIDELIGHT_UPSTREAM", "http://model"),
+        ];
+        let report = of("{}", &env);
+        let said = report.as_str();
+        assert!(
+            said.contains("connect to 0.0.0.0:8080 over TLS\n"),
+            "{said}"
+        );
+        std::fs::write(files.key(), "hunter2").unwrap();
+        let report = of("{}", &env);
+        assert_eq!(report.code(), USAGE);
+        let said = report.as_str();
+        assert!(
+            said.contains("  proxy.tls.key_file: expected a PEM file"),
+            "{said}"
+        );
+        assert!(!said.contains("hunter2"));
     }
 
     #[test]

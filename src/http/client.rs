@@ -231,6 +231,30 @@ mod tests {
         assert_eq!(refused.unwrap_err().reason(), "question");
     }
 
+    #[tokio::test]
+    async fn an_answer_may_come_over_any_stream() {
+        let (near, mut far) = tokio::io::duplex(1 << 10);
+        let server = async {
+            let mut heard = [0; 42];
+            far.read_exact(&mut heard).await.unwrap();
+            assert_eq!(&heard, b"GET /ready HTTP/1.1\r\nhost: model:443\r\nconn");
+            let said = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab";
+            far.write_all(said).await.unwrap();
+        };
+        let connecting = async { Ok(near) };
+        let asking = get_over(connecting, ("model", 443), "/ready", LONG, 100);
+        let (answer, ()) = tokio::join!(asking, server);
+        assert_eq!(answer.unwrap().2, "ab");
+
+        let refused =
+            async { Err::<tokio::io::DuplexStream, _>(io::ErrorKind::InvalidData.into()) };
+        let error = get_over(refused, ("model", 443), "/", LONG, 0).await;
+        assert_eq!(error.unwrap_err().reason(), "connect");
+        let silent = std::future::pending::<io::Result<tokio::io::DuplexStream>>();
+        let error = get_over(silent, ("model", 443), "/", Duration::ZERO, 0).await;
+        assert_eq!(error.unwrap_err().reason(), "timeout");
+    }
+
     #[test]
     fn an_ipv6_host_is_bracketed_in_the_host_field() {
         let question = question("::1", 80, "/").unwrap();

@@ -221,7 +221,9 @@ fn as_text(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use crate::{config, tls, tls::tests::authority::Authority};
 
     fn said_of(status: u16, body: &str) -> (bool, Option<String>) {
         let status = StatusCode::from_u16(status).unwrap();
@@ -287,6 +289,43 @@ mod tests {
         let state = known.ask(&upstream, &settings).await;
         serving.abort();
         (state.loaded, known.found)
+    }
+
+    #[tokio::test]
+    async fn an_upstream_over_tls_is_asked_over_tls_and_only_if_it_is_believed() {
+        let (authority, other) = (Authority::new(), Authority::new());
+        let files = authority.issue("127.0.0.1");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = format!("https://{}", listener.local_addr().unwrap());
+        let listening = tls::tests::server(&tls::tests::listener(&files));
+        let serving = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = listening.accept(stream).await else {
+                    continue;
+                };
+                let mut heard = Vec::new();
+                while !heard.ends_with(b"\r\n\r\n") {
+                    heard.push(stream.read_u8().await.unwrap());
+                }
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        });
+        for (believed, loaded) in [(&authority, true), (&other, false)] {
+            let config = tls::tests::configured(&[
+                ("upstream", &upstream),
+                ("upstream_tls.ca_file", believed.path()),
+            ]);
+            let client = tls::Client::new(&config.proxy).unwrap();
+            let mut settings = Settings::new(&config, client);
+            settings.model.probe_timeout = Duration::from_mins(1);
+            let address = config.proxy.upstream.unwrap();
+            let state = Known::default().ask(&address, &settings).await;
+            assert_eq!(state.loaded, loaded);
+        }
+        serving.abort();
     }
 
     #[tokio::test]

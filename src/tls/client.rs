@@ -147,6 +147,11 @@ pub(super) fn verifier(tls: &config::UpstreamTls) -> Result<Arc<dyn ServerCertVe
 
 #[cfg(test)]
 impl Client {
+    /// Whether both are one, and share their sessions.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.configs[0], &other.configs[0])
+    }
+
     /// Speaks one version alone.
     pub(super) fn only(&mut self, version: &'static rustls::SupportedProtocolVersion) {
         for config in &mut self.configs {

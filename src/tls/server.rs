@@ -43,6 +43,12 @@ impl Server {
         Ok(Some(Self(Arc::new(config))))
     }
 
+    /// Whether both are one, and share their sessions.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// What shakes hands with clients; cheap.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.0))

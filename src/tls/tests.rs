@@ -1,6 +1,6 @@
 //! Handshakes in memory, with certificates made for each test.
 
-mod authority;
+pub(crate) mod authority;
 mod examined;
 
 use std::io;
@@ -13,7 +13,7 @@ use super::*;
 use crate::config::{Config, Sources};
 
 /// The configuration of `settings`, written as in the environment.
-fn configured(settings: &[(&str, &str)]) -> Config {
+pub(crate) fn configured(settings: &[(&str, &str)]) -> Config {
     let env = settings.iter().map(|(name, value)| {
         let name = format!(
             "SIDELIGHT_PROXY__{}",
@@ -29,7 +29,7 @@ fn configured(settings: &[(&str, &str)]) -> Config {
     loaded.unwrap_or_else(|errors| panic!("{errors}")).config
 }
 
-fn server(settings: &[(&str, &str)]) -> Server {
+pub(crate) fn server(settings: &[(&str, &str)]) -> Server {
     Server::new(&configured(settings).proxy.tls)
         .unwrap()
         .unwrap()
@@ -79,7 +79,7 @@ fn shown(stream: &ClientStream<DuplexStream>) -> CertificateDer<'static> {
         .into_owned()
 }
 
-fn listener(files: &Files) -> [(&'static str, &str); 2] {
+pub(crate) fn listener(files: &Files) -> [(&'static str, &str); 2] {
     [
         ("tls.cert_file", files.cert()),
         ("tls.key_file", files.key()),

@@ -9,21 +9,21 @@ use rcgen::{
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use tempfile::TempDir;
 
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     dir: TempDir,
     path: String,
 }
 
 /// A certificate and its key.
-pub(super) struct Files {
+pub(crate) struct Files {
     dir: TempDir,
     cert: String,
     key: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "tests");
@@ -34,22 +34,22 @@ impl Authority {
     }
 
     /// The file of its certificate.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         assert!(self.dir.path().exists());
         &self.path
     }
 
     /// For a host name or address.
-    pub(super) fn issue(&self, name: &str) -> Files {
+    pub(crate) fn issue(&self, name: &str) -> Files {
         self.issue_for(&rcgen::PKCS_ECDSA_P256_SHA256, name)
     }
 
-    pub(super) fn issue_for(&self, kind: &'static SignatureAlgorithm, name: &str) -> Files {
+    pub(crate) fn issue_for(&self, kind: &'static SignatureAlgorithm, name: &str) -> Files {
         Files::new(self.signed(kind, &params(name)))
     }
 
     /// One that was valid in 2020 only.
-    pub(super) fn issue_expired(&self, name: &str) -> Files {
+    pub(crate) fn issue_expired(&self, name: &str) -> Files {
         let mut params = params(name);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
@@ -85,24 +85,24 @@ impl Files {
         Self { dir, cert, key }
     }
 
-    pub(super) fn cert(&self) -> &str {
+    pub(crate) fn cert(&self) -> &str {
         assert!(self.dir.path().exists());
         &self.cert
     }
 
-    pub(super) fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
     /// Another certificate and key in the same places.
-    pub(super) fn renew(&self, authority: &Authority, name: &str) {
+    pub(crate) fn renew(&self, authority: &Authority, name: &str) {
         let (cert, key) = authority.signed(&rcgen::PKCS_ECDSA_P256_SHA256, &params(name));
         fs::write(&self.cert, cert).unwrap();
         fs::write(&self.key, key).unwrap();
     }
 
     /// The same, with the key as `openssl ecparam -genkey` writes it.
-    pub(super) fn with_sec1_key(self) -> Self {
+    pub(crate) fn with_sec1_key(self) -> Self {
         let key = PrivatePkcs8KeyDer::from_pem_file(&self.key).unwrap();
         let der = key.secret_pkcs8_der();
         // the last field of a PKCS#8 key of P-256 is an octet string of 109 bytes: the SEC1 key,
@@ -120,7 +120,7 @@ fn write(path: PathBuf, text: &str) -> String {
 }
 
 /// RFC 7468.
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = format!("-----BEGIN {label}-----\n");
     // 48 bytes are a line of 64 digits
