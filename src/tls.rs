@@ -10,6 +10,7 @@ mod client;
 mod error;
 mod examine;
 mod identity;
+mod pinned;
 mod roots;
 mod server;
 mod unverified;

@@ -14,7 +14,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     H2, HTTP_1_1, TlsError, Why,
-    identity::{UPSTREAM, identity},
+    identity::{UPSTREAM, certificates, identity},
+    pinned::Pinned,
     provider, roots,
     unverified::Unverified,
 };
@@ -142,7 +143,14 @@ pub(super) fn verifier(tls: &config::UpstreamTls) -> Result<Arc<dyn ServerCertVe
         None => roots::of_system(CA)?,
     };
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
-    Ok(verifier.map_err(|_| Why::Certificate.of(CA))?)
+    let verifier = verifier.map_err(|_| Why::Certificate.of(CA))?;
+    Ok(match &tls.ca_file {
+        Some(file) => {
+            let pinned = certificates(file).map_err(|why| why.of(CA))?;
+            Arc::new(Pinned::new(pinned, verifier))
+        }
+        None => verifier,
+    })
 }
 
 #[cfg(test)]

@@ -162,6 +162,22 @@ async fn an_upstream_is_believed_only_with_its_name_from_who_is_believed() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_named_itself_is_believed_for_its_name_and_time() {
+    let own = Authority::of_its_own("model", 4000);
+    let server_of_own = server(&listener(&own));
+    let believing = client(own.cert(), &[]);
+    assert_eq!(refused(&server_of_own, &believing).await, "");
+    let elsewhere = client(own.cert(), &[("upstream", "https://elsewhere")]);
+    let why = refused(&server_of_own, &elsewhere).await;
+    assert!(why.contains("not valid for name"), "{why}");
+    let twin = server(&listener(&Authority::of_its_own("model", 4000)));
+    assert_ne!(refused(&twin, &believing).await, "");
+    let over = Authority::of_its_own("model", 2021);
+    let believing = client(over.cert(), &[]);
+    assert_ne!(refused(&server(&listener(&over)), &believing).await, "");
+}
+
+#[tokio::test]
 async fn an_upstream_may_be_an_address() {
     let authority = Authority::new();
     for (address, url) in [("127.0.0.1", "https://127.0.0.1"), ("::1", "https://[::1]")] {

@@ -48,6 +48,18 @@ impl Authority {
         Files::new(self.signed(kind, &params(name)))
     }
 
+    /// One that nobody else has signed and that may sign others, as `openssl req -x509` makes it.
+    pub(crate) fn of_its_own(name: &str, until: i32) -> Files {
+        let mut params = params(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(until, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&key).unwrap();
+        let key = pem("PRIVATE KEY", &key.serialize_der());
+        Files::new((pem("CERTIFICATE", cert.der()), key))
+    }
+
     /// One that was valid in 2020 only.
     pub(crate) fn issue_expired(&self, name: &str) -> Files {
         let mut params = params(name);
