@@ -4,7 +4,7 @@
 //! as hyper sees it, `service` is one request from start to end: read that first. A request goes
 //! through `sanitize` and `way` to `forward`, and over a `link` of `upstream` to the model;
 //! `outgoing` is its body, `interim` what comes before the answer, `trailers` what comes behind it,
-//! `tunnel` what may follow it. `near` is the client's end of it, alone on its connection or one of
+//! `tunnel` what may follow it. Both sockets are a `transport`. `near` is the client's end of it, alone on its connection or one of
 //! the `streams` of HTTP/2. `room` bounds how many are under way.
 //! `record` keeps what the exchange was and counts it when the last of its
 //! parts is gone; `failure` says whose fault a missing answer was.
@@ -31,6 +31,7 @@ mod service;
 mod streams;
 mod thread;
 mod trailers;
+mod transport;
 mod tunnel;
 mod upstream;
 mod way;

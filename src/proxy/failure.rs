@@ -80,6 +80,8 @@ failures! {
     Refused Upstream 502 "upstream_refused",
     /// The upstream did not accept within `proxy.connect_timeout`.
     ConnectTimeout Upstream 504 "upstream_connect_timeout",
+    /// There is no TLS with the upstream: no certificate that is believed, or no version in common.
+    Tls Upstream 502 "upstream_tls",
     /// The upstream's answer did not start within `proxy.response_timeout`.
     ResponseTimeout Upstream 504 "upstream_response_timeout",
     /// The upstream closed or reset the connection before its answer.

@@ -149,7 +149,12 @@ fn translated(thread: &Thread, request: Request<Outgoing>) -> Result<Request<Out
     body.limit_trailers(Trailers::All);
     let upstream = thread.upstream.borrow();
     let upstream = upstream.as_ref().ok_or(Failure::NoUpstream)?;
-    sanitize::translate(&mut head, Scheme::HTTP, &upstream.authority());
+    let scheme = if upstream.tls {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    };
+    sanitize::translate(&mut head, scheme, &upstream.authority());
     Ok(Request::from_parts(head, body))
 }
 

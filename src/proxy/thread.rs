@@ -26,6 +26,7 @@ use crate::{
     config::{self, RouteKind},
     drain,
     metrics::{Metrics, catalogue},
+    tls,
 };
 
 /// What the path goes by and a reload can change.
@@ -41,6 +42,10 @@ pub struct Settings {
     pub response_timeout: Option<Duration>,
     /// How long an idle upstream connection is kept.
     pub upstream_idle: Duration,
+    /// TLS towards clients.
+    pub tls: Option<tls::Server>,
+    /// TLS towards an upstream that is `https://`.
+    pub upstream_tls: Option<tls::Client>,
     /// Which version of HTTP requests go out in.
     pub upstream_protocol: config::UpstreamProtocol,
     /// Requests that may wait for room, and for how long.
@@ -55,8 +60,20 @@ pub struct Settings {
 
 impl Settings {
     /// Those of a configuration.
-    pub fn new(proxy: &config::Proxy, capture: &config::Capture, routes: &[config::Route]) -> Self {
+    pub fn new(
+        config: &config::Config,
+        tls: Option<tls::Server>,
+        upstream_tls: Option<tls::Client>,
+    ) -> Self {
+        let config::Config {
+            proxy,
+            capture,
+            routes,
+            ..
+        } = config;
         Self {
+            tls,
+            upstream_tls,
             routes: Routes::new(routes),
             body_limit: capture.body_limit,
             connect_timeout: proxy.connect_timeout,
@@ -118,6 +135,7 @@ pub(super) struct Counts {
     /// Interim answers that did not reach the client.
     pub(super) lost_interims: Counter,
     pub(super) limits: Limits,
+    pub(super) tls_failures: Counter,
     /// Trailer fields that did not reach the other side.
     pub(super) lost_trailers: Counter,
     shed: Counter,
@@ -226,6 +244,7 @@ impl Counts {
             lost_interims: metrics.counter(&catalogue::NOT_FORWARDED, &["interim_answer"]),
             lost_trailers: metrics.counter(&catalogue::NOT_FORWARDED, &["trailer_field"]),
             limits: Limits::new(metrics),
+            tls_failures: metrics.counter(&catalogue::TLS_FAILURES, &[]),
             shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
             shed_by_reason: Shed::ALL
                 .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),
