@@ -87,6 +87,11 @@ impl Path {
         }
     }
 
+    /// What is counted so far.
+    pub(super) fn counted(&self) -> Counted {
+        Counted(self.metrics.render())
+    }
+
     /// Ends the data threads, then reads what waits; says what was counted.
     pub(super) fn finish(self, config: &Config) -> Counted {
         self.drain.advance(Phase::Draining);
@@ -228,7 +233,7 @@ fn every_prediction_is_read_when_the_queue_has_room() {
 }
 
 /// An address where nobody listens.
-fn nobody() -> SocketAddr {
+pub(super) fn nobody() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }

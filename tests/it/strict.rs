@@ -21,7 +21,7 @@ use super::path::{Counted, Path, config};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An upstream that does as it is told with each connection; ends with the process.
-fn upstream(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+pub(super) fn upstream(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let serve = Arc::new(serve);
@@ -36,7 +36,7 @@ fn upstream(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
 }
 
 /// What comes until it contains `end`; what was there when the other side closed, if it does not.
-fn until(stream: &mut TcpStream, end: &str) -> String {
+pub(super) fn until(stream: &mut TcpStream, end: &str) -> String {
     let mut all = Vec::new();
     let mut byte = [0];
     while !all.ends_with(end.as_bytes()) {
@@ -50,11 +50,11 @@ fn until(stream: &mut TcpStream, end: &str) -> String {
     String::from_utf8(all).unwrap()
 }
 
-fn head(stream: &mut TcpStream) -> String {
+pub(super) fn head(stream: &mut TcpStream) -> String {
     until(stream, "\r\n\r\n")
 }
 
-fn connect(path: &Path) -> TcpStream {
+pub(super) fn connect(path: &Path) -> TcpStream {
     let stream = TcpStream::connect(path.proxy.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
@@ -67,7 +67,7 @@ fn ask(path: &Path, request: &str) -> String {
     until(&mut client, "no end")
 }
 
-fn finish(path: Path) -> Counted {
+pub(super) fn finish(path: Path) -> Counted {
     let counted = path.finish(&config(1000));
     counted.assert_books_balance();
     counted
