@@ -37,10 +37,12 @@ pub(super) fn request(
     coding::refuse_unknown(&head.headers)?;
     host::refuse_unclear(head.version, &head.headers)?;
     target::refuse_invalid(&head.method, &head.uri)?;
+    connection::refuse_unreadable(&head.headers)?;
     forwards::count_down(&head.method, &mut head.headers)?;
     let wants = upgrade::wanted(head, has_body);
     let takes_trailers = connection::takes_trailers(&head.headers);
     connection::remove(&mut head.headers);
+    coding::delimit(&mut head.headers, has_body);
     match wants {
         Wants::Tunnel => upgrade::ask(&mut head.headers),
         Wants::Answer if takes_trailers => connection::ask_for_trailers(&mut head.headers),
@@ -135,6 +137,23 @@ mod tests {
                 .header("content-length", "3"),
         );
         assert_eq!(names(&head.unwrap()), ["content-length", "host"]);
+    }
+
+    #[test]
+    fn a_body_without_a_length_is_chunked_whatever_the_method() {
+        for (method, has_body) in [("GET", true), ("POST", true), ("GET", false)] {
+            let builder = Request::builder().method(method).header("host", "a");
+            let mut head = builder.body(()).unwrap().into_parts().0;
+            request(&mut head, has_body, || unreachable!()).unwrap();
+            let coding = head.headers.get("transfer-encoding");
+            assert_eq!(coding.is_some_and(|c| c == "chunked"), has_body, "{method}");
+        }
+        let with_length = Request::get("/")
+            .header("host", "a")
+            .header("content-length", "3");
+        let mut head = with_length.body(()).unwrap().into_parts().0;
+        request(&mut head, true, || unreachable!()).unwrap();
+        assert!(!head.headers.contains_key("transfer-encoding"));
     }
 
     #[test]
