@@ -16,9 +16,11 @@ mod mutations {
     pub(crate) mod judge;
     pub(crate) mod live;
     pub(crate) mod mutator;
+    pub(crate) mod parses;
     pub(crate) mod reader;
     pub(crate) mod request;
     pub(crate) mod seeds;
+    pub(crate) mod senders;
     pub(crate) mod shrink;
     pub(crate) mod upstream;
 }

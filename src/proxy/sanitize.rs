@@ -140,23 +140,6 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_a_length_is_chunked_whatever_the_method() {
-        for (method, has_body) in [("GET", true), ("POST", true), ("GET", false)] {
-            let builder = Request::builder().method(method).header("host", "a");
-            let mut head = builder.body(()).unwrap().into_parts().0;
-            request(&mut head, has_body, || unreachable!()).unwrap();
-            let coding = head.headers.get("transfer-encoding");
-            assert_eq!(coding.is_some_and(|c| c == "chunked"), has_body, "{method}");
-        }
-        let with_length = Request::get("/")
-            .header("host", "a")
-            .header("content-length", "3");
-        let mut head = with_length.body(()).unwrap().into_parts().0;
-        request(&mut head, true, || unreachable!()).unwrap();
-        assert!(!head.headers.contains_key("transfer-encoding"));
-    }
-
-    #[test]
     fn an_absolute_target_becomes_origin_form_and_names_the_host() {
         let head = tried(Request::get("http://a.example/x?y=1").header("host", "b.example"));
         let head = head.unwrap();

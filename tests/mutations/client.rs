@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     answer::{self, Answer, NoAnswer},
-    reader::{Parse, ParseEnd},
+    parses::{Parse, ParseEnd},
 };
 
 /// A proxy that has not closed a connection by then never will: ten times what it may wait.

@@ -16,7 +16,7 @@ use super::{
     client::{self, Due, Heard},
     input::Input,
     live::{Books, Live},
-    reader,
+    parses::parses,
     upstream::{Records, Upstream},
 };
 
@@ -87,11 +87,11 @@ async fn send_all(inputs: Vec<Input>, address: SocketAddr, patience: Duration) -
 async fn send_one(input: Input, address: SocketAddr, patience: Duration) -> Told {
     let bytes = input.bytes();
     let began = Instant::now();
-    let due = Due::of(&reader::parses(&bytes));
+    let due = Due::of(&parses(&bytes));
     let heard = client::send(address, &bytes, &input.cuts, due).await;
     let is_late = began.elapsed() >= patience;
     let request = clean_request(input.index);
-    let due = Due::of(&reader::parses(&request));
+    let due = Due::of(&parses(&request));
     let mut clean = Heard::default();
     for _ in 0..TRIES {
         clean = client::send(address, &request, &[], due).await;

@@ -1,5 +1,7 @@
 //! Characters and words of HTTP and of URIs.
 
+use super::request::trim;
+
 /// RFC 9110, section 5.6.2.
 pub(crate) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().copied().all(is_token_byte)
@@ -57,4 +59,39 @@ fn is_uri_text(text: &[u8], others: &[u8]) -> bool {
         };
     }
     true
+}
+
+/// What is left after `http://` or `https://`.
+pub(crate) fn split_scheme(target: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = target.windows(3).position(|w| w == b"://")?;
+    let scheme = &target[..at];
+    let is_http = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
+    is_http.then_some((scheme, &target[at + 3..]))
+}
+
+/// The number that all members of all values say (RFC 9110, section 8.6).
+pub(crate) fn common_length(lines: &[&[u8]]) -> Option<u64> {
+    let mut common = None;
+    for member in lines.iter().flat_map(|line| line.split(|b| *b == b',')) {
+        let member = trim(member);
+        let text = std::str::from_utf8(member)
+            .ok()
+            .filter(|_| is_number(member))?;
+        let length: u64 = text.parse().ok()?;
+        if *common.get_or_insert(length) != length {
+            return None;
+        }
+    }
+    common
+}
+
+pub(crate) fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    let is_right = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    let text = std::str::from_utf8(digits).ok().filter(|_| is_right)?;
+    u64::from_str_radix(text, 16).ok()
+}
+
+pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|b| !matches!(b, b' ' | b'\t'));
+    &text[..end.map_or(0, |at| at + 1)]
 }

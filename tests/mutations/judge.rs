@@ -6,16 +6,15 @@
 //! keep the others honest: U5, what has nothing wrong about it is answered by the upstream, and U6,
 //! the books balance.
 
-use std::collections::HashMap;
-
 use super::{
     answer::Answer,
     epoch::{Epoch, Told, clean_target},
     grammar::is_plain_target,
-    input::Tag,
     live::Books,
-    reader::{self, End, Parse, Reading},
+    parses::{Parse, parses},
+    reader::{End, Reading, read},
     request::{Request, values},
+    senders,
     upstream::{self, Record, Records},
 };
 
@@ -36,141 +35,35 @@ impl Violation {
 /// Fields of a head that surely pass `proxy.max_fields`.
 const FEW_FIELDS: usize = 150;
 
-/// Who sent a request that the upstream saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Sender {
-    /// The input at this position.
-    Input(usize),
-    /// The clean request after it.
-    Clean(usize),
-    /// It bears no tag: what could have told was mutated.
-    Unknown,
-}
-
 /// Holds everything against the rules.
 pub(crate) fn judge(epoch: &Epoch) -> Vec<Violation> {
     let mut violations = Vec::new();
-    let records = &epoch.records;
-    let tags: HashMap<Tag, usize> = (0..)
-        .zip(&epoch.told)
-        .map(|(at, told)| (told.input.tag, at))
-        .collect();
-
-    for (bytes, why) in &records.refused {
-        let index = match sender_in(bytes, &tags) {
-            Ok(Sender::Input(at)) => Some(epoch.told[at].input.index),
-            _ => None,
-        };
-        let why = format!("U1 the upstream got {why}: {}", bytes.escape_ascii());
-        violations.push(Violation { index, why });
-    }
-
-    let mut seen: Vec<Vec<&Record>> = vec![Vec::new(); epoch.told.len()];
-    let mut unknown = Vec::new();
-    for record in &records.requests {
-        match sender(record, &tags, epoch.told.len()) {
-            Ok(Sender::Input(at)) => seen[at].push(record),
-            Ok(Sender::Clean(_)) => {}
-            Ok(Sender::Unknown) => unknown.push(record),
-            Err(why) => violations.push(Violation { index: None, why }),
-        }
-    }
-
-    let parses: Vec<_> = epoch
+    let allowed: Vec<_> = epoch
         .told
         .iter()
-        .map(|t| reader::parses(&t.input.bytes()))
+        .map(|told| parses(&told.input.bytes()))
         .collect();
-    // who got the answer sent the request, or else the order is wrong
-    for (told, seen) in epoch.told.iter().zip(&mut seen) {
-        let heard: Vec<_> = told
-            .heard
-            .answers
-            .iter()
-            .filter_map(Answer::number)
-            .collect();
-        seen.extend(unknown.extract_if(.., |record| heard.contains(&record.number)));
-        seen.sort_by_key(|record| record.number);
-    }
-    for record in unknown {
-        let home = (0..seen.len())
-            .find(|at| order(&parses[*at], &with_one_more(&seen[*at], record)).is_ok());
-        match home {
-            Some(at) => seen[at] = with_one_more(&seen[at], record),
-            None => violations.push(Violation {
-                index: None,
-                why: format!("U2 nobody sent {}", record.request.brief()),
-            }),
-        }
-    }
-
-    for ((told, seen), parses) in epoch.told.iter().zip(&seen).zip(&parses) {
+    let seen = senders::by_input(epoch, &allowed, &mut violations);
+    for ((told, seen), allowed) in epoch.told.iter().zip(&seen).zip(&allowed) {
         for check in [
-            order(parses, seen),
-            answers(told, seen, parses),
+            order(allowed, seen),
+            answers(told, seen, allowed),
             service(told, seen),
-            clean(told, records),
+            clean(told, &epoch.records),
         ] {
-            if let Err(why) = check {
-                let index = Some(told.input.index);
-                violations.push(Violation { index, why });
-            }
+            violations.extend(check.err().map(|why| Violation {
+                index: Some(told.input.index),
+                why,
+            }));
         }
     }
-    violations.extend(
-        balance(epoch)
-            .err()
-            .map(|why| Violation { index: None, why }),
-    );
+    let books = balance(epoch).err();
+    violations.extend(books.map(|why| Violation { index: None, why }));
     violations
 }
 
-fn with_one_more<'a>(seen: &[&'a Record], record: &'a Record) -> Vec<&'a Record> {
-    let mut all = seen.to_vec();
-    all.push(record);
-    all.sort_by_key(|record| record.number);
-    all
-}
-
-fn sender(record: &Record, tags: &HashMap<Tag, usize>, inputs: usize) -> Result<Sender, String> {
-    let request = &record.request;
-    if request.values("host").eq([b"clean.test"])
-        && let Some(index) = request.target.strip_prefix(b"/clean/")
-        && let Ok(index) = String::from_utf8_lossy(index).parse()
-    {
-        return Ok(Sender::Clean(index));
-    }
-    let mut text = [&request.target, b"\n".as_slice()].concat();
-    for (name, value) in request.fields.iter().chain(&request.trailers) {
-        text.extend([name, b":".as_slice(), value, b"\n"].concat());
-    }
-    text.extend_from_slice(&request.body);
-    match sender_in(&text, tags)? {
-        // there is nobody else
-        Sender::Unknown if inputs == 1 => Ok(Sender::Input(0)),
-        sender => Ok(sender),
-    }
-}
-
-/// Whose tag is in there; two tags in one request are two connections in one.
-fn sender_in(text: &[u8], tags: &HashMap<Tag, usize>) -> Result<Sender, String> {
-    let mut found: Vec<usize> = text
-        .windows(size_of::<Tag>())
-        .filter_map(|window| tags.get(window).copied())
-        .collect();
-    found.dedup();
-    match found[..] {
-        [] => Ok(Sender::Unknown),
-        [at] => Ok(Sender::Input(at)),
-        _ => Err(format!(
-            "U2 two clients in one request: {}",
-            text.escape_ascii()
-        )),
-    }
-}
-
 /// U2, by which the fields pass as well.
-fn order(parses: &[Parse], seen: &[&Record]) -> Result<(), String> {
+pub(crate) fn order(parses: &[Parse], seen: &[&Record]) -> Result<(), String> {
     if parses.iter().any(|parse| begins(parse, seen)) {
         return Ok(());
     }
@@ -313,7 +206,7 @@ pub(crate) fn plain(bytes: &[u8]) -> Option<Vec<Request>> {
     let mut requests = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let read = reader::read(rest, Reading::Canonical);
+        let read = read(rest, Reading::Canonical);
         let (End::Complete(length), Some(request)) = (read.end, read.request) else {
             return None;
         };

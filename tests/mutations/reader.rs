@@ -5,7 +5,10 @@
 //! to reject is always allowed, and then what was read so far is all there is.
 
 use super::{
-    grammar::{is_authority, is_number, is_target_byte, is_token},
+    grammar::{
+        common_length, hexadecimal, is_authority, is_number, is_target_byte, is_token,
+        split_scheme, trim_end,
+    },
     request::{Field, Framing, Request, trim},
 };
 
@@ -56,52 +59,6 @@ pub(crate) fn read(bytes: &[u8], reading: Reading) -> Read {
         request: Some(request),
         end,
     }
-}
-
-/// All that the RFCs let a recipient read in `bytes`: one list of requests for each way.
-///
-/// A recipient may always stop earlier. The last request of a list may have broken off.
-pub(crate) fn parses(bytes: &[u8]) -> Vec<Parse> {
-    let mut all = Vec::new();
-    extend(bytes, Vec::new(), &mut all);
-    all
-}
-
-/// One way to read a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parse {
-    pub(crate) requests: Vec<Request>,
-    pub(crate) end: ParseEnd,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ParseEnd {
-    /// The last request closes: what follows it is not read.
-    Closed,
-    /// More was to come.
-    Waiting,
-    Malformed(&'static str),
-}
-
-fn extend(bytes: &[u8], before: Vec<Request>, all: &mut Vec<Parse>) {
-    let tolerant = read(bytes, Reading::Tolerant);
-    let blanking = read(bytes, Reading::Blanking);
-    if blanking != tolerant {
-        follow(bytes, blanking, before.clone(), all);
-    }
-    follow(bytes, tolerant, before, all);
-}
-
-fn follow(bytes: &[u8], read: Read, mut requests: Vec<Request>, all: &mut Vec<Parse>) {
-    let closes = read.request.as_ref().is_some_and(|r| r.closes);
-    requests.extend(read.request);
-    let end = match read.end {
-        End::Complete(_) if closes => ParseEnd::Closed,
-        End::Complete(length) => return extend(&bytes[length..], requests, all),
-        End::Incomplete => ParseEnd::Waiting,
-        End::Malformed(why) => ParseEnd::Malformed(why),
-    };
-    all.push(Parse { requests, end });
 }
 
 struct Input<'a> {
@@ -393,39 +350,4 @@ pub(crate) fn is_never_a_trailer(name: &[u8]) -> bool {
     ["transfer-encoding", "content-length", "host", "connection"]
         .iter()
         .any(|never| name.eq_ignore_ascii_case(never.as_bytes()))
-}
-
-/// What is left after `http://` or `https://`.
-fn split_scheme(target: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = target.windows(3).position(|w| w == b"://")?;
-    let scheme = &target[..at];
-    let is_http = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
-    is_http.then_some((scheme, &target[at + 3..]))
-}
-
-/// The number that all members of all values say (RFC 9110, section 8.6).
-fn common_length(lines: &[&[u8]]) -> Option<u64> {
-    let mut common = None;
-    for member in lines.iter().flat_map(|line| line.split(|b| *b == b',')) {
-        let member = trim(member);
-        let text = std::str::from_utf8(member)
-            .ok()
-            .filter(|_| is_number(member))?;
-        let length: u64 = text.parse().ok()?;
-        if *common.get_or_insert(length) != length {
-            return None;
-        }
-    }
-    common
-}
-
-fn hexadecimal(digits: &[u8]) -> Option<u64> {
-    let is_right = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
-    let text = std::str::from_utf8(digits).ok().filter(|_| is_right)?;
-    u64::from_str_radix(text, 16).ok()
-}
-
-fn trim_end(text: &[u8]) -> &[u8] {
-    let end = text.iter().rposition(|b| !matches!(b, b' ' | b'\t'));
-    &text[..end.map_or(0, |at| at + 1)]
 }

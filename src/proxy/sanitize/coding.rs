@@ -126,6 +126,17 @@ mod tests {
     }
 
     #[test]
+    fn a_body_without_a_length_is_chunked() {
+        let after = |mut fields: HeaderMap, has_body| {
+            delimit(&mut fields, has_body);
+            fields.contains_key("transfer-encoding")
+        };
+        assert!(after(HeaderMap::new(), true));
+        assert!(!after(HeaderMap::new(), false));
+        assert!(!after(fields("content-length", &["3"]), true));
+    }
+
+    #[test]
     fn an_answer_that_is_chunked_loses_its_length() {
         let mut both = fields("transfer-encoding", &["chunked"]);
         both.insert("content-length", HeaderValue::from_static("3"));
