@@ -31,13 +31,16 @@ use std::{
     fs::OpenOptions,
     io::Write as _,
     ops::AddAssign,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
 use mutations::{
+    answer::Answer,
     epoch::{self, Epoch},
-    input::Input,
+    input::{self, Input},
     judge::{self, Violation},
+    request::Request,
     seeds::{self, Seeds},
     shrink::shrink,
 };
@@ -89,6 +92,77 @@ fn whatever_is_sent_the_upstream_sees_only_what_may_be_read_in_it() {
         sum.forwarded > enough && sum.refused > enough && sum.plain > 0,
         "{sum:?}"
     );
+}
+
+/// One mutated answer to this many mutated requests.
+const REQUESTS_TO_AN_ANSWER: u64 = 5;
+
+#[test]
+fn whatever_is_answered_it_is_one_answer_and_the_next_request_gets_its_own() {
+    let count = number("SIDELIGHT_MUTATIONS", INPUTS) / REQUESTS_TO_AN_ANSWER;
+    let seed = number("SIDELIGHT_MUTATIONS_SEED", SEED);
+    let count = usize::try_from(count).unwrap();
+    let seeds = Rc::new(Seeds::load());
+    let (mut passed, mut replaced) = (0, 0);
+    for start in (0..count).step_by(EPOCH) {
+        let end = (start + EPOCH).min(count);
+        let inputs = (start..end).map(Input::odd).collect();
+        let lent = Rc::clone(&seeds);
+        let script = move |request: &Request| {
+            let index = input::odd_index(&request.target)?;
+            Some(input::odd_answer(index, seed, &lent))
+        };
+        let epoch = epoch::run_with(inputs, PATIENCE, Rc::new(script));
+        let violations = judge::judge_answers(&epoch);
+        let firsts = epoch.told.iter().filter_map(|t| t.heard.answers.first());
+        let is_own = |answer: &&Answer| answer.value("x-sidelight-reason").is_some();
+        replaced += firsts.clone().filter(is_own).count();
+        passed += firsts.filter(|answer| !is_own(answer)).count();
+        assert!(
+            violations.is_empty(),
+            "seed {seed}, {end} answers: {}",
+            report_answers(&violations, |index| input::odd_answer(index, seed, &seeds))
+        );
+    }
+    let told = format!("of {count} answers, {passed} passed and {replaced} were replaced");
+    println!("seed {seed}: {told}");
+    assert!(passed > count / 5 && replaced > count / 5, "{told}");
+}
+
+/// What went wrong; the first answer that fails on its own is shrunk.
+fn report_answers(violations: &[Violation], answer: impl Fn(usize) -> Vec<u8>) -> String {
+    let mut text = format!("{} violations", violations.len());
+    for violation in violations.iter().take(20) {
+        let _ = write!(text, "\n{:?}: {}", violation.index, violation.why);
+        let bytes = violation.index.map(&answer).unwrap_or_default();
+        let _ = write!(text, "\n  {}", bytes.escape_ascii());
+    }
+    for violation in violations.iter().take(20) {
+        let (Some(index), rule) = (violation.index, violation.rule()) else {
+            continue;
+        };
+        let bytes = answer(index);
+        if answer_failure(&bytes, rule).is_some() {
+            let least = shrink(&bytes, |bytes| answer_failure(bytes, rule).is_some());
+            let why = answer_failure(&least, rule);
+            let _ = write!(text, "\nshrunk: {why:?}\n{}", least.escape_ascii());
+            return text;
+        }
+    }
+    text.push_str("\nnone of them fails on its own");
+    text
+}
+
+/// How an answer breaks `rule` on its own.
+fn answer_failure(bytes: &[u8], rule: &str) -> Option<String> {
+    let said = if bytes.is_empty() { b"H" } else { bytes }.to_vec();
+    let script = move |request: &Request| input::odd_index(&request.target).map(|_| said.clone());
+    let epoch = epoch::run_with(vec![Input::odd(0)], SHORT_PATIENCE, Rc::new(script));
+    let violations = judge::judge_answers(&epoch);
+    violations
+        .into_iter()
+        .find(|v| v.rule() == rule)
+        .map(|v| v.why)
 }
 
 fn number(name: &str, default: u64) -> u64 {

@@ -17,7 +17,7 @@ use super::{
     input::Input,
     live::{Books, Live},
     parses::parses,
-    upstream::{Records, Upstream},
+    upstream::{Records, Script, Upstream},
 };
 
 /// Inputs under way at once.
@@ -48,9 +48,14 @@ pub(crate) struct Epoch {
 /// The proxy waits for clients as long as `patience`. Few inputs come to that: a client that has
 /// nothing more to send says so.
 pub(crate) fn run(inputs: Vec<Input>, patience: Duration) -> Epoch {
+    run_with(inputs, patience, Rc::new(|_| None))
+}
+
+/// The same with an upstream that follows a script.
+pub(crate) fn run_with(inputs: Vec<Input>, patience: Duration, script: Script) -> Epoch {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
-        let upstream = Upstream::start().await;
+        let upstream = Upstream::start(script).await;
         let live = Live::start(upstream.address, patience);
         let told = send_all(inputs, live.address, patience).await;
         let books = spawn_blocking(|| live.finish()).await.unwrap();

@@ -10,6 +10,33 @@ use super::{
 /// A word that no other input has, as long as the host whose place it takes.
 pub(crate) type Tag = [u8; 6];
 
+/// What such a request asks for, before its index.
+const ODD: &str = "/odd/";
+
+/// The index in the target of such a request.
+pub(crate) fn odd_index(target: &[u8]) -> Option<usize> {
+    let index = target.strip_prefix(ODD.as_bytes())?;
+    std::str::from_utf8(index).ok()?.parse().ok()
+}
+
+/// The answer of this number: mutated, and not empty, since a request of whose answer no byte was
+/// there may go out once more.
+pub(crate) fn odd_answer(index: usize, seed: u64, seeds: &Seeds) -> Vec<u8> {
+    let mut rng = rng(index, seed);
+    let mut answer = seeds.answer(&mut rng).to_vec();
+    let other = seeds.answer(&mut rng);
+    mutator::mutate(&mut rng, &mut answer, other);
+    if answer.is_empty() {
+        answer.push(b'H');
+    }
+    answer
+}
+
+/// One input, one generator: each can be made again without those before it.
+fn rng(index: usize, seed: u64) -> Rng {
+    Rng::with_seed(seed ^ (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
     pub(crate) index: usize,
@@ -23,7 +50,7 @@ pub(crate) struct Input {
 impl Input {
     /// The input of this number: the seeds as they are, then mutations of them.
     pub(crate) fn nth(index: usize, seed: u64, seeds: &Seeds) -> Self {
-        let mut rng = Rng::with_seed(seed ^ (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut rng = rng(index, seed);
         let tag = tag(index);
         let mut mutated = match seeds.all().nth(index) {
             Some(unchanged) => unchanged.to_vec(),
@@ -43,6 +70,19 @@ impl Input {
             tag,
             mutated,
             cuts,
+        }
+    }
+
+    /// The request to which the upstream says something odd.
+    pub(crate) fn odd(index: usize) -> Self {
+        let tag = tag(index);
+        let host = tag.escape_ascii();
+        let request = format!("GET {ODD}{index} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        Self {
+            index,
+            tag,
+            mutated: request.into_bytes(),
+            cuts: Vec::new(),
         }
     }
 

@@ -7,13 +7,12 @@
 //! the books balance.
 
 use super::{
-    answer::Answer,
+    answer::{Answer, NoAnswer},
     epoch::{Epoch, Told, clean_target},
     grammar::is_plain_target,
-    live::Books,
     parses::{Parse, parses},
     reader::{End, Reading, read},
-    request::{Request, values},
+    request::{Field, Request, values},
     senders,
     upstream::{self, Record, Records},
 };
@@ -57,9 +56,59 @@ pub(crate) fn judge(epoch: &Epoch) -> Vec<Violation> {
             }));
         }
     }
-    let books = balance(epoch).err();
+    for check in [ends(epoch), counts(epoch)] {
+        violations.extend(check.err().map(|why| Violation { index: None, why }));
+    }
+    violations
+}
+
+/// What must hold if it is the answers that were mutated.
+pub(crate) fn judge_answers(epoch: &Epoch) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let allowed: Vec<_> = epoch
+        .told
+        .iter()
+        .map(|told| parses(&told.input.bytes()))
+        .collect();
+    let seen = senders::by_input(epoch, &allowed, &mut violations);
+    for ((told, seen), allowed) in epoch.told.iter().zip(&seen).zip(&allowed) {
+        for check in [
+            order(allowed, seen),
+            mutated_answer(told, seen),
+            clean(told, &epoch.records),
+        ] {
+            violations.extend(check.err().map(|why| Violation {
+                index: Some(told.input.index),
+                why,
+            }));
+        }
+    }
+    let books = ends(epoch).err();
     violations.extend(books.map(|why| Violation { index: None, why }));
     violations
+}
+
+/// U3 where the first of two requests was answered with anything: that is one answer at most, and
+/// the second request has its own.
+fn mutated_answer(told: &Told, seen: &[&Record]) -> Result<(), String> {
+    let heard = &told.heard;
+    let brief: Vec<_> = heard.answers.iter().map(Answer::brief).collect();
+    let is_broken_off = heard.answers.is_empty();
+    match &heard.rest {
+        Some((_, NoAnswer::Incomplete)) if is_broken_off => {}
+        Some((rest, why)) => {
+            let rest = rest.escape_ascii();
+            return Err(format!("U3 {why:?} after {brief:?}: {rest}"));
+        }
+        None => {}
+    }
+    let second = seen.get(1).map(|record| record.number);
+    match &heard.answers[..] {
+        _ if heard.is_stuck => Err(format!("U3 never closed, after {brief:?}")),
+        [] | [_] => Ok(()),
+        [_, own] if own.number().is_some() && own.number() == second => is_whole(own),
+        _ => Err(format!("U3 two requests were answered with {brief:?}")),
+    }
 }
 
 /// U2, by which the fields pass as well.
@@ -121,7 +170,16 @@ fn is_same(seen: &Request, sent: &Request, may_break_off: bool) -> bool {
             .filter(|(name, _)| !OWN.iter().any(|own| name.eq_ignore_ascii_case(own)))
             .all(|(name, _)| values(seen, name).eq(values(sent, name)))
     });
-    seen.method == sent.method && seen.target == sent.target && is_body && has_fields
+    let nominated = sent.members("connection");
+    let is_clear = |(name, _): &Field| {
+        let name = name.to_ascii_lowercase();
+        OWN.contains(&name.as_slice()) || !nominated.contains(&name)
+    };
+    seen.method == sent.method
+        && seen.target == sent.target
+        && is_body
+        && has_fields
+        && seen.fields.iter().all(is_clear)
 }
 
 /// U3.
@@ -240,27 +298,20 @@ fn clean(told: &Told, records: &Records) -> Result<(), String> {
     is_whole(answer)
 }
 
-/// Every request is counted once, and what was begun has ended.
-fn balance(epoch: &Epoch) -> Result<(), String> {
-    let books: &Books = &epoch.books;
+/// U6: what was begun has ended, and all that is counted is accounted for.
+fn ends(epoch: &Epoch) -> Result<(), String> {
+    let books = &epoch.books;
     let requests = books.sum("ml_api_requests_total{");
-    let heard = epoch
-        .told
-        .iter()
-        .flat_map(|told| [&told.heard, &told.clean]);
-    let answers: usize = heard.map(|heard| heard.answers.len()).sum();
-    // a client that left had no answer to what was under way
-    let unanswered = epoch.told.iter().filter(|told| told.heard.left).count();
-    for (what, holds) in [
+    let observed = books.sum(r#"sidelight_exchanges_total{outcome="observed"}"#);
+    all([
         ("a panic", books.sum("sidelight_panics_total") == 0),
         (
             "a request that never ended",
             books.sum("ml_api_active_requests") == 0,
         ),
-        ("fewer requests than answers", requests >= answers),
         (
-            "requests that nobody sent",
-            requests <= answers + unanswered,
+            "fewer requests than the upstream",
+            requests >= epoch.records.requests.len(),
         ),
         (
             "exchanges that are no requests",
@@ -268,15 +319,33 @@ fn balance(epoch: &Epoch) -> Result<(), String> {
         ),
         (
             "exchanges that nobody observed",
-            books.sum(r#"sidelight_exchanges_total{outcome="observed"}"#)
-                == books.sum("sidelight_observed_total{"),
+            observed == books.sum("sidelight_observed_total{"),
         ),
-    ] {
-        if !holds {
-            return Err(format!(
-                "U6 the books have {what}: {requests} requests, {answers} answers"
-            ));
-        }
+    ])
+}
+
+/// U6: every request is counted once.
+fn counts(epoch: &Epoch) -> Result<(), String> {
+    let requests = epoch.books.sum("ml_api_requests_total{");
+    let heard = epoch
+        .told
+        .iter()
+        .flat_map(|told| [&told.heard, &told.clean]);
+    let answers: usize = heard.map(|heard| heard.answers.len()).sum();
+    // a client that left had no answer to what was under way
+    let unanswered = epoch.told.iter().filter(|told| told.heard.left).count();
+    all([
+        ("fewer requests than answers", requests >= answers),
+        (
+            "requests that nobody sent",
+            requests <= answers + unanswered,
+        ),
+    ])
+}
+
+fn all<const N: usize>(rules: [(&str, bool); N]) -> Result<(), String> {
+    match rules.into_iter().find(|(_, holds)| !holds) {
+        Some((what, _)) => Err(format!("U6 the books have {what}")),
+        None => Ok(()),
     }
-    Ok(())
 }

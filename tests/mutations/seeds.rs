@@ -19,6 +19,8 @@ pub(crate) fn kept_file() -> PathBuf {
 pub(crate) struct Seeds {
     sound: Vec<Vec<u8>>,
     others: Vec<Vec<u8>>,
+    /// What upstreams say.
+    answers: Vec<Vec<u8>>,
 }
 
 /// Bodies that look like requests, chunks, trailers and several requests on one connection.
@@ -43,21 +45,26 @@ impl Seeds {
         let mut seeds = Self {
             sound: OWN.map(<[u8]>::to_vec).into(),
             others: Vec::new(),
+            answers: Vec::new(),
         };
         for line in kept.lines().chain(raw.lines()) {
             let case: Value = serde_json::from_str(line).unwrap();
-            let Some(request) = request(&case).filter(|r| r.len() <= MAX_BYTES) else {
-                continue;
+            let (into, bytes) = match (answer(&case), case["expect"].as_str()) {
+                (Some(answer), _) => (&mut seeds.answers, Some(answer)),
+                (None, Some("accept")) => (&mut seeds.sound, request(&case)),
+                (None, _) => (&mut seeds.others, request(&case)),
             };
-            match case["expect"].as_str() {
-                Some("accept") => seeds.sound.push(request),
-                _ => seeds.others.push(request),
-            }
+            into.extend(bytes.filter(|bytes| bytes.len() <= MAX_BYTES));
         }
         seeds
     }
 
-    /// Each of them.
+    /// An answer.
+    pub(crate) fn answer(&self, rng: &mut Rng) -> &[u8] {
+        &self.answers[rng.usize(..self.answers.len())]
+    }
+
+    /// Each request.
     pub(crate) fn all(&self) -> impl Iterator<Item = &[u8]> {
         self.others.iter().chain(&self.sound).map(Vec::as_slice)
     }
@@ -75,6 +82,10 @@ impl Seeds {
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/http")
+}
+
+fn answer(case: &Value) -> Option<Vec<u8>> {
+    Some(from_base64(case.get("response_b64")?.as_str()?))
 }
 
 /// The bytes that a client sends, unless the case is about an answer.

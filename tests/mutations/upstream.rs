@@ -3,19 +3,28 @@
 //! It numbers the requests it gets. Each answer says which number, method and id it belongs to,
 //! so that an answer that reaches another client, or another request, gives itself away.
 
-use std::{cell::RefCell, net::SocketAddr, rc::Rc};
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::{JoinHandle, JoinSet, spawn_local, yield_now},
+    time::timeout,
 };
 
 use super::{
+    answer,
     reader::{End, Reading, read},
     request::Request,
 };
+
+/// What is sent in place of an answer to a request.
+pub(crate) type Script = Rc<dyn Fn(&Request) -> Option<Vec<u8>>>;
+
+/// How long a connection stays open behind such bytes, if they are a whole answer and nobody
+/// uses it: a proxy may wait for more of them.
+const SCRIPT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// One request, or what there was of it when its connection ended.
 #[derive(Debug, Clone)]
@@ -42,12 +51,17 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let records = Rc::new(RefCell::default());
         let stop = Rc::new(Notify::new());
-        let accepting = spawn_local(accept(listener, Rc::clone(&records), Rc::clone(&stop)));
+        let accepting = spawn_local(accept(
+            listener,
+            script,
+            Rc::clone(&records),
+            Rc::clone(&stop),
+        ));
         Self {
             address,
             records,
@@ -68,14 +82,19 @@ impl Upstream {
     }
 }
 
-async fn accept(listener: TcpListener, records: Rc<RefCell<Records>>, stop: Rc<Notify>) {
+async fn accept(
+    listener: TcpListener,
+    script: Script,
+    records: Rc<RefCell<Records>>,
+    stop: Rc<Notify>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             accepted = listener.accept() => {
                 let (stream, _) = accepted.unwrap();
-                connections.spawn_local(serve(stream, Rc::clone(&records)));
+                connections.spawn_local(serve(stream, Rc::clone(&script), Rc::clone(&records)));
             }
             // so that those which ended take no room
             Some(ended) = connections.join_next() => ended.unwrap(),
@@ -87,19 +106,28 @@ async fn accept(listener: TcpListener, records: Rc<RefCell<Records>>, stop: Rc<N
     }
 }
 
-async fn serve(mut stream: TcpStream, records: Rc<RefCell<Records>>) {
+async fn serve(mut stream: TcpStream, script: Script, records: Rc<RefCell<Records>>) {
     stream.set_nodelay(true).unwrap();
     let mut bytes = Vec::new();
     let mut is_asked_for = false;
+    let mut patience = Duration::MAX;
     loop {
         let came = read(&bytes, Reading::Canonical);
-        let answer = match (came.end, came.request) {
+        match (came.end, came.request) {
             (End::Complete(length), Some(request)) => {
                 bytes.drain(..length);
                 is_asked_for = false;
-                let answer = answer(records.borrow().requests.len(), &request);
-                records.borrow_mut().note(request);
-                answer
+                let number = records.borrow_mut().note(request.clone());
+                let Some(bytes) = script(&request) else {
+                    patience = Duration::MAX;
+                    let _ = stream.write_all(&own_answer(number, &request)).await;
+                    continue;
+                };
+                let _ = stream.write_all(&bytes).await;
+                if answer::take(&mut bytes.clone(), false).is_err() {
+                    return;
+                }
+                patience = SCRIPT_PATIENCE;
             }
             (End::Incomplete, request) => {
                 let waits = request.as_ref().is_some_and(|r| r.has("expect"));
@@ -107,7 +135,8 @@ async fn serve(mut stream: TcpStream, records: Rc<RefCell<Records>>) {
                     is_asked_for = true;
                     let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
                 }
-                if let Ok(1..) = stream.read_buf(&mut bytes).await {
+                let came = timeout(patience, stream.read_buf(&mut bytes)).await;
+                if let Ok(Ok(1..)) = came {
                     continue;
                 }
                 if let Some(broken_off) = request {
@@ -123,22 +152,21 @@ async fn serve(mut stream: TcpStream, records: Rc<RefCell<Records>>) {
                 return;
             }
             (End::Complete(_), None) => unreachable!("what is complete has a head"),
-        };
-        if stream.write_all(&answer).await.is_err() {
-            return;
         }
     }
 }
 
 impl Records {
-    fn note(&mut self, request: Request) {
+    /// Numbers a request.
+    fn note(&mut self, request: Request) -> usize {
         let number = self.requests.len();
         self.requests.push(Record { number, request });
+        number
     }
 }
 
 /// Chunked or with its length, in turn.
-fn answer(number: usize, request: &Request) -> Vec<u8> {
+fn own_answer(number: usize, request: &Request) -> Vec<u8> {
     let mut answer = format!("HTTP/1.1 200 OK\r\nX-Seen-Number: {number}\r\n").into_bytes();
     for (name, value) in [
         ("X-Seen-Method", Some(request.method.as_slice())),
