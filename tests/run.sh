@@ -108,6 +108,12 @@ suites() {
     step "e2e: HTTP conformance" suite conformance python3
 }
 
+# Of a seed that changes from day to day: it is printed, and says which inputs these were.
+mutations() {
+    SIDELIGHT_MUTATIONS=100000 SIDELIGHT_MUTATIONS_SEED=${SIDELIGHT_MUTATIONS_SEED:-$(date +%Y%m%d)} \
+        timeout --foreground "$suite_limit" cargo test --locked --quiet --test mutations -- --nocapture
+}
+
 real_programs() {
     step "e2e: the course's service" course_page
     step "e2e: a real Prometheus" suite prometheus python3
@@ -124,6 +130,7 @@ all)
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     checks
     suites
+    step "100,000 mutated requests" mutations
     real_programs
     ;;
 soak)

@@ -48,7 +48,7 @@ macro_rules! failures {
 
 // whose fault, which status, which reason
 failures! {
-    /// hyper could not read the request's head.
+    /// The request's head, or a list in it, cannot be read.
     BadRequest Client 400 "bad_request",
     /// The request line is longer than hyper takes.
     UriTooLong Client 414 "uri_too_long",

@@ -49,10 +49,12 @@ pub(super) fn request(
     coding::refuse_unknown(&head.headers)?;
     host::refuse_unclear(head.version, &head.headers)?;
     target::refuse_invalid(&head.method, &head.uri)?;
+    connection::refuse_unreadable(&head.headers)?;
     forwards::count_down(&head.method, &mut head.headers)?;
     let wants = upgrade::wanted(head, has_body);
     let takes_trailers = connection::takes_trailers(&head.headers);
     connection::remove(&mut head.headers);
+    coding::delimit(&mut head.headers, has_body);
     match wants {
         Wants::Tunnel => upgrade::ask(&mut head.headers),
         Wants::Answer if takes_trailers => connection::ask_for_trailers(&mut head.headers),

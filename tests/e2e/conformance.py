@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""215 raw requests and answers and 26 behaviours, judged at both ends of the proxy; then a drain under way.
+"""215 raw requests and answers, those that mutations found, and 26 behaviours, judged at both ends of the
+proxy; then a drain under way.
 
 Fails on any FAIL of the runner in tests/http, and prints every WARN. Arguments pick cases, as in every suite.
 """
@@ -16,6 +17,8 @@ import harness as h
 from harness import Agent, case, check, equal
 
 HTTP = h.ROOT / "tests" / "http"
+# what the mutations of tests/mutations.rs have found
+FOUND = HTTP / "found_cases.jsonl"
 # the default of proxy.head_timeout is 30 s
 HEAD_TIMEOUT = 31
 # Each would be explained in docs/reliability.md; there is none.
@@ -71,11 +74,11 @@ def show(results, verdict):
 def every_raw_case_and_behaviour_holds():
     agent, upstream = start()
     with agent:
-        results = run(agent, upstream, "--cases", HTTP / "raw_cases.jsonl", "--behaviours",
+        results = run(agent, upstream, "--cases", HTTP / "raw_cases.jsonl", FOUND, "--behaviours",
                       "--header-timeout", HEAD_TIMEOUT)
         failures, warnings = show(results, "FAIL"), show(results, "WARN")
         print(f"  {len(failures)} FAIL and {len(warnings)} WARN of {len(results)}", flush=True)
-        equal(len(results), 241, "cases")
+        equal(len(results), 241 + len(FOUND.read_text().splitlines()), "cases")
         check(agent.is_alive(), "the agent has ended")
         agent.settled()
         check(not failures, f"{len(failures)} FAIL")

@@ -49,7 +49,7 @@ enum State {
         size: u64,
         digits: bool,
     },
-    /// Behind the size, where blanks may be.
+    /// In the blanks that may stand before an extension.
     Blank(u64),
     /// In the extensions.
     Extension(u64),
@@ -62,6 +62,10 @@ enum State {
     DataFeed,
     /// In the trailers; `line`: whether the line has a byte.
     Trailer {
+        line: bool,
+    },
+    /// Behind the carriage return of such a line.
+    TrailerFeed {
         line: bool,
     },
     /// Broken, or no longer HTTP.
@@ -175,7 +179,6 @@ impl Framing {
                 0 => State::DataReturn,
                 left => State::Data(left),
             },
-            State::Trailer { line } => trailer(bytes, line),
             state => {
                 let byte = bytes[0];
                 *bytes = &bytes[1..];
@@ -202,20 +205,6 @@ fn head(bytes: &mut &[u8], mut begun: bool, mut line: bool) -> State {
     State::Head { begun, line }
 }
 
-fn trailer(bytes: &mut &[u8], mut line: bool) -> State {
-    while !bytes.is_empty() {
-        let (has_text, ended) = next_line(bytes);
-        line |= has_text;
-        if ended {
-            if !line {
-                return BEFORE_HEAD;
-            }
-            line = false;
-        }
-    }
-    State::Trailer { line }
-}
-
 /// Goes to the end of the line: whether it has more than its ending, and whether it ended.
 fn next_line(bytes: &mut &[u8]) -> (bool, bool) {
     let all = *bytes;
@@ -232,7 +221,8 @@ fn skip(bytes: &mut &[u8], n: u64) -> u64 {
     n - now as u64
 }
 
-/// `chunk-size [ chunk-ext ] CRLF`, and the line's end after the data (RFC 9112, section 7.1).
+/// `chunk-size [ chunk-ext ] CRLF`, the line's end after the data, and the lines of trailers
+/// (RFC 9112, section 7.1).
 fn chunk_line(state: State, byte: u8) -> Result<State, BadChunk> {
     Ok(match (state, byte) {
         (State::Size { size, .. }, _) if byte.is_ascii_hexdigit() => State::Size {
@@ -242,20 +232,25 @@ fn chunk_line(state: State, byte: u8) -> Result<State, BadChunk> {
         (State::Size { size, digits: true } | State::Blank(size), b' ' | b'\t') => {
             State::Blank(size)
         }
-        (
-            State::Size { size, digits: true } | State::Blank(size) | State::Extension(size),
-            b'\r',
-        ) => State::LineEnd(size),
+        (State::Size { size, digits: true } | State::Extension(size), b'\r') => {
+            State::LineEnd(size)
+        }
         // in extensions, no control character but the tab
         (State::Size { size, digits: true } | State::Blank(size), b';')
         | (State::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => State::Extension(size),
-        (State::LineEnd(0), b'\n') => State::Trailer { line: false },
+        (State::LineEnd(0) | State::TrailerFeed { line: true }, b'\n') => {
+            State::Trailer { line: false }
+        }
         (State::LineEnd(size), b'\n') => State::Data(size),
         (State::DataReturn, b'\r') => State::DataFeed,
         (State::DataFeed, b'\n') => State::Size {
             size: 0,
             digits: false,
         },
+        (State::Trailer { line }, b'\r') => State::TrailerFeed { line },
+        (State::TrailerFeed { line: false }, b'\n') => BEFORE_HEAD,
+        // a line feed alone ends a line for some readers and not for hyper (section 2.2)
+        (State::Trailer { .. }, byte) if byte != b'\n' => State::Trailer { line: true },
         _ => return Err(BadChunk),
     })
 }
@@ -319,10 +314,15 @@ mod tests {
             ";a\r\n",
             "\r\n",
             " 5\r\n",
+            "5 \r\nhello",
+            "5\t\r\nhello",
             "0x5\r\n",
             "10000000000000005\r\n",
             "5\r\nhelloXX",
             "5\r\nhello\n",
+            "0\r\n\n:\r\n\r\n",
+            "0\r\nA: b\n\nGET / HTTP/1.1\r\n\r\n",
+            "0\r\nA: b\rC: d\r\n\r\n",
         ] {
             let all = format!("POST / HTTP/1.1\r\n\r\n{bad}");
             for size in 1..=all.len() {

@@ -17,6 +17,18 @@ pub(super) fn refuse_unknown(fields: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
+/// A request's body without a length is chunked (RFC 9112, section 6.3, rule 7).
+///
+/// hyper's client sends none at all with `GET` and `HEAD`, unless the field says that there is one.
+pub(super) fn delimit(fields: &mut HeaderMap, has_body: bool) {
+    if has_body && !fields.contains_key(header::CONTENT_LENGTH) {
+        fields.insert(
+            header::TRANSFER_ENCODING,
+            HeaderValue::from_static("chunked"),
+        );
+    }
+}
+
 /// Whether a message says in two ways where its body ends (RFC 9112, section 6.3, rule 3).
 pub(in crate::proxy) fn is_ambiguous(fields: &HeaderMap) -> bool {
     fields.contains_key(header::TRANSFER_ENCODING) && fields.contains_key(header::CONTENT_LENGTH)
@@ -111,6 +123,17 @@ mod tests {
         }
         assert_eq!(judge(&["gzip, chunked"]), Err(Failure::UnknownCoding));
         assert_eq!(judge(&["gzip", "chunked"]), Err(Failure::UnknownCoding));
+    }
+
+    #[test]
+    fn a_body_without_a_length_is_chunked() {
+        let after = |mut fields: HeaderMap, has_body| {
+            delimit(&mut fields, has_body);
+            fields.contains_key("transfer-encoding")
+        };
+        assert!(after(HeaderMap::new(), true));
+        assert!(!after(HeaderMap::new(), false));
+        assert!(!after(fields("content-length", &["3"]), true));
     }
 
     #[test]

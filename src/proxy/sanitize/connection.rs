@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::members;
+use super::{super::failure::Failure, members};
 
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
@@ -14,6 +14,16 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     // of `Upgrade: h2c`, which is not passed on (RFC 7540, section 3.2.1)
     HeaderName::from_static("http2-settings"),
 ];
+
+/// `Connection` is a list of tokens (RFC 9110, section 7.6.1).
+///
+/// Bytes beyond ASCII hide the whole value from hyper, which then keeps a connection that is to
+/// close, and from [`remove`], by which a nominated field would pass.
+pub(super) fn refuse_unreadable(fields: &HeaderMap) -> Result<(), Failure> {
+    let mut values = fields.get_all(header::CONNECTION).iter();
+    let is_readable = values.all(|value| value.to_str().is_ok());
+    is_readable.then_some(()).ok_or(Failure::BadRequest)
+}
 
 /// Hop-by-hop fields and those that `Connection` nominates end here, but for the two that say
 /// where the message goes and where it ends (RFC 9110, section 7.6.1).
@@ -50,4 +60,19 @@ pub(in crate::proxy) fn takes_trailers(fields: &HeaderMap) -> bool {
 pub(super) fn ask_for_trailers(fields: &mut HeaderMap) {
     fields.insert(header::TE, HeaderValue::from_static("trailers"));
     fields.insert(header::CONNECTION, HeaderValue::from_static("te"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_field_that_is_not_ascii_is_refused() {
+        let mut fields = HeaderMap::new();
+        fields.append(header::CONNECTION, HeaderValue::from_static("close"));
+        assert_eq!(refuse_unreadable(&fields), Ok(()));
+        let hidden = HeaderValue::from_bytes(b"x-secret,\x80").unwrap();
+        fields.append(header::CONNECTION, hidden);
+        assert_eq!(refuse_unreadable(&fields), Err(Failure::BadRequest));
+    }
 }

@@ -46,7 +46,9 @@ pub(super) fn use_origin_form(head: &mut request::Parts) {
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
         head.headers.insert(header::HOST, host);
     }
-    let target = head.uri.path_and_query().cloned();
+    // a path that is empty says that it is `/`, but is written as nothing
+    let target = head.uri.path_and_query().filter(|path| *path != "/");
+    let target = target.cloned();
     head.uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
 }
 
@@ -70,6 +72,20 @@ mod tests {
         let star = Uri::from_static("*");
         assert_eq!(refuse_invalid(&Method::OPTIONS, &star), Ok(()));
         assert_eq!(refuse_invalid(&Method::GET, &star), Err(Failure::BadTarget));
+    }
+
+    #[test]
+    fn an_absolute_target_without_a_path_is_the_root() {
+        for (target, expected) in [
+            ("http://a.test", "/"),
+            ("http://a.test#b", "/"),
+            ("http://a.test?b", "/?b"),
+            ("http://a.test/b#c", "/b"),
+        ] {
+            let mut head = http::Request::get(target).body(()).unwrap().into_parts().0;
+            use_origin_form(&mut head);
+            assert_eq!(head.uri.to_string(), expected, "{target}");
+        }
     }
 
     #[test]
