@@ -21,6 +21,7 @@
 //! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
 //! the catalogue of everything exported, [`telemetry`] writes JSON lines, [`health`] and
 //! [`drain`] say whether the agent is ready or leaving, [`http`] serves and asks small things.
+//! Below them all, [`panics`] keeps a panic where it happened.
 //! [`app`] alone names every part and puts them together.
 //!
 //! Who may name whom is checked by `tests/layering.rs`.
@@ -47,4 +48,5 @@ pub mod drain;
 pub mod health;
 pub mod http;
 pub mod metrics;
+pub mod panics;
 pub mod telemetry;

@@ -32,7 +32,7 @@ use crate::{
     config, drain,
     health::Health,
     http::{self, Limits},
-    metrics::Metrics,
+    metrics::{Metrics, catalogue},
     observe::command::Handle,
 };
 
@@ -88,9 +88,10 @@ pub async fn serve(ops: Arc<Ops>, listener: TcpListener, stop: impl Future<Outpu
         connections: MAX_CONNECTIONS,
         ..Limits::default()
     };
+    let panics = ops.metrics.counter(&catalogue::PANICS, &["ops"]);
     let handler = move |request| {
         let ops = Arc::clone(&ops);
         async move { router::answer(&ops, request).await }
     };
-    http::serve(listener, handler, limits, stop).await;
+    http::serve(listener, handler, limits, panics, stop).await;
 }

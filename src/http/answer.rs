@@ -1,13 +1,8 @@
 //! One request read whole, and what is answered to it.
 
-use std::{
-    future::{Future, poll_fn},
-    net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    task::Poll,
-};
+use std::{future::Future, net::SocketAddr};
 
+use ::metrics::Counter;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
@@ -18,10 +13,12 @@ use super::{
     Limits, Request,
     response::{Response, empty, error_json},
 };
+use crate::panics::contained;
 
 /// Who answers, shared by all connections.
 pub(super) struct Desk<H> {
     pub(super) handler: H,
+    pub(super) panics: Counter,
     pub(super) limits: Limits,
 }
 
@@ -82,7 +79,10 @@ where
                 body,
                 peer,
             };
-            unpanicked(async { (desk.handler)(request).await }).await
+            // a handler that panics costs one answer, not the server
+            contained(&desk.panics, async { (desk.handler)(request).await })
+                .await
+                .unwrap_or_else(|_| panicked())
         }
         Ok(Err(refusal)) => refusal.response(),
         Err(_) => Refusal::TooSlow.response(),
@@ -112,21 +112,12 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
     Ok(bytes.freeze())
 }
 
-/// A handler that panics costs one answer, not the server.
-async fn unpanicked(handling: impl Future<Output = Response>) -> Response {
-    let mut handling = pin!(handling);
-    poll_fn(|cx| {
-        // after a panic the future is dropped and not polled again
-        catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))).unwrap_or_else(|_| {
-            tracing::error!("handler panicked");
-            Poll::Ready(error_json(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "panic",
-                "the server failed on this request; it goes on",
-            ))
-        })
-    })
-    .await
+fn panicked() -> Response {
+    error_json(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "panic",
+        "the server failed on this request; it goes on",
+    )
 }
 
 /// The answer to HEAD: the length of the body that a GET would get, and no body.

@@ -158,7 +158,11 @@ mod tests {
             connections: 1,
         };
         let (near, far) = duplex(1024);
-        let desk = Arc::new(Desk { handler, limits });
+        let desk = Arc::new(Desk {
+            handler,
+            panics: ::metrics::Counter::noop(),
+            limits,
+        });
         let seat = Seat::new(Arc::default());
         let task = tokio::spawn(async move {
             let (_keep, stop) = watch::channel(false);

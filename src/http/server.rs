@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use ::metrics::Counter;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, watch},
@@ -9,6 +10,7 @@ use tokio::{
 };
 
 use super::{Limits, Request, Response, answer::Desk, connection, seat::Seat};
+use crate::panics::{contained, hook};
 
 /// Pause after an accept that failed for want of resources: they come back when others end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -19,29 +21,41 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 ///
 /// Runs in any tokio runtime with time and io, also a current-thread one; a handler that panics
 /// answers 500. Where `limits.connections` are open, the one that is idle longest is closed for a
-/// newcomer; where none is idle, the newcomer waits.
+/// newcomer; where none is idle, the newcomer waits. `panics` counts those of handlers, and of
+/// what serves a connection, which are lost with it.
 pub async fn serve<H, F>(
     listener: TcpListener,
     handler: H,
     limits: Limits,
+    panics: Counter,
     stop: impl Future<Output = ()>,
 ) where
     H: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
     let room = limits.connections.max(1);
-    let desk = Arc::new(Desk { handler, limits });
+    let desk = Arc::new(Desk {
+        handler,
+        limits,
+        panics: panics.clone(),
+    });
     let (stopping, _) = watch::channel(false);
     let mut hall = Hall::default();
     let accepting = async {
         loop {
-            let (stream, peer) = hall.next(&listener).await;
-            hall.make_room(room).await;
-            let seat = Seat::new(Arc::clone(&hall.freed));
-            let stop = stopping.subscribe();
-            let served =
-                connection::serve(stream, peer, Arc::clone(&desk), Arc::clone(&seat), stop);
-            hall.seat(seat, served);
+            let newcomer = async {
+                let (stream, peer) = hall.next(&listener).await;
+                hall.make_room(room).await;
+                hook("ops_accept");
+                let seat = Seat::new(Arc::clone(&hall.freed));
+                let stop = stopping.subscribe();
+                let (desk, panics) = (Arc::clone(&desk), panics.clone());
+                let served = connection::serve(stream, peer, desk, Arc::clone(&seat), stop);
+                hall.seat(seat, async move {
+                    let _ = contained(&panics, served).await;
+                });
+            };
+            let _ = contained(&panics, newcomer).await;
         }
     };
     tokio::select! {
@@ -154,7 +168,8 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let (stop, stopped) = oneshot::channel::<()>();
             let stopped = async { stopped.await.unwrap_or(()) };
-            let task = tokio::spawn(serve(listener, handler, limits, stopped));
+            let panics = Counter::noop();
+            let task = tokio::spawn(serve(listener, handler, limits, panics, stopped));
             Self {
                 address,
                 stop,

@@ -12,6 +12,7 @@ use crate::{
     config::{self, Upstream},
     health, http,
     observe::command,
+    panics::hook,
 };
 
 /// Asked in this order where `model.ready_path` names none; the first that the upstream knows is
@@ -31,6 +32,7 @@ pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<
     let mut known = Known::default();
     let prober = Prober { ops };
     loop {
+        hook("probe");
         let settings = live.borrow_and_update().model.clone();
         let address = upstream.borrow_and_update().clone();
         let state = match &address {
@@ -273,6 +275,7 @@ mod tests {
             listener,
             handler,
             limits,
+            ::metrics::Counter::noop(),
             std::future::pending(),
         ));
         let upstream = Upstream {

@@ -5,7 +5,10 @@ use std::{fmt::Write, future::Future, pin::Pin};
 use ::http::{HeaderValue, Method, StatusCode, header};
 
 use super::{Ops, access, admin, drift, probes};
-use crate::http::{Request, Response, content, error_json, text};
+use crate::{
+    http::{Request, Response, content, error_json, text},
+    panics::hook,
+};
 
 type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
@@ -80,6 +83,7 @@ pub static ROUTES: &[Route] = &[
 
 /// Answers one request to the operator's port.
 pub(super) async fn answer(ops: &Ops, request: Request) -> Response {
+    hook("ops");
     let of_path: Vec<_> = ROUTES.iter().filter(|r| r.path == request.path).collect();
     if of_path.is_empty() {
         let detail = "no such route; GET / lists them";

@@ -92,6 +92,8 @@ failures! {
     CutOff Sidelight 503 "drain_cut_off",
     /// The agent has no file descriptor or port left for a connection to the upstream.
     NoResources Sidelight 503 "no_resources",
+    /// A bug: what carried the request panicked.
+    Panic Sidelight 500 "panic",
 }
 
 impl Failure {

@@ -76,8 +76,7 @@ pub(super) async fn forward(
                     is_repeated = true;
                     request = spare;
                 }
-                _ if route.record.request_broke() => return Err(Failure::RequestBody),
-                _ => return Err(Failure::from(error.error())),
+                _ => return Err(route.failure(error.error())),
             },
         }
     }
@@ -92,7 +91,7 @@ pub(super) async fn switch(
     let (mut connection, leftover) =
         upstream::connect_to_switch(route.thread, settings.connect_timeout).await?;
     let answer = route.send(&settings, &mut connection, request).await?;
-    let response = answer.map_err(|error| Failure::from(error.error()))?;
+    let response = answer.map_err(|error| route.failure(error.error()))?;
     let lease = Lease::last(route.thread);
     let response = response.map(|body| Payload::upstream(body, lease));
     Ok((response, leftover))
@@ -101,6 +100,17 @@ pub(super) async fn switch(
 type Sent = Result<Response<Incoming>, hyper::client::conn::TrySendError<Request<Outgoing>>>;
 
 impl Route<'_> {
+    /// Why there is no answer: hyper's error does not say whose body broke.
+    fn failure(&self, error: &hyper::Error) -> Failure {
+        if self.record.panicked() {
+            Failure::Panic
+        } else if self.record.request_broke() {
+            Failure::RequestBody
+        } else {
+            Failure::from(error)
+        }
+    }
+
     /// Sends `request` on `connection`, and passes on what comes before the answer.
     async fn send(
         &self,

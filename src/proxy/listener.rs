@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use ::metrics::Counter;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use socket2::{Domain, Socket as RawSocket, Type};
@@ -26,7 +25,11 @@ use super::{
     service,
     thread::{Parts, Thread},
 };
-use crate::{config, drain::Phase};
+use crate::{
+    config,
+    drain::Phase,
+    panics::{CountUnwinding, contain, hook},
+};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -134,29 +137,33 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
         .min(1 << 20);
     let room = Arc::new(Semaphore::new(max as usize));
     let mut tick = tokio::time::interval(TICK);
+    let panics = thread.counts.accept_panics.clone();
     loop {
         tokio::select! {
             () = drain.reached(Phase::Draining) => break,
             Ok(()) = changes.changed() => {
                 let settings = Arc::clone(&changes.borrow_and_update());
-                thread.apply(settings);
+                let _ = contain(&panics, || thread.apply(settings));
             }
             _ = tick.tick() => {
                 let limit = thread.settings.borrow().upstream_idle;
-                thread.pool.prune(limit);
+                let _ = contain(&panics, || thread.pool.prune(limit));
             }
             (stream, permit) = next(&listener, &room) => {
                 let (stream, address) = stream;
                 // small answers must not wait for an acknowledgement; without it they are only slower
                 let _ = stream.set_nodelay(true);
                 let address = address.ip().to_canonical();
-                let connection = Connection {
-                    client: Client::new(stream, address, Rc::clone(&thread)),
-                    thread: Rc::clone(&thread),
-                    drain: stop.clone(),
-                    _permit: permit,
-                };
-                tokio::task::spawn_local(connection.serve(Rc::clone(&http)));
+                let _ = contain(&panics, || {
+                    hook("accept");
+                    let connection = Connection {
+                        client: Client::new(stream, address, Rc::clone(&thread)),
+                        thread: Rc::clone(&thread),
+                        drain: stop.clone(),
+                        _permit: permit,
+                    };
+                    tokio::task::spawn_local(connection.serve(Rc::clone(&http)));
+                });
             }
         }
     }
@@ -199,17 +206,6 @@ fn http(settings: &config::Proxy) -> http1::Builder {
     http
 }
 
-/// Counts itself when it is dropped by a panic: the connection is lost, the thread goes on.
-struct PanicCount(Counter);
-
-impl Drop for PanicCount {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.increment(1);
-        }
-    }
-}
-
 struct Connection {
     client: Rc<Client>,
     thread: Rc<Thread>,
@@ -220,7 +216,8 @@ struct Connection {
 impl Connection {
     /// Serves one client until it leaves or the drain ends it.
     async fn serve(mut self, http: Rc<http1::Builder>) {
-        let _count = PanicCount(self.thread.counts.panics.clone());
+        // a panic loses the connection, and the thread goes on
+        let _count = CountUnwinding(self.thread.counts.panics.clone());
         let mut stop = self.drain.clone();
         let serving = async {
             self.speak(&http).await;

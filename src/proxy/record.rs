@@ -26,6 +26,7 @@ pub(super) struct Record {
     sent: Cell<Option<Instant>>,
     answered: Cell<Option<Instant>>,
     answer_exists: Cell<bool>,
+    panicked: Cell<bool>,
     exchange: RefCell<Option<Box<Exchange>>>,
 }
 
@@ -78,6 +79,7 @@ impl Record {
             sent: Cell::default(),
             answered: Cell::default(),
             answer_exists: Cell::default(),
+            panicked: Cell::default(),
             exchange: RefCell::new(Some(exchange)),
         }
     }
@@ -164,6 +166,11 @@ impl Record {
         .unwrap_or_default()
     }
 
+    /// Whether what sends the request to the upstream panicked: then nobody else is at fault.
+    pub(super) fn panicked(&self) -> bool {
+        self.panicked.get()
+    }
+
     /// The answer goes to the client now: notes what the agent added so far.
     pub(super) fn answering(&self) {
         let Some(forwarded) = self.with(|e| e.forwarded_after).flatten() else {
@@ -202,6 +209,7 @@ impl Record {
 impl Report for RequestEnd {
     fn report(self, copy: Captured) {
         self.0.sent.set(Some(Instant::now()));
+        self.0.panicked.set(std::thread::panicking());
         self.0.with(|e| e.request.body = Some(copy));
     }
 }

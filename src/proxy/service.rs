@@ -18,7 +18,7 @@ use super::{
     thread::Thread,
     upstream::{Leftover, Payload},
 };
-use crate::{capture::tee::Tee, drain::Phase};
+use crate::{capture::tee::Tee, drain::Phase, panics::hook};
 
 /// What is sent to the client.
 pub(super) type Answer = Response<super::io::InHand<Tee<Payload, ResponseEnd>>>;
@@ -46,6 +46,7 @@ async fn finish(
     let id = request_id::of(&head.headers);
     let record = Record::open(&thread, client.address, &head, &id);
     let body = Tee::new(body, record.copy_limit(), RequestEnd(Rc::clone(&record)));
+    hook("request");
 
     let outcome = match framing {
         Ok(()) => exchange(&thread, &client, &record, &id, head, Outgoing::new(body)).await,

@@ -90,6 +90,8 @@ pub(super) struct Counts {
     pub(super) overhead: Histogram,
     pub(super) not_wanted: Counter,
     pub(super) panics: Counter,
+    pub(super) accept_panics: Counter,
+    pub(super) upstream_panics: Counter,
     shed: Counter,
     shed_by_reason: [Counter; Shed::ALL.len()],
     failures: Vec<Counter>,
@@ -122,9 +124,11 @@ impl Thread {
         self.drain.phase()
     }
 
-    /// Why an answer did not get out whole: the client left, or the agent did.
+    /// Why an answer did not get out whole: a panic, the client left, or the agent did.
     pub(super) fn cut_off(&self) -> Failure {
-        if self.phase() == drain::Phase::Stopped {
+        if std::thread::panicking() {
+            Failure::Panic
+        } else if self.phase() == drain::Phase::Stopped {
             Failure::CutOff
         } else {
             Failure::ClientLeft
@@ -151,6 +155,8 @@ impl Counts {
             overhead: metrics.histogram(&catalogue::OVERHEAD_SECONDS, &[]),
             not_wanted: metrics.counter(&catalogue::EXCHANGES, &["not_wanted"]),
             panics: metrics.counter(&catalogue::PANICS, &["connection"]),
+            accept_panics: metrics.counter(&catalogue::PANICS, &["accept"]),
+            upstream_panics: metrics.counter(&catalogue::PANICS, &["upstream"]),
             shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
             shed_by_reason: Shed::ALL
                 .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),

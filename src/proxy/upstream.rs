@@ -23,7 +23,7 @@ use super::{
     outgoing::Outgoing,
     thread::Thread,
 };
-use crate::config;
+use crate::{config, panics::CountUnwinding};
 
 /// One connection to the upstream, usable when ready.
 pub(super) struct Connection {
@@ -76,7 +76,9 @@ impl Pool {
 /// A new connection to the upstream, driven by a task of this thread.
 pub(super) async fn connect(thread: &Thread, patience: Duration) -> Result<Connection, Failure> {
     let (connection, driver) = open(thread, patience).await?;
+    let panics = thread.counts.upstream_panics.clone();
     tokio::task::spawn_local(async move {
+        let _count = CountUnwinding(panics);
         // whoever waits for an answer gets the error; an idle connection has nobody to tell
         let _ = driver.await;
     });
@@ -90,7 +92,9 @@ pub(super) async fn connect_to_switch(
 ) -> Result<(Connection, Leftover), Failure> {
     let (connection, driver) = open(thread, patience).await?;
     let (hand_over, leftover) = oneshot::channel();
+    let panics = thread.counts.upstream_panics.clone();
     tokio::task::spawn_local(async move {
+        let _count = CountUnwinding(panics);
         if let Ok(parts) = driver.without_shutdown().await {
             // nobody waits for it when the upstream did not switch
             let _ = hand_over.send(parts);

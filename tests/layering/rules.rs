@@ -16,11 +16,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("config", &[]),
     ("metrics", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["panics"]),
     ("health", &[]),
     ("drain", &[]),
-    ("http", &[]),
-    ("capture", &["config"]),
+    ("http", &["panics"]),
+    ("panics", &[]),
+    ("capture", &["config", "panics"]),
     ("decode", &["capture", "config"]),
     ("drift", &["stats", "config"]),
     ("feedback", &["stats", "config"]),
@@ -33,10 +34,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "feedback",
             "metrics",
             "telemetry",
+            "panics",
             "config",
         ],
     ),
-    ("proxy", &["capture", "metrics", "drain", "http", "config"]),
+    (
+        "proxy",
+        &["capture", "metrics", "drain", "http", "panics", "config"],
+    ),
     (
         "ops",
         &[
@@ -48,6 +53,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "telemetry",
             "drain",
             "http",
+            "panics",
             "config",
         ],
     ),
@@ -66,7 +72,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("serde_saphyr", &["config", "inject"]),
     ("metrics_exporter_prometheus", &["metrics"]),
-    ("std::env", &["config", "cli"]),
+    ("std::env", &["config", "cli", "panics"]),
 ];
 
 /// Everything that breaks a rule, as `capture/tee.rs:3: capture must not name decode`.
