@@ -154,6 +154,7 @@ impl Agent {
             settings: ops_changes,
             keeper: Arc::new(Mutex::new(Keeper::new(baselines, store, observer.clone()))),
             judge: ops::Judge::default(),
+            scrapes: ops::Scrapes::default(),
             reload,
         });
         announce(&proxy, &ops_listener, &config);

@@ -1,6 +1,6 @@
 //! One request read whole, and what is answered to it.
 
-use std::{future::Future, net::SocketAddr};
+use std::net::SocketAddr;
 
 use ::metrics::Counter;
 use bytes::{Bytes, BytesMut};
@@ -10,10 +10,14 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 
 use super::{
-    Limits, Request,
+    Handler, Limits, Request,
     response::{Response, empty, error_json},
+    seat::Seat,
 };
 use crate::panics::contained;
+
+/// Longest body of a request that only asks: it means nothing there.
+const READ_BODY: usize = 16 << 10;
 
 /// Who answers, shared by all connections.
 pub(super) struct Desk<H> {
@@ -48,49 +52,71 @@ impl Refusal {
                 "the body broke off or is not framed as its head says",
             ),
         };
-        let mut response = error_json(status, reason, detail);
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        response
+        closing(error_json(status, reason, detail))
     }
 }
 
+/// What of the body was not read stands before the next request.
+fn closing(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
 /// What the handler says, or why it was not asked.
-pub(super) async fn answer<H, F>(
+pub(super) async fn answer<H: Handler>(
     desk: &Desk<H>,
     peer: SocketAddr,
+    seat: &Seat,
     request: hyper::Request<Incoming>,
-) -> Response
-where
-    H: Fn(Request) -> F,
-    F: Future<Output = Response>,
-{
+) -> Response {
     let (head, body) = request.into_parts();
     let is_head = head.method == Method::HEAD;
-    let limits = &desk.limits;
-    let response = match timeout(limits.body_timeout, read(body, limits.body)).await {
-        Ok(Ok(body)) => {
-            let request = Request {
-                method: head.method,
-                path: head.uri.path().to_owned(),
-                query: head.uri.query().map(str::to_owned),
-                headers: head.headers,
-                body,
-                peer,
-            };
-            // a handler that panics costs one answer, not the server
-            contained(&desk.panics, async { (desk.handler)(request).await })
-                .await
-                .unwrap_or_else(|_| panicked())
-        }
-        Ok(Err(refusal)) => refusal.response(),
-        Err(_) => Refusal::TooSlow.response(),
+    // hyper hides a length beside it, by which others find another end of the request
+    let is_ambiguous = head.headers.contains_key(header::TRANSFER_ENCODING);
+    let request = Request {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().map(str::to_owned),
+        headers: head.headers,
+        body: Bytes::new(),
+        peer,
     };
+    // a handler that panics costs one answer, not the server
+    let answer = contained(&desk.panics, desk.respond(request, body, seat)).await;
+    let mut response = answer.unwrap_or_else(|_| panicked());
+    desk.handler.dress(&mut response);
+    if is_ambiguous {
+        response = closing(response);
+    }
     if is_head {
         without_body(response)
     } else {
         response
+    }
+}
+
+impl<H: Handler> Desk<H> {
+    async fn respond(&self, mut request: Request, body: Incoming, seat: &Seat) -> Response {
+        if let Some(refusal) = self.handler.refuse(&request) {
+            return if body.is_end_stream() {
+                refusal
+            } else {
+                closing(refusal)
+            };
+        }
+        let limit = if request.is_read() {
+            self.limits.body.min(READ_BODY)
+        } else {
+            self.limits.body
+        };
+        request.body = match timeout(self.limits.body_timeout, read(body, limit)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(refusal)) => return refusal.response(),
+            Err(_) => return Refusal::TooSlow.response(),
+        };
+        seat.has_read();
+        self.handler.answer(request).await
     }
 }
 
