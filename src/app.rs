@@ -189,7 +189,7 @@ impl Agent {
             move || ops::probe_upstream(Arc::clone(&asks), upstream.clone()),
         ));
         tasks.spawn(kept_up(
-            metrics.counter(&catalogue::PANICS, &["check"]),
+            metrics.counter(&catalogue::PANICS, &["schedule"]),
             move || ops::check_on_schedule(Arc::clone(&ops)),
         ));
         tasks.spawn(kept_up(

@@ -23,7 +23,7 @@ use client::{Fate, Fates};
 const PLACES: &str = "accept=5,request=29,body=23,decode=7,observe=11,line=13,command=5,log=6,\
                       ops=6,ops_accept=7,baseline=2,probe=3,check=2,judge=2,reload=2,upkeep=2";
 /// The label `part` of each.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "accept",
     "connection",
     "upstream",
@@ -32,6 +32,7 @@ const PARTS: [&str; 11] = [
     "log",
     "ops",
     "probe",
+    "schedule",
     "check",
     "reload",
     "upkeep",
@@ -130,11 +131,13 @@ fn each_panic_costs_what_it_happened_in_and_is_counted_and_nothing_else_is_lost(
         agent.failed(),
         "one answer of the operator's port, or one connection, for each"
     );
+    let accepts = agent.failed() - f64::from(agent.answered());
+    assert!(accepts > 0.0 && agent.answered() > 0, "both were there");
     // every loop goes on
     wait(&agent, |now| {
         let goes_on = |part: &&str| panics(now, part) > panics(&counted, part);
         [
-            "observe", "log", "ops", "probe", "check", "reload", "upkeep",
+            "observe", "log", "ops", "probe", "schedule", "check", "reload", "upkeep",
         ]
         .iter()
         .all(goes_on)

@@ -141,6 +141,7 @@ all)
 soak)
     require python3=python3
     release
+    step "release build: the same bytes elsewhere" tests/reproducible.sh
     suite_limit=0
     step "e2e: soak" suite soak python3
     ;;

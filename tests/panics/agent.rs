@@ -34,6 +34,7 @@ pub(crate) struct Agent {
     _model: Process,
     lines: JoinHandle<Vec<String>>,
     failed: Cell<u32>,
+    answered: Cell<u32>,
 }
 
 /// A scrape.
@@ -90,12 +91,18 @@ impl Agent {
             _model: model,
             lines: thread::spawn(move || out.map(Result::unwrap).collect()),
             failed: Cell::new(0),
+            answered: Cell::new(0),
         }
     }
 
     /// Answers of the operator's port, and connections to it, that a panic cost.
     pub(crate) fn failed(&self) -> f64 {
         self.failed.get().into()
+    }
+
+    /// Those of them that were answered for.
+    pub(crate) fn answered(&self) -> u32 {
+        self.answered.get()
     }
 
     /// Does what an operator does, whatever comes of it.
@@ -132,6 +139,9 @@ impl Agent {
             answer.status == 500 && (word("panic") || word("not_saved"))
         });
         self.failed.set(self.failed.get() + u32::from(is_panic));
+        let is_answered = is_panic && answer.is_some();
+        self.answered
+            .set(self.answered.get() + u32::from(is_answered));
         answer.map(|answer| (answer.status, answer.body))
     }
 
