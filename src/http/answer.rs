@@ -72,8 +72,6 @@ pub(super) async fn answer<H: Handler>(
 ) -> Response {
     let (head, body) = request.into_parts();
     let is_head = head.method == Method::HEAD;
-    // hyper hides a length beside it, by which others find another end of the request
-    let is_ambiguous = head.headers.contains_key(header::TRANSFER_ENCODING);
     let request = Request {
         method: head.method,
         path: head.uri.path().to_owned(),
@@ -86,9 +84,6 @@ pub(super) async fn answer<H: Handler>(
     let answer = contained(&desk.panics, desk.respond(request, body, seat)).await;
     let mut response = answer.unwrap_or_else(|_| panicked());
     desk.handler.dress(&mut response);
-    if is_ambiguous {
-        response = closing(response);
-    }
     if is_head {
         without_body(response)
     } else {
