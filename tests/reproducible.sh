@@ -9,11 +9,11 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 library=$(rustc --print sysroot)/lib/rustlib/src/rust
 commit=$(rustc --version --verbose | sed -n 's/^commit-hash: //p')
 
-# build NAME: what would be committed, built in a folder of that name; prints the sum of the binary.
+# build NAME: the snapshot, built in a folder of that name; prints the sum of the binary.
 build() {
     local folder=$scratch/$1/source home=$scratch/$1/home
-    mkdir -p "$folder" "$home"
-    git ls-files -z --cached --others --exclude-standard | tar --null --files-from - --create | tar --extract --directory "$folder"
+    mkdir -p "$scratch/$1" "$home"
+    cp -R "$scratch/snapshot" "$folder"
     ln -s "$cargo_home"/* "$home"
     (
         cd "$folder"
@@ -31,6 +31,10 @@ build() {
 rm -rf "$scratch"
 trap 'rm -rf "$scratch"' EXIT
 cargo fetch --locked --quiet
+# one for both: whoever edits meanwhile changes neither
+mkdir -p "$scratch/snapshot"
+git ls-files -z --cached --others --exclude-standard | tar --null --files-from - --create |
+    tar --extract --directory "$scratch/snapshot"
 one=$(build one)
 two=$(build another-folder)
 echo "one folder:     $one"
