@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use ::metrics::Counter;
 use anyhow::Context;
 use tokio::{
     net::TcpListener,
@@ -39,8 +40,9 @@ use crate::{
     metrics::{Metrics, Table, catalogue, process},
     observe::worker,
     ops::{self, Keeper, Ops},
+    panics::{contained, hook},
     proxy::{self, Learned, listener::Proxy},
-    telemetry::{Sink, events},
+    telemetry::{self, Sink, events},
 };
 
 /// Most bytes of log lines that wait for whoever reads stdout.
@@ -51,6 +53,8 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 const LAST_EXCHANGES: Duration = Duration::from_secs(10);
 /// Samples of histograms queue until they are moved.
 const UPKEEP: Duration = Duration::from_secs(1);
+/// Pause before a task that panicked begins again: a panic that comes back must not fill the log.
+const AFTER_PANIC: Duration = Duration::from_millis(500);
 
 /// Runs the agent until a signal ends it.
 ///
@@ -112,6 +116,8 @@ impl Agent {
             .map_err(|e| taken(e, config.ops.listen, "--ops-listen ADDR or ops.listen"))?;
         let (offer, take) = queue::queue(&config.capture);
         collect(&metrics, &sink, offer.depth().clone());
+        sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
+        drop(Reloader::panics(&metrics));
         let (observer, observe_thread) = worker::start(
             take,
             Arc::clone(&metrics),
@@ -153,6 +159,7 @@ impl Agent {
             settings: ops_changes,
             keeper: Arc::new(Mutex::new(Keeper::new(baselines, store, observer.clone()))),
             judge: ops::Judge::default(),
+            scrapes: ops::Scrapes::default(),
             reload,
         });
         announce(&proxy, &ops_listener, &config);
@@ -182,9 +189,19 @@ impl Agent {
             ops_listener,
             std::future::pending(),
         ));
-        tasks.spawn(ops::probe_upstream(Arc::clone(&ops), origin.upstream()));
-        tasks.spawn(ops::check_on_schedule(ops));
-        tasks.spawn(keep_up(metrics));
+        let (asks, upstream) = (Arc::clone(&ops), origin.upstream());
+        tasks.spawn(kept_up(
+            metrics.counter(&catalogue::PANICS, &["probe"]),
+            move || ops::probe_upstream(Arc::clone(&asks), upstream.clone()),
+        ));
+        tasks.spawn(kept_up(
+            metrics.counter(&catalogue::PANICS, &["schedule"]),
+            move || ops::check_on_schedule(Arc::clone(&ops)),
+        ));
+        tasks.spawn(kept_up(
+            metrics.counter(&catalogue::PANICS, &["upkeep"]),
+            move || keep_up(Arc::clone(&metrics)),
+        ));
         tasks.spawn(reload::on_request(Arc::clone(&reloader), reloads));
         tasks.spawn(reload::on_hangup(reloader, signal(SignalKind::hangup())?));
         Ok(Self {
@@ -257,10 +274,18 @@ impl Stop {
     }
 }
 
+/// Runs a task to its end; after a panic, which is counted, and a pause, from its start again.
+async fn kept_up<F: Future<Output = ()>>(panics: Counter, task: impl Fn() -> F) {
+    while contained(&panics, task()).await.is_err() {
+        tokio::time::sleep(AFTER_PANIC).await;
+    }
+}
+
 async fn keep_up(metrics: Arc<Metrics>) {
     let mut due = tokio::time::interval(UPKEEP);
     loop {
         due.tick().await;
+        hook("upkeep");
         metrics.run_upkeep();
     }
 }
@@ -344,6 +369,10 @@ fn level_filter(level: Level) -> LevelFilter {
 /// A panic is an event like others. Its message is left out: it may quote what a client sent.
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
+        if std::thread::current().name() == Some(telemetry::THREAD) {
+            // its event would be the next line that it has to write
+            return;
+        }
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, "panic");
     }));

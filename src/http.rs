@@ -1,12 +1,13 @@
 //! A small HTTP/1.1 server and client for the agent's own ports: scrapes, probes, JSON.
 //!
-//! [`server::serve`] hands whole requests to one handler and bounds everything a client may take:
+//! [`server::serve`] hands whole requests to one [`Handler`] and bounds everything a client may take:
 //! head, body, time and connections. Bodies of responses may be streams. [`client::get`] asks an
 //! upstream how it is. Nothing here is on the path of a proxied request.
 
 mod answer;
 pub mod client;
 mod connection;
+mod handler;
 mod request;
 pub mod response;
 mod seat;
@@ -14,6 +15,7 @@ pub mod server;
 mod socket;
 
 pub use client::{ClientError, get, get_over};
+pub use handler::Handler;
 pub use request::Request;
 pub use response::{Body, Response, content, empty, error_json, full, json, text};
 pub use server::serve;
@@ -25,7 +27,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Longest request line and fields together, in bytes; longer: 431.
     pub head: usize,
-    /// Longest request body, in bytes; longer: 413.
+    /// Longest request body, in bytes; longer: 413. Those of GET and HEAD mean nothing: 16 KiB.
     pub body: usize,
     /// Time for a head to come, also the longest a kept connection may be silent; longer: closed.
     pub head_timeout: Duration,
@@ -33,7 +35,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// Longest time without the client taking a byte of what is being sent; longer: closed.
     pub write_timeout: Duration,
-    /// Connections at once; beyond it the one that is idle longest is closed for the newcomer.
+    /// Connections at once; beyond it the one that is idle longest is closed for the newcomer, or
+    /// else the one that has been longest, and more than a second, at sending or taking its bytes.
     pub connections: usize,
 }
 

@@ -22,6 +22,7 @@
 //! the catalogue of everything exported, [`telemetry`] writes JSON lines, [`health`] and
 //! [`drain`] say whether the agent is ready or leaving, [`http`] serves and asks small things, [`tls`]
 //! turns certificate files into connections (of ours it names the configuration alone).
+//! Below them all, [`panics`] keeps a panic where it happened.
 //! [`app`] alone names every part and puts them together.
 //!
 //! Who may name whom is checked by `tests/layering.rs`.
@@ -48,5 +49,6 @@ pub mod drain;
 pub mod health;
 pub mod http;
 pub mod metrics;
+pub mod panics;
 pub mod telemetry;
 pub mod tls;

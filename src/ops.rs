@@ -1,7 +1,8 @@
 //! The operator's side: what Prometheus, probes and people see and may change. It runs on the
 //! main thread and asks the observer through [`observe::command`](crate::observe::command).
 //!
-//! `router` has the one table of routes; `access` decides who may change something; `probes` are
+//! `router` has the one table of routes; `access` decides who may change something; `headers` are
+//! what browsers are told; `scrapes` are the metrics on their way to slow clients; `probes` are
 //! health, readiness and liveness; `drift` answers with verdicts, which `judge` makes, on
 //! demand and on a schedule; `keeper` holds the baselines; `prober` finds out what the upstream says of its model; `admin`
 //! reloads the configuration.
@@ -9,11 +10,13 @@
 mod access;
 mod admin;
 mod drift;
+mod headers;
 mod judge;
 mod keeper;
 mod prober;
 mod probes;
 mod router;
+mod scrapes;
 
 use std::{future::Future, sync::Arc};
 
@@ -27,12 +30,13 @@ pub use judge::{Judge, check_on_schedule};
 pub use keeper::Keeper;
 pub use prober::probe_upstream;
 pub use router::{ROUTES, Route};
+pub use scrapes::Scrapes;
 
 use crate::{
     config, drain,
     health::Health,
     http::{self, Limits},
-    metrics::Metrics,
+    metrics::{Metrics, catalogue},
     observe::command::Handle,
     tls,
 };
@@ -81,6 +85,8 @@ pub struct Ops {
     pub keeper: Arc<Mutex<Keeper>>,
     /// Makes verdicts.
     pub judge: Judge,
+    /// Renderings that are on their way.
+    pub scrapes: Scrapes,
     /// Where a reload is asked for.
     pub reload: mpsc::Sender<ReloadRequest>,
 }
@@ -92,9 +98,6 @@ pub async fn serve(ops: Arc<Ops>, listener: TcpListener, stop: impl Future<Outpu
         connections: MAX_CONNECTIONS,
         ..Limits::default()
     };
-    let handler = move |request| {
-        let ops = Arc::clone(&ops);
-        async move { router::answer(&ops, request).await }
-    };
-    http::serve(listener, handler, limits, stop).await;
+    let panics = ops.metrics.counter(&catalogue::PANICS, &["ops"]);
+    http::serve(listener, router::Door(ops), limits, panics, stop).await;
 }

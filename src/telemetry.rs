@@ -4,7 +4,7 @@
 pub mod events;
 mod sink;
 
-pub use sink::{Sink, Writer};
+pub use sink::{Sink, THREAD, Writer};
 
 use std::fmt;
 

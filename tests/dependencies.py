@@ -2,7 +2,8 @@
 """Checks what the package depends on, over `cargo metadata`, without the network.
 
 Licences and sources are allowed ones, a crate stands there once or the second version is explained,
-nothing enables what changes the meaning of numbers, and the build stays small.
+nothing enables what changes the meaning of numbers, the build stays small, and the tables of
+docs/dependencies.md say what Cargo.toml does and why.
 `--self-test` runs the checks on graphs with each fault planted.
 """
 
@@ -15,6 +16,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = "x86_64-unknown-linux-gnu"
+TABLES = ROOT / "docs" / "dependencies.md"
 
 # ISC, which says what MIT says, is that of ring, untrusted and rustls-webpki.
 LICENCES = {"MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0"}
@@ -128,7 +130,60 @@ def check_count(metadata):
         yield f"the build has {count} crates, the ceiling is {CEILING}"
 
 
-CHECKS = [check_licences, check_sources, check_duplicates, check_features, check_count]
+def own_package(metadata):
+    return next(package for package in metadata["packages"] if package["id"] in metadata["workspace_members"])
+
+
+def resolved(metadata, dependency):
+    """The package that one of our own dependencies has become."""
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    ours = {link["pkg"] for link in nodes[own_package(metadata)["id"]]["deps"]}
+    return next(p for p in metadata["packages"] if p["id"] in ours and p["name"] == dependency["name"])
+
+
+def rows(metadata):
+    """What the tables have to say of each direct dependency, without the reason: (table, crate) to cells."""
+    found = {}
+    for dependency in own_package(metadata)["dependencies"]:
+        package = resolved(metadata, dependency)
+        has_default = bool(package.get("features", {}).get("default"))
+        default = ["default"] if dependency["uses_default_features"] and has_default else []
+        features = default + [f"`{feature}`" for feature in dependency["features"]]
+        table = {None: "build", "dev": "tests"}.get(dependency["kind"], dependency["kind"])
+        cells = [dependency["req"].lstrip("^"), ", ".join(features) or "none", package["license"] or "none"]
+        found[table, dependency["name"]] = cells
+    return found
+
+
+def stated(text):
+    """Rows of the tables below the headings "In the build" and "In the tests": (table, crate) to cells."""
+    found, table = {}, None
+    for line in text.splitlines():
+        heading = re.fullmatch(r"## In the (\w+)", line)
+        if line.startswith("#"):
+            table = heading and heading[1]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if table and len(cells) == 5 and cells[0].startswith("`"):
+            found[table, cells[0].strip("`")] = cells[1:]
+    return found
+
+
+def check_tables(metadata):
+    expected, said = rows(metadata), stated(TABLES.read_text())
+    for key in sorted(expected.keys() | said.keys()):
+        table, name = key
+        where = f"{name}: the table of the {table} in docs/dependencies.md"
+        if key not in said:
+            yield f"{where} lacks | `{name}` | {' | '.join(expected[key])} | why |"
+        elif key not in expected:
+            yield f"{where} has it, and Cargo.toml does not"
+        elif said[key][:3] != expected[key]:
+            yield f"{where} says {' | '.join(said[key][:3])}, it is {' | '.join(expected[key])}"
+        elif not said[key][3]:
+            yield f"{where} does not say why"
+
+
+CHECKS = [check_licences, check_sources, check_duplicates, check_features, check_count, check_tables]
 
 
 def faults(metadata):
@@ -169,6 +224,9 @@ def self_test():
         identity = package(metadata, name)["id"]
         return next(n for n in metadata["resolve"]["nodes"] if n["id"] == identity)
 
+    def direct(metadata, name):
+        return next(d for d in own_package(metadata)["dependencies"] if d["name"] == name and d["kind"] is None)
+
     def many(metadata):
         own = next(n for n in metadata["resolve"]["nodes"] if n["id"] in metadata["workspace_members"])
         for i in range(CEILING):
@@ -182,14 +240,19 @@ def self_test():
         metadata["packages"].append(copy)
 
     for change, words in [
-        (lambda m: package(m, "bytes").update(license="GPL-3.0-only"), "bytes .*licence GPL-3.0-only"),
-        (lambda m: package(m, "bytes").update(license=None), "bytes .*licence None"),
+        (lambda m: package(m, "want").update(license="GPL-3.0-only"), "want .*licence GPL-3.0-only"),
+        (lambda m: package(m, "want").update(license=None), "want .*licence None"),
         (lambda m: package(m, "bytes").update(source="git+https://example.invalid/bytes"), "bytes .*comes from git"),
         (lambda m: package(m, "bytes").update(source=None), "bytes .*comes from a folder"),
         (lambda m: package(m, "bytes").update(source="registry+https://example.invalid"), "bytes .*comes from registry"),
         (twice, "bytes: 0.0.0, .*nobody has said why"),
         (lambda m: node(m, "serde_json")["features"].append("arbitrary_precision"), "serde_json: .*arbitrary_prec"),
         (many, "the build has .* crates"),
+        (lambda m: direct(m, "uuid").update(features=["std", "v4"]), "uuid: .*says 1 .* it is 1 . `std`, `v4`"),
+        (lambda m: direct(m, "uuid").update(uses_default_features=True), "uuid: .*it is 1 . default"),
+        (lambda m: direct(m, "uuid").update(req="^2"), "uuid: .*says 1 .*it is 2"),
+        (lambda m: own_package(m)["dependencies"].remove(direct(m, "uuid")), "uuid: .*has it, and Cargo.toml does not"),
+        (lambda m: own_package(m)["dependencies"].append(dict(direct(m, "uuid"), kind="dev")), "uuid: .*tests.* lacks"),
     ]:
         found = planted(change)
         assert len(found) == 1 and re.match(words, found[0]), (words, found)

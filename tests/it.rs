@@ -4,6 +4,8 @@
 
 #[path = "it/http2.rs"]
 mod http2;
+#[path = "it/ops.rs"]
+mod ops;
 #[path = "it/path.rs"]
 mod path;
 #[path = "it/readme.rs"]

@@ -97,10 +97,22 @@ checks() {
     step "dependencies" python3 tests/dependencies.py
     step "dependencies, self-test" python3 tests/dependencies.py --self-test
     step "cargo test" cargo test --locked --quiet
+    step "clippy, injected panics" cargo clippy --locked --quiet --features inject-panics --test panics -- -D warnings
+    step "cargo test, injected panics" cargo test --locked --quiet --features inject-panics --test panics
+}
+
+# The release, and that it cannot be told to panic: tests/panics.rs finds the word where it is.
+release() {
+    step "release build" cargo build --locked --quiet --release
+    step "release build: no injected panics" no_injected_panics
+}
+
+no_injected_panics() {
+    [[ -f target/release/sidelight ]] && ! grep -q INJECT_PANICS target/release/sidelight
 }
 
 suites() {
-    step "release build" cargo build --locked --quiet --release
+    release
     step "e2e: the harness itself" suite harness_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
@@ -135,7 +147,8 @@ all)
     ;;
 soak)
     require python3=python3
-    step "release build" cargo build --locked --quiet --release
+    release
+    step "release build: the same bytes elsewhere" tests/reproducible.sh
     suite_limit=0
     step "e2e: soak" suite soak python3
     ;;

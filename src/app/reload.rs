@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use ::metrics::Counter;
 use tokio::{
     signal::unix::Signal,
     sync::{Mutex, mpsc, watch},
@@ -14,6 +15,7 @@ use crate::{
     metrics::{Metrics, catalogue},
     observe::{command::Handle, worker},
     ops::{self, ReloadOutcome, ReloadRequest},
+    panics::{contain, contained, hook},
     proxy,
     telemetry::events::LevelHandle,
     tls,
@@ -37,6 +39,11 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
+    /// Panics of reloads.
+    pub(super) fn panics(metrics: &Metrics) -> Counter {
+        metrics.counter(&catalogue::PANICS, &["reload"])
+    }
+
     /// Reads all sources again; applies what can change live, whole or not at all.
     async fn reload(&mut self) -> ReloadOutcome {
         let outcome = match self.read().await {
@@ -53,10 +60,13 @@ impl Reloader {
     /// All sources anew. A network file system may keep a read waiting: not on this thread.
     async fn read(&self) -> Result<Loaded, Vec<String>> {
         let sources = self.sources.clone();
-        let reading = tokio::task::spawn_blocking(move || sources.load_with(tls::examine));
+        let panics = Self::panics(&self.metrics);
+        let reading = tokio::task::spawn_blocking(move || {
+            contain(&panics, || sources.load_with(tls::examine))
+        });
         match timeout(READING, reading).await {
-            Ok(Ok(loaded)) => loaded.map_err(|errors| in_words(&errors)),
-            Ok(Err(_)) => Err(vec!["the configuration could not be read".to_owned()]),
+            Ok(Ok(Ok(loaded))) => loaded.map_err(|errors| in_words(&errors)),
+            Ok(_) => Err(vec!["the configuration could not be read".to_owned()]),
             Err(_) => Err(vec![format!("no file came within {} s", READING.as_secs())]),
         }
     }
@@ -150,21 +160,34 @@ fn report(outcome: &ReloadOutcome) {
     }
 }
 
+/// One reload. One that panics leaves what it has changed; the next changes the rest.
+async fn reload(reloader: &Mutex<Reloader>) -> Option<ReloadOutcome> {
+    let mut reloader = reloader.lock().await;
+    let panics = Reloader::panics(&reloader.metrics);
+    let reloading = async {
+        hook("reload");
+        reloader.reload().await
+    };
+    contained(&panics, reloading).await.ok()
+}
+
 /// Reloads when an operator asks.
 pub(super) async fn on_request(
     reloader: Arc<Mutex<Reloader>>,
     mut requests: mpsc::Receiver<ReloadRequest>,
 ) {
     while let Some(reply) = requests.recv().await {
-        // whoever asked may have left
-        let _ = reply.send(reloader.lock().await.reload().await);
+        if let Some(outcome) = reload(&reloader).await {
+            // whoever asked may have left
+            let _ = reply.send(outcome);
+        }
     }
 }
 
 /// Reloads on each SIGHUP.
 pub(super) async fn on_hangup(reloader: Arc<Mutex<Reloader>>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
-        reloader.lock().await.reload().await;
+        reload(&reloader).await;
     }
 }
 
@@ -177,7 +200,7 @@ pub(super) async fn on_change(
     loop {
         tokio::select! {
             () = watch.changed() => {
-                reloader.lock().await.reload().await;
+                reload(&reloader).await;
             }
             Ok(()) = files.changed() => watch = Watch::new(files.borrow_and_update().clone()),
         }

@@ -9,6 +9,8 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use crate::panics::hook;
+
 /// The copy of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captured {
@@ -145,6 +147,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.get_mut();
         let frame = Pin::new(&mut this.body).poll_frame(cx);
+        hook("body");
         match &frame {
             Poll::Ready(Some(Ok(frame))) => {
                 match frame.data_ref() {

@@ -1,13 +1,8 @@
 //! One request read whole, and what is answered to it.
 
-use std::{
-    future::{Future, poll_fn},
-    net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    task::Poll,
-};
+use std::net::SocketAddr;
 
+use ::metrics::Counter;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
@@ -15,13 +10,19 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 
 use super::{
-    Limits, Request,
+    Handler, Limits, Request,
     response::{Response, empty, error_json},
+    seat::Seat,
 };
+use crate::panics::contained;
+
+/// Longest body of a request that only asks: it means nothing there.
+const READ_BODY: usize = 16 << 10;
 
 /// Who answers, shared by all connections.
 pub(super) struct Desk<H> {
     pub(super) handler: H,
+    pub(super) panics: Counter,
     pub(super) limits: Limits,
 }
 
@@ -51,46 +52,66 @@ impl Refusal {
                 "the body broke off or is not framed as its head says",
             ),
         };
-        let mut response = error_json(status, reason, detail);
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        response
+        closing(error_json(status, reason, detail))
     }
 }
 
+/// What of the body was not read stands before the next request.
+fn closing(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
 /// What the handler says, or why it was not asked.
-pub(super) async fn answer<H, F>(
+pub(super) async fn answer<H: Handler>(
     desk: &Desk<H>,
     peer: SocketAddr,
+    seat: &Seat,
     request: hyper::Request<Incoming>,
-) -> Response
-where
-    H: Fn(Request) -> F,
-    F: Future<Output = Response>,
-{
+) -> Response {
     let (head, body) = request.into_parts();
     let is_head = head.method == Method::HEAD;
-    let limits = &desk.limits;
-    let response = match timeout(limits.body_timeout, read(body, limits.body)).await {
-        Ok(Ok(body)) => {
-            let request = Request {
-                method: head.method,
-                path: head.uri.path().to_owned(),
-                query: head.uri.query().map(str::to_owned),
-                headers: head.headers,
-                body,
-                peer,
-            };
-            unpanicked(async { (desk.handler)(request).await }).await
-        }
-        Ok(Err(refusal)) => refusal.response(),
-        Err(_) => Refusal::TooSlow.response(),
+    let request = Request {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().map(str::to_owned),
+        headers: head.headers,
+        body: Bytes::new(),
+        peer,
     };
+    // a handler that panics costs one answer, not the server
+    let answer = contained(&desk.panics, desk.respond(request, body, seat)).await;
+    let mut response = answer.unwrap_or_else(|_| panicked());
+    desk.handler.dress(&mut response);
     if is_head {
         without_body(response)
     } else {
         response
+    }
+}
+
+impl<H: Handler> Desk<H> {
+    async fn respond(&self, mut request: Request, body: Incoming, seat: &Seat) -> Response {
+        if let Some(refusal) = self.handler.refuse(&request) {
+            return if body.is_end_stream() {
+                refusal
+            } else {
+                closing(refusal)
+            };
+        }
+        let limit = if request.is_read() {
+            self.limits.body.min(READ_BODY)
+        } else {
+            self.limits.body
+        };
+        request.body = match timeout(self.limits.body_timeout, read(body, limit)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(refusal)) => return refusal.response(),
+            Err(_) => return Refusal::TooSlow.response(),
+        };
+        seat.has_read();
+        self.handler.answer(request).await
     }
 }
 
@@ -112,21 +133,12 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
     Ok(bytes.freeze())
 }
 
-/// A handler that panics costs one answer, not the server.
-async fn unpanicked(handling: impl Future<Output = Response>) -> Response {
-    let mut handling = pin!(handling);
-    poll_fn(|cx| {
-        // after a panic the future is dropped and not polled again
-        catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))).unwrap_or_else(|_| {
-            tracing::error!("handler panicked");
-            Poll::Ready(error_json(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "panic",
-                "the server failed on this request; it goes on",
-            ))
-        })
-    })
-    .await
+fn panicked() -> Response {
+    error_json(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "panic",
+        "the server failed on this request; it goes on",
+    )
 }
 
 /// The answer to HEAD: the length of the body that a GET would get, and no body.

@@ -1,12 +1,7 @@
 //! One connection: its requests read whole, answered one after the other.
 
 use std::{
-    convert::Infallible,
-    future::{Future, poll_fn},
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
+    convert::Infallible, future::poll_fn, net::SocketAddr, pin::Pin, sync::Arc, time::Duration,
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -18,9 +13,8 @@ use tokio::{
 };
 
 use super::{
-    Limits, Request,
+    Handler, Limits,
     answer::{Desk, answer},
-    response::Response,
     seat::{InHand, Seat},
     socket::Socket,
 };
@@ -31,7 +25,7 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1 << 20;
 
 /// Serves one client until it leaves, breaks a limit, or `stop` is true and nothing is in hand.
-pub(super) async fn serve<S, H, F>(
+pub(super) async fn serve<S, H>(
     stream: S,
     peer: SocketAddr,
     desk: Arc<Desk<H>>,
@@ -39,8 +33,7 @@ pub(super) async fn serve<S, H, F>(
     mut stop: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
-    H: Fn(Request) -> F,
-    F: Future<Output = Response>,
+    H: Handler,
 {
     let builder = builder(&desk.limits);
     let socket = Socket::new(stream, Arc::clone(&seat), desk.limits.write_timeout);
@@ -48,7 +41,7 @@ pub(super) async fn serve<S, H, F>(
         seat.works();
         let (desk, seat) = (Arc::clone(&desk), Arc::clone(&seat));
         Box::pin(async move {
-            let (head, body) = answer(&desk, peer, request).await.into_parts();
+            let (head, body) = answer(&desk, peer, &seat, request).await.into_parts();
             let body = InHand::new(body, seat);
             Ok::<_, Infallible>(http::Response::from_parts(head, body))
         })
@@ -105,7 +98,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::http::{full, text};
+    use crate::http::{Request, Response, full, text};
 
     const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
     const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -158,7 +151,11 @@ mod tests {
             connections: 1,
         };
         let (near, far) = duplex(1024);
-        let desk = Arc::new(Desk { handler, limits });
+        let desk = Arc::new(Desk {
+            handler,
+            panics: ::metrics::Counter::noop(),
+            limits,
+        });
         let seat = Seat::new(Arc::default());
         let task = tokio::spawn(async move {
             let (_keep, stop) = watch::channel(false);

@@ -24,9 +24,11 @@ pub(super) struct Seat {
 struct State {
     /// A request is being answered.
     working: bool,
+    /// Its body is still to come.
+    reading: bool,
     /// hyper may hold bytes of a response that have not left.
     unsent: bool,
-    /// When the latest of the two ended.
+    /// When what is the case began.
     since: Instant,
 }
 
@@ -35,6 +37,7 @@ impl Seat {
         Arc::new(Self {
             state: Mutex::new(State {
                 working: false,
+                reading: false,
                 unsent: false,
                 since: Instant::now(),
             }),
@@ -48,9 +51,26 @@ impl Seat {
         (!state.working && !state.unsent).then_some(state.since)
     }
 
-    /// A request has come.
+    /// Since when the client keeps the server waiting, if it does: with the rest of its request, or
+    /// by not taking its answer. A body that is still being made is the server's to end.
+    pub(super) fn waited_for_since(&self) -> Option<Instant> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_waited_for = state.reading || (!state.working && state.unsent);
+        is_waited_for.then_some(state.since)
+    }
+
+    /// The head of a request has come.
     pub(super) fn works(&self) {
-        self.change(|state| state.working = true);
+        self.change(|state| {
+            state.working = true;
+            state.reading = true;
+            state.since = Instant::now();
+        });
+    }
+
+    /// The request is whole.
+    pub(super) fn has_read(&self) {
+        self.change(|state| state.reading = false);
     }
 
     /// Bytes are being sent.
@@ -71,6 +91,8 @@ impl Seat {
     fn has_answered(&self) {
         self.change(|state| {
             state.working = false;
+            state.reading = false;
+            state.since = Instant::now();
             // hyper has the last bytes, the socket may not
             state.unsent = true;
         });
@@ -133,14 +155,20 @@ mod tests {
     fn a_seat_is_idle_until_a_request_comes_and_after_the_last_byte_left() {
         let seat = Seat::new(Arc::default());
         assert!(seat.idle_since().is_some());
+        assert!(seat.waited_for_since().is_none());
         seat.works();
         assert!(seat.idle_since().is_none());
+        assert!(seat.waited_for_since().is_some());
         seat.sends();
         seat.has_sent();
+        seat.has_read();
         assert!(seat.idle_since().is_none());
+        assert!(seat.waited_for_since().is_none());
         drop(InHand::new(empty(), Arc::clone(&seat)));
         assert!(seat.idle_since().is_none());
+        assert!(seat.waited_for_since().is_some());
         seat.has_sent();
         assert!(seat.idle_since().is_some());
+        assert!(seat.waited_for_since().is_none());
     }
 }

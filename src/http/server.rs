@@ -1,17 +1,27 @@
 //! Accepts connections, as many as may be, until it is told to stop.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use ::metrics::Counter;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, watch},
     task::{AbortHandle, JoinSet},
 };
 
-use super::{Limits, Request, Response, answer::Desk, connection, seat::Seat};
+use super::{Handler, Limits, answer::Desk, connection, seat::Seat};
+use crate::panics::{contained, hook};
 
 /// Pause after an accept that failed for want of resources: they come back when others end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a client may keep its place by keeping the server waiting, once others need it.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Answers every request with what `handler` makes of it, until `stop` is ready; then accepts no
 /// more, closes idle connections and returns when what is in hand has been answered. Dropping the
@@ -19,29 +29,39 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 ///
 /// Runs in any tokio runtime with time and io, also a current-thread one; a handler that panics
 /// answers 500. Where `limits.connections` are open, the one that is idle longest is closed for a
-/// newcomer; where none is idle, the newcomer waits.
-pub async fn serve<H, F>(
+/// newcomer; where none is idle, the one that keeps the server waiting longest; where all are being
+/// answered, the newcomer waits. `panics` counts those of handlers, and of
+/// what serves a connection, which are lost with it.
+pub async fn serve(
     listener: TcpListener,
-    handler: H,
+    handler: impl Handler,
     limits: Limits,
+    panics: Counter,
     stop: impl Future<Output = ()>,
-) where
-    H: Fn(Request) -> F + Send + Sync + 'static,
-    F: Future<Output = Response> + Send + 'static,
-{
+) {
     let room = limits.connections.max(1);
-    let desk = Arc::new(Desk { handler, limits });
+    let desk = Arc::new(Desk {
+        handler,
+        limits,
+        panics: panics.clone(),
+    });
     let (stopping, _) = watch::channel(false);
     let mut hall = Hall::default();
     let accepting = async {
         loop {
-            let (stream, peer) = hall.next(&listener).await;
-            hall.make_room(room).await;
-            let seat = Seat::new(Arc::clone(&hall.freed));
-            let stop = stopping.subscribe();
-            let served =
-                connection::serve(stream, peer, Arc::clone(&desk), Arc::clone(&seat), stop);
-            hall.seat(seat, served);
+            let newcomer = async {
+                let (stream, peer) = hall.next(&listener).await;
+                hall.make_room(room).await;
+                hook("ops_accept");
+                let seat = Seat::new(Arc::clone(&hall.freed));
+                let stop = stopping.subscribe();
+                let (desk, panics) = (Arc::clone(&desk), panics.clone());
+                let served = connection::serve(stream, peer, desk, Arc::clone(&seat), stop);
+                hall.seat(seat, async move {
+                    let _ = contained(&panics, served).await;
+                });
+            };
+            let _ = contained(&panics, newcomer).await;
         }
     };
     tokio::select! {
@@ -94,12 +114,14 @@ impl Hall {
     async fn make_room(&mut self, room: usize) {
         loop {
             self.forget_ended();
-            if self.seats.len() < room || self.close_longest_idle() {
+            if self.seats.len() < room || self.close_longest_idle() || self.close_longest_stalled()
+            {
                 return;
             }
             tokio::select! {
                 () = self.freed.notified() => {}
                 _ = self.tasks.join_next() => {}
+                () = tokio::time::sleep(GRACE / 4) => {}
             }
         }
     }
@@ -111,9 +133,21 @@ impl Hall {
 
     /// Whether there was one.
     fn close_longest_idle(&mut self) -> bool {
-        let idle = self.seats.iter().enumerate();
-        let longest = idle
-            .filter_map(|(i, (seat, _))| Some((seat.idle_since()?, i)))
+        self.close_longest(Seat::idle_since)
+    }
+
+    /// Whether there was one.
+    fn close_longest_stalled(&mut self) -> bool {
+        self.close_longest(|seat| {
+            let since = seat.waited_for_since()?;
+            (since.elapsed() >= GRACE).then_some(since)
+        })
+    }
+
+    fn close_longest(&mut self, since: impl Fn(&Seat) -> Option<Instant>) -> bool {
+        let seats = self.seats.iter().enumerate();
+        let longest = seats
+            .filter_map(|(i, (seat, _))| Some((since(seat)?, i)))
             .min();
         if let Some((_, i)) = longest {
             let (_, task) = self.seats.swap_remove(i);
@@ -133,7 +167,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::http::{client, text};
+    use crate::http::{Request, Response, client, full, text};
 
     /// Far beyond what a slow machine needs.
     const LONG: Duration = Duration::from_mins(1);
@@ -145,16 +179,13 @@ mod tests {
     }
 
     impl Running {
-        async fn start<H, F>(handler: H, limits: Limits) -> Self
-        where
-            H: Fn(Request) -> F + Send + Sync + 'static,
-            F: Future<Output = Response> + Send + 'static,
-        {
+        async fn start(handler: impl Handler, limits: Limits) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (stop, stopped) = oneshot::channel::<()>();
             let stopped = async { stopped.await.unwrap_or(()) };
-            let task = tokio::spawn(serve(listener, handler, limits, stopped));
+            let panics = Counter::noop();
+            let task = tokio::spawn(serve(listener, handler, limits, panics, stopped));
             Self {
                 address,
                 stop,
@@ -252,6 +283,92 @@ mod tests {
         let mut answer = String::new();
         kept.read_to_string(&mut answer).await.unwrap();
         assert!(answer.ends_with("/slow"), "{answer}");
+        server.end().await;
+    }
+
+    /// Limits that alone would keep a newcomer waiting for far too long.
+    fn patient(connections: usize) -> Limits {
+        Limits {
+            connections,
+            body_timeout: 2 * LONG,
+            write_timeout: 2 * LONG,
+            ..Limits::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn clients_that_never_read_their_answers_keep_nobody_out() {
+        let handler = |request: Request| async move {
+            // more than all buffers between the two ends hold
+            let size = if request.path == "/much" { 32 << 20 } else { 1 };
+            Response::new(full(vec![b'x'; size]))
+        };
+        let server = Running::start(handler, patient(3)).await;
+        let mut stuck = Vec::new();
+        for _ in 0..6 {
+            let mut client = server.connect().await;
+            client
+                .write_all(b"GET /much HTTP/1.1\r\nhost: a\r\n\r\n")
+                .await
+                .unwrap();
+            stuck.push(client);
+        }
+        assert_eq!(server.ask("/probe").await.1, "x");
+    }
+
+    #[tokio::test]
+    async fn clients_that_never_send_their_bodies_keep_nobody_out() {
+        let server = Running::start(echo, patient(3)).await;
+        let mut stuck = Vec::new();
+        for _ in 0..6 {
+            let mut client = server.connect().await;
+            client
+                .write_all(b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n")
+                .await
+                .unwrap();
+            stuck.push(client);
+        }
+        assert_eq!(server.ask("/probe").await.1, "/probe 0");
+    }
+
+    /// Refuses every change, and says that it did on all answers.
+    struct ReadOnly;
+
+    impl Handler for ReadOnly {
+        fn refuse(&self, request: &Request) -> Option<Response> {
+            (!request.is_read()).then(|| text(StatusCode::FORBIDDEN, "no"))
+        }
+
+        async fn answer(&self, request: Request) -> Response {
+            echo(request).await
+        }
+
+        fn dress(&self, response: &mut Response) {
+            let seen = http::HeaderValue::from_static("seen");
+            response.headers_mut().insert("x-dressed", seen);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_answered_before_its_body_comes() {
+        let server = Running::start(ReadOnly, patient(3)).await;
+        for (request, status, answer) in [
+            ("POST / HTTP/1.1\r\ncontent-length: 9", "403", "no"),
+            ("GET /a HTTP/1.1\r\nconnection: close", "200", "/a 0"),
+            ("GET /panic HTTP/1.1\r\nconnection: close", "500", "}"),
+            ("GET / HTTP/1.1\r\ncontent-length: 20000", "413", "}"),
+        ] {
+            let mut client = server.connect().await;
+            let head = format!("{request}\r\nhost: a\r\n\r\n");
+            client.write_all(head.as_bytes()).await.unwrap();
+            let mut said = String::new();
+            let reading = client.read_to_string(&mut said);
+            tokio::time::timeout(LONG, reading).await.unwrap().unwrap();
+            assert_eq!(said.split(' ').nth(1), Some(status), "{said}");
+            assert!(said.contains("x-dressed: seen\r\n"), "{said}");
+            assert!(said.contains("connection: close\r\n"), "{said}");
+            assert!(said.ends_with(answer), "{said}");
+        }
         server.end().await;
     }
 

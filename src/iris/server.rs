@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use ::http::{HeaderValue, Method, StatusCode, header};
+use ::metrics::Counter;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -26,7 +27,7 @@ const LIMITS: Limits = Limits {
 /// Answers until `stop` is ready, then finishes what is in hand.
 pub async fn run(listener: TcpListener, stop: impl Future<Output = ()>) {
     let handler = |request: Request| std::future::ready(answer(&request));
-    http::serve(listener, handler, LIMITS, stop).await;
+    http::serve(listener, handler, LIMITS, Counter::noop(), stop).await;
 }
 
 fn answer(request: &Request) -> Response {

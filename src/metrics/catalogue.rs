@@ -123,7 +123,7 @@ catalogue! {
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
         "Reloads of the configuration by outcome: applied, unchanged or refused.";
     PANICS "sidelight_panics_total" Kind::Counter, ["part"],
-        "Panics caught, by the part they happened in; each cost one observation or one connection.";
+        "Panics caught, by the part they happened in; each cost that piece of work and no other.";
     BUILD_INFO "sidelight_build_info" Kind::Gauge, ["version"],
         "Always 1: the version of the agent.";
     PROCESS_CPU "process_cpu_seconds_total" Kind::Counter, [],

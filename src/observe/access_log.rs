@@ -16,6 +16,7 @@ use crate::{
     capture::{Exchange, Fault},
     config::{self, Lines},
     decode::Inference,
+    panics::hook,
     telemetry::{Sink, Utc},
 };
 
@@ -83,6 +84,13 @@ impl AccessLog {
         if block.bytes.len() >= BLOCK {
             self.flush();
         }
+    }
+
+    /// Takes away what a panic left of a line.
+    pub(super) fn drop_half_line(&mut self) {
+        let bytes = &mut self.block.bytes;
+        let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
+        bytes.truncate(whole);
     }
 
     /// Hands over what is written so far.
@@ -211,6 +219,7 @@ impl Block {
         let start = self.bytes.len();
         match serde_json::to_writer(&mut self.bytes, line) {
             Ok(()) => {
+                hook("line");
                 self.bytes.push(b'\n');
                 self.lines += 1;
             }

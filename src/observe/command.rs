@@ -28,6 +28,9 @@ pub enum Unavailable {
     /// It has ended.
     #[error("the observer has ended")]
     Ended,
+    /// It panicked over this command, or ended before it came to it.
+    #[error("the observer failed on this")]
+    Failed,
 }
 
 /// Whose confidences are asked for.
@@ -89,21 +92,21 @@ impl Handle {
     /// Copies of recent confidences with the baselines they are compared to.
     ///
     /// # Errors
-    /// When the observer does not take the command.
+    /// When the observer does not take the command, or fails on it.
     pub async fn copy(&self, which: Which) -> Result<Vec<CheckInput>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Copy(which, reply))?;
-        answer.await.map_err(|_| Unavailable::Ended)
+        answer.await.map_err(|_| Unavailable::Failed)
     }
 
     /// The model and version that predicted last.
     ///
     /// # Errors
-    /// When the observer does not take the command.
+    /// When the observer does not take the command, or fails on it.
     pub async fn last_predictor(&self) -> Result<Option<(String, String)>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::LastPredictor(reply))?;
-        answer.await.map_err(|_| Unavailable::Ended)
+        answer.await.map_err(|_| Unavailable::Failed)
     }
 
     /// Replaces the baselines in use; waits a while for a busy observer.

@@ -12,6 +12,9 @@ use crate::{
     metrics::{Metrics, catalogue},
 };
 
+/// Format and reason of a decoder that panicked: it did not say which it was.
+const PANICKED: [&str; 2] = ["unknown", "panic"];
+
 /// What became of an observed exchange whose bodies were wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -79,6 +82,7 @@ impl Record {
             let labels = [error.format(), error.reason()];
             drop(self.metrics.counter(&catalogue::DECODE_FAILURES, &labels));
         }
+        drop(self.metrics.counter(&catalogue::DECODE_FAILURES, &PANICKED));
         self
     }
 
@@ -97,10 +101,14 @@ impl Record {
         self.failed(error.format(), error.reason());
     }
 
-    /// Counts a decoder that panicked.
-    pub(super) fn panicked(&self) {
-        self.panics.increment(1);
-        self.failed("unknown", "panic");
+    /// Panics of decoders.
+    pub(super) const fn panics(&self) -> &Counter {
+        &self.panics
+    }
+
+    /// Counts a body whose decoder panicked.
+    pub(super) fn decoder_panicked(&self) {
+        self.failed(PANICKED[0], PANICKED[1]);
     }
 
     /// The labels of a model and its version.

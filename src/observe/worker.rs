@@ -1,11 +1,8 @@
 //! The observe thread: takes what waits, exchange by exchange, and does what the operator asks.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    thread::JoinHandle,
-};
+use std::{sync::Arc, thread::JoinHandle};
 
+use ::metrics::Counter;
 use crossbeam_channel::{Receiver, never, select};
 
 use super::{
@@ -20,7 +17,8 @@ use crate::{
     config::{self, Config},
     decode::{self, Inference},
     drift::Baselines,
-    metrics::Metrics,
+    metrics::{Metrics, catalogue},
+    panics::{contain, hook},
     telemetry::Sink,
 };
 
@@ -76,6 +74,7 @@ pub fn start(
         ),
         model: Arc::new(settings.model),
         take,
+        panics: metrics.counter(&catalogue::PANICS, &["observe"]),
         metrics,
     };
     let thread = std::thread::Builder::new()
@@ -90,6 +89,7 @@ struct Worker {
     log: AccessLog,
     series: Series,
     model: Arc<config::Model>,
+    panics: Counter,
     metrics: Arc<Metrics>,
 }
 
@@ -97,7 +97,7 @@ impl Worker {
     fn run(&mut self, mut commands: Receiver<Command>) {
         let queue = self.take.receiver().clone();
         loop {
-            self.publish();
+            self.unpanicked(Self::publish);
             select! {
                 recv(queue) -> exchange => {
                     let Ok(exchange) = exchange else { break };
@@ -108,13 +108,21 @@ impl Worker {
                     self.log.flush();
                 }
                 recv(commands) -> command => match command {
-                    Ok(command) => self.obey(command),
+                    Ok(command) => self.unpanicked(|worker| worker.obey(command)),
                     // the operator's side has ended first: what waits is still read
                     Err(_) => commands = never(),
                 },
             }
         }
-        self.publish();
+        self.unpanicked(Self::publish);
+    }
+
+    /// A panic costs what it happened in: the thread goes on, and no half line is written.
+    fn unpanicked(&mut self, work: impl FnOnce(&mut Self)) {
+        let panics = self.panics.clone();
+        if contain(&panics, || work(self)).is_err() {
+            self.log.drop_half_line();
+        }
     }
 
     fn publish(&mut self) {
@@ -124,6 +132,7 @@ impl Worker {
     }
 
     fn obey(&mut self, command: Command) {
+        hook("command");
         match command {
             // whoever asked may have left
             Command::Copy(which, reply) => drop(reply.send(self.series.copy(which))),
@@ -146,13 +155,19 @@ impl Worker {
     fn observe(&mut self, exchange: &Exchange) {
         self.take.taken(exchange);
         if exchange.interest == Interest::Head {
-            return self.log.write(exchange, None);
+            return self.unpanicked(|worker| worker.log.write(exchange, None));
         }
         let (outcome, inference) = self.read(exchange);
         self.record.outcome(outcome);
+        self.unpanicked(|worker| worker.tell(exchange, inference.as_ref()));
+    }
+
+    /// Counts and logs what was read.
+    fn tell(&mut self, exchange: &Exchange, inference: Option<&Inference>) {
+        hook("observe");
         let configured = Arc::clone(&self.model);
-        let (model, version) = decode::identity(inference.as_ref(), exchange, &configured);
-        let seen = inference.as_ref().map(|inference| Seen {
+        let (model, version) = decode::identity(inference, exchange, &configured);
+        let seen = inference.map(|inference| Seen {
             inference,
             model,
             version,
@@ -173,15 +188,19 @@ impl Worker {
         if is(End::TooLong) {
             return (Outcome::TooLong, None);
         }
+        let decoding = || {
+            hook("decode");
+            decode::decode(exchange)
+        };
         // a decoder that panics costs this one observation
-        match catch_unwind(AssertUnwindSafe(|| decode::decode(exchange))) {
+        match contain(self.record.panics(), decoding) {
             Ok(Ok(inference)) => (Outcome::Decoded, Some(inference)),
             Ok(Err(error)) => {
                 self.record.decode_failed(&error);
                 (Outcome::DecodeFailed, None)
             }
             Err(_) => {
-                self.record.panicked();
+                self.record.decoder_panicked();
                 (Outcome::DecodeFailed, None)
             }
         }

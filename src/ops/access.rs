@@ -3,17 +3,23 @@
 //! A browser on this machine is on this machine too, and runs the scripts of any site. So a
 //! request of a page from elsewhere is refused, and one that comes by a name that only claims to
 //! be this machine, and one that a proxy passed on for somebody else.
+//!
+//! Reading is for everybody who reaches the port, by whatever name: scrapers and probes of a mesh
+//! come from loopback with the pod's name, and what is read is figures, never a body or a secret.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ::http::{HeaderMap, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::http::{Request, Response, error_json};
 
-/// Why a change is refused.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
+    #[error("Host may be there once")]
+    TwoHosts,
     #[error("a page of another origin may not change anything")]
     CrossOrigin,
     #[error("changes are for this machine alone until ops.token or ops.token_file is set")]
@@ -25,6 +31,7 @@ pub(super) enum Refusal {
 impl Refusal {
     pub(super) fn response(self) -> Response {
         match self {
+            Self::TwoHosts => error_json(StatusCode::BAD_REQUEST, "bad_host", self),
             Self::CrossOrigin => error_json(StatusCode::FORBIDDEN, "cross_origin", self),
             Self::NotLocal => error_json(StatusCode::FORBIDDEN, "not_local", self),
             Self::NoToken => {
@@ -39,6 +46,14 @@ impl Refusal {
     }
 }
 
+/// Whether all who read `request` would say that it is for the same host.
+pub(super) fn has_one_host(request: &Request) -> Result<(), Refusal> {
+    match request.headers.get_all(header::HOST).iter().count() {
+        0 | 1 => Ok(()),
+        _ => Err(Refusal::TwoHosts),
+    }
+}
+
 /// Whether `request` may change something.
 pub(super) fn may_change(request: &Request, token: Option<&str>) -> Result<(), Refusal> {
     let fields = &request.headers;
@@ -48,7 +63,8 @@ pub(super) fn may_change(request: &Request, token: Option<&str>) -> Result<(), R
     if is_cross_origin(fields) {
         return Err(Refusal::CrossOrigin);
     }
-    let is_local = is_loopback(request.peer.ip()) && !is_passed_on(fields) && is_own_name(fields);
+    let is_local =
+        is_this_machine(request.peer.ip()) && !is_passed_on(fields) && is_own_name(fields);
     match token {
         _ if is_local => Ok(()),
         Some(_) => Err(Refusal::NoToken),
@@ -56,50 +72,67 @@ pub(super) fn may_change(request: &Request, token: Option<&str>) -> Result<(), R
     }
 }
 
+/// Compares in a time that tells neither where they differ nor how long the token is.
 fn knows(fields: &HeaderMap, token: &str) -> bool {
-    let given = text(fields, &header::AUTHORIZATION).and_then(|value| {
+    let given = only(fields, &header::AUTHORIZATION).and_then(|value| {
         let (scheme, given) = value.split_once(' ')?;
         scheme
             .eq_ignore_ascii_case("bearer")
             .then_some(given.trim())
     });
-    given.is_some_and(|given| given.as_bytes().ct_eq(token.as_bytes()).into())
+    given.is_some_and(|given| Sha256::digest(given).ct_eq(&Sha256::digest(token)).into())
 }
 
 fn is_cross_origin(fields: &HeaderMap) -> bool {
-    let host = text(fields, &header::HOST).unwrap_or_default();
-    let of_origin = fields.get(header::ORIGIN).map(|origin| {
+    let host = only(fields, &header::HOST).unwrap_or_default();
+    let is_foreign = |origin: &HeaderValue| {
         let origin = origin.to_str().unwrap_or_default();
-        origin.split_once("://").map_or(origin, |(_, host)| host)
-    });
-    let site = fields.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    of_origin.is_some_and(|origin| origin != host)
-        || site.is_some_and(|site| site != b"same-origin" && site != b"none")
+        origin.split_once("://").map_or(origin, |(_, host)| host) != host
+    };
+    let is_from_elsewhere =
+        |site: &HeaderValue| site.as_bytes() != b"same-origin" && site.as_bytes() != b"none";
+    fields.get_all(header::ORIGIN).iter().any(is_foreign)
+        || fields
+            .get_all("sec-fetch-site")
+            .iter()
+            .any(is_from_elsewhere)
 }
 
 fn is_passed_on(fields: &HeaderMap) -> bool {
-    fields.contains_key(header::FORWARDED) || fields.contains_key("x-forwarded-for")
+    let known = ["forwarded", "via", "x-real-ip", "l5d-client-id"];
+    fields.keys().any(|name| {
+        let name = name.as_str();
+        known.contains(&name) || name.starts_with("x-forwarded-") || name.starts_with("x-envoy-")
+    })
 }
 
 /// A name that resolves to this machine is not enough: anybody can make one.
 fn is_own_name(fields: &HeaderMap) -> bool {
-    let Some(host) = text(fields, &header::HOST) else {
+    if !fields.contains_key(header::HOST) {
         return true;
+    }
+    let Some(host) = only(fields, &header::HOST) else {
+        return false;
     };
     let Ok(authority) = host.parse::<::http::uri::Authority>() else {
         return false;
     };
     let name = authority.host();
     let literal = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || literal.parse::<IpAddr>().is_ok_and(is_loopback)
+    name.eq_ignore_ascii_case("localhost") || literal.parse::<IpAddr>().is_ok_and(is_this_machine)
 }
 
-fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
+/// Not all of 127.0.0.0/8: the proxy of a mesh passes on what comes from elsewhere as 127.0.0.6.
+fn is_this_machine(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address == IpAddr::V4(Ipv4Addr::LOCALHOST) || address == IpAddr::V6(Ipv6Addr::LOCALHOST)
 }
 
-fn text<'a>(fields: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    fields.get(name)?.to_str().ok()
+/// The value of a field that is there once.
+fn only<'a>(fields: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+    let mut values = fields.get_all(name).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    value.to_str().ok()
 }
 
 #[cfg(test)]
@@ -113,7 +146,7 @@ mod tests {
     const REMOTE: [u8; 4] = [10, 1, 2, 3];
 
     fn asked(
-        peer: [u8; 4],
+        peer: impl Into<IpAddr>,
         fields: &[(&'static str, &str)],
         token: Option<&str>,
     ) -> Result<(), Refusal> {
@@ -130,7 +163,7 @@ mod tests {
             query: None,
             headers,
             body: Bytes::new(),
-            peer: (peer, 40_000).into(),
+            peer: (peer.into(), 40_000).into(),
         };
         may_change(&request, token)
     }
@@ -144,7 +177,7 @@ mod tests {
         let given = |value| [("authorization", value)];
         assert_eq!(asked(REMOTE, &given("Bearer t"), Some("t")), Ok(()));
         assert_eq!(asked(REMOTE, &given("bearer t"), Some("t")), Ok(()));
-        for wrong in ["Bearer", "Bearer ", "Bearer tt", "Basic t", "t"] {
+        for wrong in ["Bearer", "Bearer ", "Bearer tt", "Bearer T", "Basic t", "t"] {
             assert_eq!(
                 asked(REMOTE, &given(wrong), Some("t")),
                 Err(Refusal::NoToken)
@@ -188,5 +221,57 @@ mod tests {
         let passed = [("host", "localhost"), ("x-forwarded-for", "203.0.113.9")];
         assert_eq!(asked(LOCAL, &passed, None), Err(Refusal::NotLocal));
         assert_eq!(asked(LOCAL, &passed, Some("t")), Err(Refusal::NoToken));
+        for field in [
+            "forwarded",
+            "via",
+            "x-real-ip",
+            "x-forwarded-proto",
+            "l5d-client-id",
+        ] {
+            let passed = [("host", "localhost"), (field, "127.0.0.1")];
+            assert_eq!(
+                asked(LOCAL, &passed, None),
+                Err(Refusal::NotLocal),
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_claims_to_come_from_this_machine_does_not() {
+        let claims = [("x-forwarded-for", "127.0.0.1"), ("x-real-ip", "127.0.0.1")];
+        assert_eq!(asked(REMOTE, &claims, None), Err(Refusal::NotLocal));
+    }
+
+    #[test]
+    fn this_machine_has_three_addresses_and_a_mesh_uses_others() {
+        let local = [("host", "localhost:9464")];
+        for (peer, expected) in [
+            ("127.0.0.1", Ok(())),
+            ("::1", Ok(())),
+            ("::ffff:127.0.0.1", Ok(())),
+            ("127.0.0.6", Err(Refusal::NotLocal)),
+            ("::ffff:10.0.0.1", Err(Refusal::NotLocal)),
+            ("::6", Err(Refusal::NotLocal)),
+        ] {
+            let peer: IpAddr = peer.parse().unwrap();
+            assert_eq!(asked(peer, &local, None), expected, "{peer}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_proves_nothing() {
+        let tokens = [("authorization", "Bearer t"), ("authorization", "Bearer x")];
+        for tokens in [tokens, [tokens[1], tokens[0]]] {
+            assert_eq!(asked(REMOTE, &tokens, Some("t")), Err(Refusal::NoToken));
+        }
+        let hosts = [("host", "localhost"), ("host", "evil.example")];
+        assert_eq!(asked(LOCAL, &hosts, None), Err(Refusal::NotLocal));
+        let origins = [
+            ("host", "localhost"),
+            ("origin", "http://localhost"),
+            ("origin", "http://evil.example"),
+        ];
+        assert_eq!(asked(LOCAL, &origins, None), Err(Refusal::CrossOrigin));
     }
 }

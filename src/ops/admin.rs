@@ -50,19 +50,22 @@ impl ReloadOutcome {
 /// Reads the configuration again.
 pub(super) async fn reload(ops: &Ops) -> Response {
     let (reply, answer) = oneshot::channel();
-    let outcome = match ops.reload.try_send(reply) {
-        Ok(()) => answer.await.ok(),
-        Err(_) => None,
-    };
-    match outcome {
-        Some(refused @ ReloadOutcome::Refused { .. }) => {
-            json(StatusCode::UNPROCESSABLE_ENTITY, &refused)
-        }
-        Some(outcome) => json(StatusCode::OK, &outcome),
-        None => error_json(
+    if ops.reload.try_send(reply).is_err() {
+        return error_json(
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",
             "the agent is reloading already, or leaves",
+        );
+    }
+    match answer.await {
+        Ok(refused @ ReloadOutcome::Refused { .. }) => {
+            json(StatusCode::UNPROCESSABLE_ENTITY, &refused)
+        }
+        Ok(outcome) => json(StatusCode::OK, &outcome),
+        Err(_) => error_json(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "failed",
+            "the reload panicked, or the agent leaves",
         ),
     }
 }

@@ -14,7 +14,9 @@ use super::{
 use crate::{
     drift::{Baseline, Key},
     http::{Request, Response, error_json, json},
+    metrics::catalogue,
     observe::command::{Unavailable, Which},
+    panics::hook,
 };
 
 /// `GET /drift`
@@ -55,7 +57,7 @@ pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
     };
     let (key, mean, std) = (key(request), baseline.mean(), baseline.std());
     if let Err(unchanged) = change(&ops.keeper, key.clone(), Some(baseline)).await {
-        return of_unchanged(&unchanged);
+        return of_unchanged(ops, &unchanged);
     }
     let (model, model_version) = (key.model.as_deref(), key.version.as_deref());
     tracing::info!(samples, mean, std, model, model_version, "Baseline set");
@@ -70,7 +72,7 @@ pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
 pub(super) async fn remove_baseline(ops: &Ops, request: &Request) -> Response {
     let key = key(request);
     if let Err(unchanged) = change(&ops.keeper, key.clone(), None).await {
-        return of_unchanged(&unchanged);
+        return of_unchanged(ops, &unchanged);
     }
     let (model, model_version) = (key.model.as_deref(), key.version.as_deref());
     tracing::info!(model, model_version, "Baseline removed");
@@ -95,6 +97,7 @@ async fn change(
 ) -> Result<(), Unchanged> {
     let keeper = Arc::clone(keeper);
     let changing = tokio::spawn(async move {
+        hook("baseline");
         let mut keeper = keeper.lock_owned().await;
         match baseline {
             Some(baseline) => keeper.set(key, baseline).await,
@@ -111,7 +114,7 @@ async fn renew(ops: &Ops) {
     }
 }
 
-fn of_unchanged(unchanged: &Unchanged) -> Response {
+fn of_unchanged(ops: &Ops, unchanged: &Unchanged) -> Response {
     match unchanged {
         Unchanged::Refused(error) => refused(error.reason(), error),
         Unchanged::Missing => error_json(StatusCode::NOT_FOUND, "no_such_baseline", unchanged),
@@ -122,6 +125,8 @@ fn of_unchanged(unchanged: &Unchanged) -> Response {
             error_json(StatusCode::INSUFFICIENT_STORAGE, "not_saved", detail)
         }
         Unchanged::Panicked => {
+            let panics = ops.metrics.counter(&catalogue::PANICS, &["ops"]);
+            panics.increment(1);
             error_json(StatusCode::INTERNAL_SERVER_ERROR, "not_saved", unchanged)
         }
         Unchanged::Observer(error) => unavailable(*error),

@@ -6,13 +6,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use ::metrics::Counter;
 use jiff::Timestamp;
 use tokio::time::sleep;
 
 use super::Ops;
 use crate::{
     drift::{CheckInput, Verdict, check},
+    metrics::catalogue,
     observe::command::{Judged, Unavailable, Which},
+    panics::{contain, hook},
 };
 
 /// Model and version of those who have drifted, and the baseline they have drifted from.
@@ -27,23 +30,17 @@ pub struct Judge {
 
 impl Judge {
     /// Compares each copy to its baseline, on a thread of its own.
-    pub(super) async fn judge(&self, inputs: Vec<CheckInput>) -> Vec<Judged> {
+    /// One that panics is counted and left out.
+    pub(super) async fn judge(&self, inputs: Vec<CheckInput>, panics: Counter) -> Vec<Judged> {
         let now = Timestamp::now();
         let judging = tokio::task::spawn_blocking(move || {
             inputs
                 .into_iter()
-                .map(|input| Judged {
-                    verdict: check(&input, now),
-                    baseline: input.baseline.map(|b| b.short_hash().to_owned()),
-                    model: input.model,
-                    version: input.version,
-                })
+                .filter_map(|input| contain(&panics, || judged(input, now)).ok())
                 .collect::<Vec<_>>()
         });
-        let Ok(verdicts) = judging.await else {
-            tracing::error!("drift check panicked");
-            return Vec::new();
-        };
+        // it ends early only with the process
+        let verdicts = judging.await.unwrap_or_default();
         for judged in &verdicts {
             self.report(judged);
         }
@@ -92,12 +89,23 @@ impl Judge {
     }
 }
 
+fn judged(input: CheckInput, now: Timestamp) -> Judged {
+    hook("judge");
+    Judged {
+        verdict: check(&input, now),
+        baseline: input.baseline.map(|b| b.short_hash().to_owned()),
+        model: input.model,
+        version: input.version,
+    }
+}
+
 impl Ops {
     /// Verdicts about `which`, shown as gauges too.
     pub(super) async fn verdicts(&self, which: Which) -> Result<Vec<Judged>, Unavailable> {
         let is_all = which == Which::All;
         let inputs = self.observer.copy(which).await?;
-        let verdicts = self.judge.judge(inputs).await;
+        let panics = self.metrics.counter(&catalogue::PANICS, &["check"]);
+        let verdicts = self.judge.judge(inputs, panics).await;
         if is_all && !verdicts.is_empty() {
             self.judge.keep_only(&verdicts);
         }
@@ -116,10 +124,11 @@ pub async fn check_on_schedule(ops: Arc<Ops>) {
             // another threshold, window or interval: at once, not after the interval before
             Ok(()) = settings.changed() => {}
         }
+        hook("check");
         match ops.verdicts(Which::All).await {
             Ok(_) => {}
-            Err(Unavailable::Busy) => tracing::warn!("drift check put off: the observer is busy"),
             Err(Unavailable::Ended) => return,
+            Err(error) => tracing::warn!(%error, "drift check put off"),
         }
     }
 }
@@ -204,7 +213,8 @@ mod tests {
             window: 50,
             threshold: 0.05,
         };
-        let verdicts = Judge::default().judge(vec![input(0.5), input(0.9)]).await;
+        let inputs = vec![input(0.5), input(0.9)];
+        let verdicts = Judge::default().judge(inputs, Counter::noop()).await;
         let drifted: Vec<_> = verdicts
             .iter()
             .map(|j| j.verdict.drift_detected())

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::{sync::watch, time::sleep};
 
 use super::{Ops, Settings};
-use crate::{config::Upstream, health, http, observe::command, tls::Alpn};
+use crate::{config::Upstream, health, http, observe::command, panics::hook, tls::Alpn};
 
 /// Asked in this order where `model.ready_path` names none; the first that the upstream knows is
 /// kept, and its status decides: a `/ready` that says 503 is not overruled by a `/health` that
@@ -27,6 +27,7 @@ pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<
     let mut known = Known::default();
     let prober = Prober { ops };
     loop {
+        hook("probe");
         let settings = Arc::clone(&live.borrow_and_update());
         let address = upstream.borrow_and_update().clone();
         let state = match &address {
@@ -276,6 +277,7 @@ mod tests {
             listener,
             handler,
             limits,
+            ::metrics::Counter::noop(),
             std::future::pending(),
         ));
         let upstream = Upstream {

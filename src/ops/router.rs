@@ -1,11 +1,14 @@
 //! One table of routes: what `GET /` lists, what the README lists, and what is answered.
 
-use std::{fmt::Write, future::Future, pin::Pin};
+use std::{fmt::Write, future::Future, pin::Pin, sync::Arc};
 
 use ::http::{HeaderValue, Method, StatusCode, header};
 
-use super::{Ops, access, admin, drift, probes};
-use crate::http::{Request, Response, content, error_json, text};
+use super::{Ops, access, admin, drift, headers, probes};
+use crate::{
+    http::{Handler, Request, Response, content, error_json, text},
+    panics::hook,
+};
 
 type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
@@ -78,32 +81,60 @@ pub static ROUTES: &[Route] = &[
     },
 ];
 
-/// Answers one request to the operator's port.
-pub(super) async fn answer(ops: &Ops, request: Request) -> Response {
+/// The door of the operator's port.
+pub(super) struct Door(pub(super) Arc<Ops>);
+
+impl Handler for Door {
+    fn refuse(&self, request: &Request) -> Option<Response> {
+        route(&self.0, request).err().map(|refusal| *refusal)
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        hook("ops");
+        match route(&self.0, &request) {
+            Ok(route) => (route.handler)(&self.0, &request).await,
+            // a reload has changed who may since it came
+            Err(refusal) => *refusal,
+        }
+    }
+
+    fn dress(&self, response: &mut Response) {
+        headers::put(response.headers_mut());
+    }
+}
+
+/// The route that is asked for, by who may.
+fn route(ops: &Ops, request: &Request) -> Result<&'static Route, Box<Response>> {
+    access::has_one_host(request).map_err(access::Refusal::response)?;
     let of_path: Vec<_> = ROUTES.iter().filter(|r| r.path == request.path).collect();
     if of_path.is_empty() {
         let detail = "no such route; GET / lists them";
-        return error_json(StatusCode::NOT_FOUND, "not_found", detail);
+        return Err(error_json(StatusCode::NOT_FOUND, "not_found", detail).into());
     }
     let method = if request.is_read() {
         &Method::GET
     } else {
         &request.method
     };
-    let Some(route) = of_path.iter().find(|route| route.method == method) else {
-        return not_allowed(&of_path);
+    let Some(&route) = of_path.iter().find(|route| route.method == method) else {
+        return Err(not_allowed(&of_path).into());
     };
     if route.method != Method::GET {
         let settings = ops.settings.borrow().clone();
-        if let Err(refusal) = access::may_change(&request, settings.ops.token.as_deref()) {
-            return refusal.response();
-        }
+        let token = settings.ops.token.as_deref();
+        access::may_change(request, token).map_err(access::Refusal::response)?;
     }
-    (route.handler)(ops, &request).await
+    Ok(route)
 }
 
 fn not_allowed(routes: &[&Route]) -> Response {
-    let methods: Vec<_> = routes.iter().map(|route| route.method.as_str()).collect();
+    let methods: Vec<_> = routes
+        .iter()
+        .map(|route| match route.method.as_str() {
+            "GET" => "GET, HEAD",
+            method => method,
+        })
+        .collect();
     let allow = methods.join(", ");
     let detail = format_args!("this route answers {allow}");
     let mut response = error_json(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
@@ -128,6 +159,6 @@ fn help() -> String {
 fn metrics(ops: &Ops) -> Response {
     content(
         "text/plain; version=0.0.4; charset=utf-8",
-        ops.metrics.render(),
+        ops.scrapes.text(|| ops.metrics.render()),
     )
 }

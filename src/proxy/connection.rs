@@ -17,7 +17,7 @@ use super::{
     streams::{Streams, Wire},
     thread::Thread,
 };
-use crate::{config, drain::Phase};
+use crate::{config, drain::Phase, panics::CountUnwinding};
 
 /// How long a client of HTTP/2 may keep a connection on which nothing will be answered.
 const QUIET: Duration = Duration::from_secs(1);
@@ -33,18 +33,23 @@ pub(super) struct Http {
     two: http2::Builder<Local>,
 }
 
-/// Runs the tasks of hyper on this thread.
-#[derive(Clone, Copy)]
-pub(super) struct Local;
+/// Runs the tasks of hyper on this thread; a panic loses one of them and is counted.
+#[derive(Clone)]
+pub(super) struct Local(pub(super) Counter);
 
 impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
     fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
+        let count = CountUnwinding(self.0.clone());
+        tokio::task::spawn_local(async move {
+            let _count = count;
+            task.await
+        });
     }
 }
 
 impl Http {
-    pub(super) fn new(settings: &config::Proxy) -> Self {
+    /// `panics`: counts those of streams.
+    pub(super) fn new(settings: &config::Proxy, panics: Counter) -> Self {
         let mut one = http1::Builder::new();
         one.auto_date_header(false)
             .preserve_header_case(settings.preserve_header_case)
@@ -53,7 +58,7 @@ impl Http {
             // a client that closes its sending end has left, as far as anyone can tell
             .half_close(false)
             .header_read_timeout(None);
-        let mut two = http2::Builder::new(Local);
+        let mut two = http2::Builder::new(Local(panics));
         // what is a little too large is refused by `sanitize`, which counts it
         let most = u32::try_from(settings.max_head.saturating_mul(2)).unwrap_or(u32::MAX);
         two.auto_date_header(false)
@@ -63,17 +68,6 @@ impl Http {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER);
         Self { one, two }
-    }
-}
-
-/// Counts itself when it is dropped by a panic: the connection is lost, the thread goes on.
-struct PanicCount(Counter);
-
-impl Drop for PanicCount {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.increment(1);
-        }
     }
 }
 
@@ -88,7 +82,8 @@ pub(super) struct Connection {
 impl Connection {
     /// Serves one client until it leaves or the drain ends it.
     pub(super) async fn serve(mut self, http: Rc<Http>) {
-        let _count = PanicCount(self.thread.counts.panics.clone());
+        // a panic loses the connection, and the thread goes on
+        let _count = CountUnwinding(self.thread.counts.panics.clone());
         let mut stop = self.drain.clone();
         let serving = async {
             if self.shake_hands().await {

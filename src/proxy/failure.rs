@@ -96,6 +96,8 @@ failures! {
     TooManyRequests Sidelight 503 "too_many_requests",
     /// The agent has no file descriptor or port left for a connection to the upstream.
     NoResources Sidelight 503 "no_resources",
+    /// A bug: what carried the request panicked.
+    Panic Sidelight 500 "panic",
 }
 
 impl Failure {

@@ -211,12 +211,15 @@ impl Route<'_> {
         }
     }
 
-    /// Whose fault `error` is: a client whose body broke off leaves the upstream nothing to answer.
+    /// Why there is no answer: hyper's error does not say whose body broke.
     fn no_answer(&self, error: hyper::Error) -> NoAnswer {
-        if self.record.request_broke() {
-            return Failure::RequestBody.into();
+        if self.record.panicked() {
+            Failure::Panic.into()
+        } else if self.record.request_broke() {
+            Failure::RequestBody.into()
+        } else {
+            NoAnswer::from(error)
         }
-        NoAnswer::from(error)
     }
 }
 

@@ -22,7 +22,11 @@ use super::{
     io::Client,
     thread::{Limits, Parts, Thread},
 };
-use crate::{config, drain::Phase};
+use crate::{
+    config,
+    drain::Phase,
+    panics::{contain, hook},
+};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -130,30 +134,36 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
     let mut stop = parts.drain.clone();
     let mut changes = parts.settings.clone();
     let thread = Thread::new(parts, settings);
-    let http = Rc::new(Http::new(settings));
+    let http = Rc::new(Http::new(settings, thread.counts.panics.clone()));
     let max = u32::try_from(settings.max_connections)
         .unwrap_or(u32::MAX)
         .min(1 << 20);
     let room = Arc::new(Semaphore::new(max as usize));
     let mut tick = tokio::time::interval(TICK);
+    let panics = thread.counts.accept_panics.clone();
     loop {
         tokio::select! {
             () = drain.reached(Phase::Draining) => break,
             Ok(()) = changes.changed() => {
                 let settings = Arc::clone(&changes.borrow_and_update());
-                thread.apply(settings);
+                let _ = contain(&panics, || thread.apply(settings));
             }
-            _ = tick.tick() => thread.tidy(),
+            _ = tick.tick() => {
+                let _ = contain(&panics, || thread.tidy());
+            }
             (stream, permit) = next(&listener, &room, &thread.counts.limits) => {
                 let (stream, address) = stream;
                 let address = address.ip().to_canonical();
-                let connection = Connection {
-                    client: Client::new(stream, address, Rc::clone(&thread)),
-                    thread: Rc::clone(&thread),
-                    drain: stop.clone(),
-                    _permit: permit,
-                };
-                tokio::task::spawn_local(connection.serve(Rc::clone(&http)));
+                let _ = contain(&panics, || {
+                    hook("accept");
+                    let connection = Connection {
+                        client: Client::new(stream, address, Rc::clone(&thread)),
+                        thread: Rc::clone(&thread),
+                        drain: stop.clone(),
+                        _permit: permit,
+                    };
+                    tokio::task::spawn_local(connection.serve(Rc::clone(&http)));
+                });
             }
         }
     }

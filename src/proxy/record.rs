@@ -29,6 +29,7 @@ pub(super) struct Record {
     answer_exists: Cell<bool>,
     /// Given back with the record.
     permit: Cell<Option<OwnedSemaphorePermit>>,
+    panicked: Cell<bool>,
     exchange: RefCell<Option<Box<Exchange>>>,
 }
 
@@ -82,6 +83,7 @@ impl Record {
             answered: Cell::default(),
             answer_exists: Cell::default(),
             permit: Cell::default(),
+            panicked: Cell::default(),
             exchange: RefCell::new(Some(exchange)),
         }
     }
@@ -173,6 +175,11 @@ impl Record {
         .unwrap_or_default()
     }
 
+    /// Whether what sends the request to the upstream panicked: then nobody else is at fault.
+    pub(super) fn panicked(&self) -> bool {
+        self.panicked.get()
+    }
+
     /// The answer goes to the client now: notes what the agent added so far.
     pub(super) fn answering(&self) {
         let Some(forwarded) = self.with(|e| e.forwarded_after).flatten() else {
@@ -211,6 +218,7 @@ impl Record {
 impl Report for RequestEnd {
     fn report(self, copy: Captured) {
         self.0.sent.set(Some(Instant::now()));
+        self.0.panicked.set(std::thread::panicking());
         self.0.with(|e| e.request.body = Some(copy));
     }
 }

@@ -23,7 +23,7 @@ use super::{
     upstream::{Leftover, Payload},
     way::{self, Way},
 };
-use crate::{capture::tee::Tee, drain::Phase};
+use crate::{capture::tee::Tee, drain::Phase, panics::hook};
 
 /// What is sent to the client.
 pub(super) type Answer = Response<InHand<Tee<Payload, ResponseEnd>>>;
@@ -66,6 +66,7 @@ async fn finish(
     let record = Record::open(thread, near.address(), &head, &id);
     let body = Tee::new(body, record.copy_limit(), RequestEnd(Rc::clone(&record)));
     let body = Outgoing::new(body, thread.counts.lost_trailers.clone());
+    hook("request");
 
     let outcome = match framing {
         Ok(()) => exchange(thread, &near, &record, &id, head, body).await,

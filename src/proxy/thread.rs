@@ -138,6 +138,8 @@ pub(super) struct Counts {
     pub(super) tls_failures: Counter,
     /// Trailer fields that did not reach the other side.
     pub(super) lost_trailers: Counter,
+    pub(super) accept_panics: Counter,
+    pub(super) upstream_panics: Counter,
     shed: Counter,
     shed_by_reason: [Counter; Shed::ALL.len()],
     failures: Vec<Counter>,
@@ -188,9 +190,11 @@ impl Thread {
         self.drain.phase()
     }
 
-    /// Why an answer did not get out whole: the client left, or the agent did.
+    /// Why an answer did not get out whole: a panic, the client left, or the agent did.
     pub(super) fn cut_off(&self) -> Failure {
-        if self.phase() == drain::Phase::Stopped {
+        if std::thread::panicking() {
+            Failure::Panic
+        } else if self.phase() == drain::Phase::Stopped {
             Failure::CutOff
         } else {
             Failure::ClientLeft
@@ -245,6 +249,8 @@ impl Counts {
             lost_trailers: metrics.counter(&catalogue::NOT_FORWARDED, &["trailer_field"]),
             limits: Limits::new(metrics),
             tls_failures: metrics.counter(&catalogue::TLS_FAILURES, &[]),
+            accept_panics: metrics.counter(&catalogue::PANICS, &["accept"]),
+            upstream_panics: metrics.counter(&catalogue::PANICS, &["upstream"]),
             shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
             shed_by_reason: Shed::ALL
                 .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),

@@ -5,14 +5,20 @@
 use std::{
     io::Write,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
 };
 
+use ::metrics::Counter;
 use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::panics::{contain, hook};
+
+/// The name of the thread that writes. What it says of itself would come back to it.
+pub const THREAD: &str = "log";
 
 /// Blocks that may wait; the bound that matters is that of their bytes.
 const MAX_BLOCKS: usize = 1024;
@@ -27,6 +33,7 @@ struct Counts {
     held_bytes: AtomicUsize,
     written: AtomicU64,
     dropped: AtomicU64,
+    panics: OnceLock<Counter>,
 }
 
 /// Where lines are handed in; cheap to clone, never waits.
@@ -54,7 +61,7 @@ impl Sink {
     ) -> std::io::Result<(Self, Writer)> {
         let (queue, waiting) = bounded(MAX_BLOCKS);
         let counts = Arc::new(Counts::default());
-        let thread = std::thread::Builder::new().name("log".to_owned()).spawn({
+        let thread = std::thread::Builder::new().name(THREAD.to_owned()).spawn({
             let counts = Arc::clone(&counts);
             move || write_all(out, &waiting, &counts)
         })?;
@@ -88,6 +95,11 @@ impl Sink {
         }
     }
 
+    /// Has panics of the thread counted; the first counter stays.
+    pub fn count_panics(&self, panics: Counter) {
+        let _ = self.counts.panics.set(panics);
+    }
+
     /// Lines written so far.
     pub fn written(&self) -> u64 {
         self.counts.written.load(Ordering::Relaxed)
@@ -118,8 +130,12 @@ fn write_all(mut out: impl Write, waiting: &Receiver<Message>, counts: &Counts) 
     for message in waiting {
         match message {
             Message::Lines { bytes, count } => {
-                let outcome = out.write_all(&bytes).and_then(|()| out.flush());
-                let counter = if outcome.is_ok() {
+                let panics = counts.panics.get().cloned().unwrap_or(Counter::noop());
+                let outcome = contain(&panics, || {
+                    hook("log");
+                    out.write_all(&bytes).and_then(|()| out.flush())
+                });
+                let counter = if matches!(outcome, Ok(Ok(()))) {
                     &counts.written
                 } else {
                     &counts.dropped
@@ -173,6 +189,32 @@ mod tests {
         drop(release);
         writer.finish(Duration::from_mins(1));
         assert_eq!(sink.written(), 2 * 10);
+    }
+
+    struct Panicking(bool);
+    impl Write for Panicking {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = !self.0;
+            assert!(!self.0, "as the test wants");
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_the_lines_it_happened_in() {
+        let (sink, writer) = Sink::start(Panicking(false), 1000).unwrap();
+        let panics = Arc::new(AtomicU64::new(0));
+        sink.count_panics(Counter::from_arc(Arc::clone(&panics)));
+        for _ in 0..4 {
+            sink.write(b"a\nb\n".to_vec(), 2);
+        }
+        writer.finish(Duration::from_mins(1));
+        assert_eq!((sink.written(), sink.dropped()), (4, 4));
+        assert_eq!(panics.load(Ordering::Relaxed), 2);
+        assert_eq!(sink.counts.held_bytes.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -35,16 +35,19 @@ impl Live {
         let (drain, watch) = Drain::new();
         let metrics = Arc::new(Metrics::new(config.metrics.max_series).unwrap());
         let (offer, take) = queue::queue(&config.capture);
-        let settings = proxy::Settings::new(&config.proxy, &config.capture, &config.routes);
+        let settings = proxy::Settings::new(&config, None, None);
         let upstream = Upstream {
             host: upstream.ip().to_string(),
             port: upstream.port(),
+            tls: false,
         };
         let parts = proxy::Parts {
             settings: watch::channel(Arc::new(settings)).1,
             upstream: watch::channel(Some(upstream)).1,
             offer,
             metrics: Arc::clone(&metrics),
+            spoken: Arc::default(),
+            room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
             learned: Arc::new(Learned::new(50)),
             drain: watch,
         };

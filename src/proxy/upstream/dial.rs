@@ -13,6 +13,7 @@ use tokio::{net::TcpStream, sync::oneshot, time::timeout};
 
 use super::{multiplexed::Sender, pool::Connection};
 use crate::{
+    panics::CountUnwinding,
     proxy::{
         connection::Local,
         failure::Failure,
@@ -58,7 +59,9 @@ pub(in crate::proxy) async fn http1(
     patience: Duration,
 ) -> Result<Connection, Failure> {
     let (connection, driver) = open_http1(thread, patience).await?;
+    let panics = thread.counts.upstream_panics.clone();
     tokio::task::spawn_local(async move {
+        let _count = CountUnwinding(panics);
         // whoever waits for an answer gets the error; an idle connection has nobody to tell
         let _ = driver.await;
     });
@@ -72,7 +75,9 @@ pub(in crate::proxy) async fn http1_to_switch(
 ) -> Result<(Connection, Leftover), Failure> {
     let (connection, driver) = open_http1(thread, patience).await?;
     let (hand_over, leftover) = oneshot::channel();
+    let panics = thread.counts.upstream_panics.clone();
     tokio::task::spawn_local(async move {
+        let _count = CountUnwinding(panics);
         if let Ok(parts) = driver.without_shutdown().await {
             // nobody waits for it when the upstream did not switch
             let _ = hand_over.send(parts);
@@ -113,7 +118,7 @@ pub(super) async fn http2(
         return Ok(None);
     }
     let is_known = is_known || dialed.agreed.is_some();
-    let (sender, driver) = http2::Builder::new(Local)
+    let (sender, driver) = http2::Builder::new(Local(thread.counts.upstream_panics.clone()))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
@@ -121,7 +126,9 @@ pub(super) async fn http2(
         .handshake(TokioIo::new(dialed.link))
         .await
         .map_err(|e| Failure::from(&e))?;
+    let panics = thread.counts.upstream_panics.clone();
     tokio::task::spawn_local(async move {
+        let _count = CountUnwinding(panics);
         // whoever waits for an answer gets the error; an idle connection has nobody to tell
         let _ = driver.await;
     });
