@@ -122,7 +122,7 @@ fn no_body_makes_it_panic_or_grow() {
         if random.u8(0..10) == 0 {
             exchange.status = 422;
         }
-        match decode(&exchange) {
+        match decoded(&exchange) {
             Ok(inference) => {
                 check(&inference, bytes);
                 read += 1;
@@ -163,7 +163,7 @@ fn the_worst_body_of_each_kind_stays_within_a_small_multiple() {
     ] {
         let mut exchange = Exchange::example("/predict", &request, &response);
         exchange.route = Routes::new(&[]).find("/predict").cloned();
-        let inference = decode(&exchange).unwrap();
+        let inference = decoded(&exchange).unwrap();
         check(&inference, request.len() + response.len());
     }
 }

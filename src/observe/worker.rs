@@ -30,6 +30,8 @@ const BATCH: usize = 64;
 /// What the observer goes by and a reload can change.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What bodies may inflate to.
+    pub capture: config::Capture,
     /// Names where neither wire nor route tells one.
     pub model: config::Model,
     /// Bounds of labels.
@@ -44,6 +46,7 @@ impl Settings {
     /// Those of a configuration.
     pub fn new(config: &Config) -> Self {
         Self {
+            capture: config.capture.clone(),
             model: config.model.clone(),
             metrics: config.metrics.clone(),
             log: config.log.clone(),
@@ -75,6 +78,7 @@ pub fn start(
             baselines,
         ),
         model: Arc::new(settings.model),
+        capture: settings.capture,
         take,
         metrics,
     };
@@ -90,6 +94,7 @@ struct Worker {
     log: AccessLog,
     series: Series,
     model: Arc<config::Model>,
+    capture: config::Capture,
     metrics: Arc<Metrics>,
 }
 
@@ -141,6 +146,7 @@ impl Worker {
         self.record.set_bounds(settings.metrics);
         self.log.apply(settings.log);
         self.model = Arc::new(settings.model);
+        self.capture = settings.capture;
     }
 
     fn observe(&mut self, exchange: &Exchange) {
@@ -174,7 +180,7 @@ impl Worker {
             return (Outcome::TooLong, None);
         }
         // a decoder that panics costs this one observation
-        match catch_unwind(AssertUnwindSafe(|| decode::decode(exchange))) {
+        match catch_unwind(AssertUnwindSafe(|| decode::decode(exchange, &self.capture))) {
             Ok(Ok(inference)) => (Outcome::Decoded, Some(inference)),
             Ok(Err(error)) => {
                 self.record.decode_failed(&error);
