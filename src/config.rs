@@ -11,6 +11,9 @@ mod env;
 mod error;
 mod fill;
 mod fit;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod load;
 mod misfit;
 pub mod reload;

@@ -6,6 +6,9 @@
 
 mod content;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod iris;
 mod lenient;
 #[cfg(test)]

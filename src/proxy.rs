@@ -11,6 +11,9 @@
 mod endpoint;
 mod failure;
 mod forward;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod interim;
 mod io;
 mod link;

@@ -133,7 +133,7 @@ fn list(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     fields.contains_key(name).then_some(list)
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Exchange {
     /// A finished prediction for tests of whoever gets exchanges.
     pub(crate) fn example(path: &str, request: &str, response: &str) -> Self {

@@ -75,7 +75,16 @@ impl Sources {
     /// All that is wrong, not the first of it.
     pub fn load(&self) -> Result<Loaded, ConfigErrors> {
         let mut problems = Vec::new();
-        let mut tree = self.tree(&mut problems);
+        let tree = self.tree(&mut problems);
+        self.settle(tree, problems)
+    }
+
+    /// The configuration of `tree`, if it holds.
+    pub(super) fn settle(
+        &self,
+        mut tree: Node,
+        mut problems: Vec<Problem>,
+    ) -> Result<Loaded, ConfigErrors> {
         let settings = settings(&tree);
         let fitted = fit::fit(&mut tree, &mut problems);
         let Some(mut config) = fitted else {

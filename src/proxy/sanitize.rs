@@ -76,16 +76,17 @@ pub(super) use connection::remove as remove_hop_by_hop;
 pub(super) use expect::waits;
 
 /// The comma-separated members of all values, without the empty ones (RFC 9110, section 5.6.1).
+///
+/// As bytes: one member that is no text must not hide the others.
 fn members<'a>(
     fields: &'a http::HeaderMap,
     name: &http::HeaderName,
-) -> impl Iterator<Item = &'a str> {
+) -> impl Iterator<Item = &'a [u8]> {
     fields
         .get_all(name)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|member| member.trim_matches([' ', '\t']))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
         .filter(|member| !member.is_empty())
 }
 
@@ -127,6 +128,22 @@ mod tests {
     }
 
     #[test]
+    fn a_member_that_is_no_text_hides_none_of_the_others() {
+        let nominating = http::HeaderValue::from_bytes(b"x-one, \xcb, upgrade").unwrap();
+        let head = tried(
+            Request::get("/")
+                .header("host", "a")
+                .header("connection", nominating)
+                .header("x-one", "1"),
+        );
+        assert_eq!(names(&head.unwrap()), ["host"]);
+        let length = http::HeaderValue::from_bytes(b"5, \xb5").unwrap();
+        let answer = Response::builder().header("content-length", length);
+        let mut head = answer.body(()).unwrap().into_parts().0;
+        assert_eq!(super::response(&mut head), Err(Failure::BadAnswer));
+    }
+
+    #[test]
     fn framing_cannot_be_nominated_away() {
         let head = tried(
             Request::post("/")
@@ -143,6 +160,14 @@ mod tests {
         let head = head.unwrap();
         assert_eq!(head.uri, "/x?y=1");
         assert_eq!(head.headers["host"], "a.example");
+    }
+
+    #[test]
+    fn an_absolute_target_of_a_host_and_a_fragment_becomes_a_path() {
+        let head = tried(Request::get("http://a.example#x").header("host", "a.example"));
+        assert_eq!(head.unwrap().uri.to_string(), "/");
+        let head = tried(Request::get("http://a.example?x").header("host", "a.example"));
+        assert_eq!(head.unwrap().uri.to_string(), "/?x");
     }
 
     #[test]

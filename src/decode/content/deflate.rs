@@ -2,24 +2,36 @@
 
 use std::io::Read;
 
-use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 
-use super::Stop;
+use super::{MAX_PARTS, Stop};
 
 /// What all members of `encoded` hold, at most `limit` bytes. Checksums and lengths are checked.
-pub(super) fn gunzip(encoded: &[u8], limit: usize) -> Result<Vec<u8>, Stop> {
-    drain(&mut MultiGzDecoder::new(encoded), limit)
+pub(super) fn gunzip(mut encoded: &[u8], limit: usize) -> Result<Vec<u8>, Stop> {
+    let mut inflated = Vec::new();
+    for _ in 0..MAX_PARTS {
+        let mut member = GzDecoder::new(encoded);
+        drain(&mut member, limit, &mut inflated)?;
+        encoded = member.into_inner();
+        if encoded.is_empty() {
+            return Ok(inflated);
+        }
+    }
+    Err(Stop::Bound)
 }
 
 /// What `encoded` holds, at most `limit` bytes: the zlib format with its checksum, or bare deflate
 /// (RFC 1951), which some servers send under the same name.
 pub(super) fn inflate(encoded: &[u8], limit: usize) -> Result<Vec<u8>, Stop> {
-    let (inflated, rest) = if has_header(encoded) {
+    let mut inflated = Vec::new();
+    let rest = if has_header(encoded) {
         let mut decoder = ZlibDecoder::new(encoded);
-        (drain(&mut decoder, limit)?, decoder.into_inner())
+        drain(&mut decoder, limit, &mut inflated)?;
+        decoder.into_inner()
     } else {
         let mut decoder = DeflateDecoder::new(encoded);
-        (drain(&mut decoder, limit)?, decoder.into_inner())
+        drain(&mut decoder, limit, &mut inflated)?;
+        decoder.into_inner()
     };
     if rest.is_empty() {
         Ok(inflated)
@@ -28,17 +40,16 @@ pub(super) fn inflate(encoded: &[u8], limit: usize) -> Result<Vec<u8>, Stop> {
     }
 }
 
-fn drain(decoder: &mut impl Read, limit: usize) -> Result<Vec<u8>, Stop> {
-    let mut inflated = Vec::new();
+/// Adds what comes out, up to `limit` bytes altogether.
+fn drain(decoder: &mut impl Read, limit: usize, inflated: &mut Vec<u8>) -> Result<(), Stop> {
     // one byte more tells a body that ends at the limit from one that goes on
-    let mut bounded = decoder.take(limit as u64 + 1);
-    bounded
-        .read_to_end(&mut inflated)
-        .map_err(|_| Stop::Broken)?;
+    let room = limit - inflated.len();
+    let mut bounded = decoder.take(room as u64 + 1);
+    bounded.read_to_end(inflated).map_err(|_| Stop::Broken)?;
     if inflated.len() > limit {
         return Err(Stop::Bound);
     }
-    Ok(inflated)
+    Ok(())
 }
 
 /// Whether the first two bytes are those of the zlib format: method 8, a window of at most 32 KiB,

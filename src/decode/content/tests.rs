@@ -146,6 +146,21 @@ fn members_and_frames_follow_one_another() {
 }
 
 #[test]
+fn as_many_members_and_frames_as_may_be_are_read_and_no_more() {
+    for (coding, part) in [("gzip", samples::gzip(b"1")), ("zstd", samples::zstd(b"1"))] {
+        let text = read(coding, &part.repeat(MAX_PARTS));
+        assert_eq!(text, Ok(vec![b'1'; MAX_PARTS]), "{coding}");
+        let more = part.repeat(MAX_PARTS + 1);
+        let wide = Capture {
+            inflate_ratio: 10_000,
+            ..bounds()
+        };
+        let outcome = within(&wide, coding, &more);
+        assert_eq!(outcome, Err(DecodeError::InflateLimit), "{coding}");
+    }
+}
+
+#[test]
 fn a_stream_cut_anywhere_is_broken() {
     for (coding, bytes) in answers() {
         for end in 1..bytes.len() {

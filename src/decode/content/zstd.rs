@@ -5,7 +5,7 @@ use ruzstd::decoding::{
     errors::{FrameDecoderError, ReadFrameHeaderError},
 };
 
-use super::Stop;
+use super::{MAX_PARTS, Stop};
 
 /// Largest window of a stream in HTTP (RFC 9659, 3). None is allocated: the decoder keeps what it
 /// has put out, which the limit bounds.
@@ -15,7 +15,7 @@ const MAX_WINDOW: u64 = 8 << 20;
 /// has them, are checked.
 pub(super) fn inflate(mut encoded: &[u8], limit: usize) -> Result<Vec<u8>, Stop> {
     let mut inflated = Vec::new();
-    while !encoded.is_empty() {
+    for _ in 0..MAX_PARTS {
         // one for each frame: a decoder that is used again allocates the window in advance
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
@@ -27,8 +27,11 @@ pub(super) fn inflate(mut encoded: &[u8], limit: usize) -> Result<Vec<u8>, Stop>
             })) => encoded = encoded.get(length as usize..).ok_or(Stop::Broken)?,
             Err(_) => return Err(Stop::Broken),
         }
+        if encoded.is_empty() {
+            return Ok(inflated);
+        }
     }
-    Ok(inflated)
+    Err(Stop::Bound)
 }
 
 /// Adds what one frame holds. `encoded` begins behind its header.
