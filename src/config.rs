@@ -11,6 +11,9 @@ mod env;
 mod error;
 mod fill;
 mod fit;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod load;
 mod misfit;
 mod pem_file;
@@ -180,6 +183,11 @@ pub struct Capture {
     /// Most bytes of a body that are kept, per direction.
     #[serde(with = "units::bytes")]
     pub body_limit: usize,
+    /// Most bytes that a compressed body may inflate to, at each of its codings.
+    #[serde(with = "units::bytes")]
+    pub inflate_limit: usize,
+    /// Most times its size that it may inflate to, above `body_limit`.
+    pub inflate_ratio: usize,
     /// Most exchanges that wait for the observer.
     pub queue_exchanges: usize,
     /// Most bytes of exchanges that wait for the observer.

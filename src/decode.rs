@@ -6,6 +6,9 @@
 
 mod content;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod iris;
 mod lenient;
 #[cfg(test)]
@@ -123,7 +126,7 @@ pub fn failures() -> impl Iterator<Item = DecodeError> {
     DecodeError::WITHOUT_FORMAT.into_iter().chain(of_formats)
 }
 
-/// Reads an exchange whose bodies were wanted and are whole.
+/// Reads an exchange whose bodies were wanted and are whole; `bounds`: what they may inflate to.
 ///
 /// An answer outside 2xx holds no prediction: what can be read of its request is returned, and a
 /// request that cannot be read is no failure, for the model refused it too. Under 2xx the answer
@@ -133,19 +136,20 @@ pub fn failures() -> impl Iterator<Item = DecodeError> {
 /// was made to be slow, and up to 16 times its bytes held (100 kB more for rows that share no field).
 ///
 /// # Errors
-/// When the answer is not whole, encoded, not JSON or of no known shape; when a bound is reached;
+/// When the answer is not whole, broken, not JSON or of no known shape; when a bound is reached;
 /// when request and answer disagree on the number of rows.
-pub fn decode(exchange: &Exchange) -> Result<Inference, DecodeError> {
-    let request = content::body(&exchange.request).unwrap_or_default();
+pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference, DecodeError> {
+    let request = content::body(&exchange.request, bounds).unwrap_or_default();
     if !(200..300).contains(&exchange.status) {
         return Ok(refused(&Bodies {
-            request,
+            request: &request,
             response: &[],
         }));
     }
+    let response = content::body(&exchange.response, bounds)?;
     let bodies = Bodies {
-        request,
-        response: content::body(&exchange.response)?,
+        request: &request,
+        response: &response,
     };
     let mut failure = None;
     for decoder in DECODERS {
@@ -234,6 +238,15 @@ pub fn identity<'a>(
     (model, version)
 }
 
+/// Reads an exchange within the default bounds.
+#[cfg(test)]
+fn decoded(exchange: &Exchange) -> Result<Inference, DecodeError> {
+    use std::sync::LazyLock;
+
+    static BOUNDS: LazyLock<config::Capture> = LazyLock::new(|| config::defaults().capture);
+    decode(exchange, &BOUNDS)
+}
+
 #[cfg(test)]
 mod tests {
     use std::{sync::Arc, time::Duration};
@@ -247,7 +260,7 @@ mod tests {
     fn with(change: impl FnOnce(&mut Exchange)) -> Result<Inference, DecodeError> {
         let mut exchange = Exchange::example("/predict", REQUEST, ANSWER);
         change(&mut exchange);
-        decode(&exchange)
+        decoded(&exchange)
     }
 
     #[test]
@@ -267,14 +280,14 @@ mod tests {
             let mut exchange = Exchange::example("/predict", request, ANSWER);
             exchange.status = 422;
             exchange.response.body = None;
-            let read = decode(&exchange).unwrap();
+            let read = decoded(&exchange).unwrap();
             assert_eq!((read.format, read.rows, read.items()), ("unknown", 0, 0));
         }
     }
 
     #[test]
     fn an_answer_that_cannot_be_read_says_why() {
-        let gzip = || Some("gzip".to_owned());
+        let coding = |name: &str| Some(name.to_owned());
         let cases = [
             (with(|e| e.response.body = None), "incomplete"),
             (
@@ -282,8 +295,12 @@ mod tests {
                 "incomplete",
             ),
             (
-                with(|e| e.response.content_encoding = gzip()),
+                with(|e| e.response.content_encoding = coding("compress")),
                 "content_encoding",
+            ),
+            (
+                with(|e| e.response.content_encoding = coding("gzip")),
+                "inflate_broken",
             ),
             (with(|e| body(e, "")), "empty"),
             (with(|e| body(e, "<html>")), "not_json"),
@@ -322,7 +339,7 @@ mod tests {
     fn identity_is_of_the_wire_then_the_route_then_the_configuration() {
         let configured = configured();
         let mut exchange = Exchange::example("/predict", REQUEST, ANSWER);
-        let read = decode(&exchange).unwrap();
+        let read = decoded(&exchange).unwrap();
         assert_eq!(
             identity(None, &exchange, &configured),
             ("default", "unknown")

@@ -46,6 +46,8 @@ pub mod iris;
 
 pub mod config;
 pub mod drain;
+#[cfg(test)]
+mod fuzzing;
 pub mod health;
 pub mod http;
 pub mod metrics;

@@ -16,6 +16,9 @@ mod connection;
 mod endpoint;
 mod failure;
 mod forward;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod interim;
 mod io;
 mod link;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[path = "it/coded.rs"]
+mod coded;
 #[path = "it/http2.rs"]
 mod http2;
 #[path = "it/ops.rs"]

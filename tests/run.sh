@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 mode=${1:-all}
 uv_version=0.13.9
+cargo_fuzz_version=0.13.2
 # a suite that hangs must not hang the rest; the slowest takes a fifth of it
 suite_limit=20m
 export PYTHONDONTWRITEBYTECODE=1 UV_CACHE_DIR=$PWD/.cache/uv-cache UV_PYTHON_DOWNLOADS=never
@@ -85,6 +86,53 @@ suite() {
     timeout --foreground "$suite_limit" "${@:2}" "tests/e2e/$1.py"
 }
 
+# fuzz SECONDS: builds every target of fuzz/ once, in a folder of its own, and runs each for so long,
+# two at a time. What they find anew stays in .cache/fuzz/TARGET, and what fails is printed.
+fuzz() {
+    local seconds=$1 bin=$PWD/.cache/cargo-fuzz/bin half status=0 targets
+    if [[ $("$bin/cargo-fuzz" --version 2>/dev/null) != "cargo-fuzz $cargo_fuzz_version" ]]; then
+        cargo install --quiet --locked --root .cache/cargo-fuzz --version "$cargo_fuzz_version" cargo-fuzz || return 1
+    fi
+    cargo metadata --locked --quiet --no-deps --manifest-path fuzz/Cargo.toml >/dev/null &&
+        PATH=$bin:$PATH cargo fuzz build --sanitizer none --target-dir .cache/fuzz-target || return 1
+    mapfile -t targets < <(PATH=$bin:$PATH cargo fuzz list)
+    ((${#targets[@]})) || return 1
+    half=$(((${#targets[@]} + 1) / 2))
+    fuzz_targets "$seconds" "${targets[@]:0:half}" &
+    fuzz_targets "$seconds" "${targets[@]:half}" || status=1
+    wait $! || status=1
+    return $status
+}
+
+# fuzz_targets SECONDS NAME...: one after the other, all of them.
+fuzz_targets() {
+    local seconds=$1 host name status=0
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    for name in "${@:2}"; do
+        fuzz_target ".cache/fuzz-target/$host/release/$name" "$name" "$seconds" || status=1
+    done
+    return $status
+}
+
+# fuzz_target PROGRAM NAME SECONDS: new inputs go to the first folder, those in git are only read.
+fuzz_target() {
+    local program=$1 name=$2 seconds=$3 found=.cache/fuzz/$2 input
+    mkdir -p "$found/corpus" "$found/failed"
+    rm -f "$found"/failed/*
+    if "$program" -max_total_time="$seconds" -rss_limit_mb=512 -timeout=10 -print_final_stats=1 -verbosity=0 \
+        -artifact_prefix="$found/failed/" "$found/corpus" "fuzz/corpus/$name" </dev/null >"$found/log" 2>&1; then
+        echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$found/log") executions"
+        return 0
+    fi
+    tail -n 30 "$found/log"
+    for input in "$found"/failed/*; do
+        echo "$name: $input, in hexadecimal:"
+        od -An -v -tx1 "$input" | tr -d ' \n'
+        echo
+    done
+    return 1
+}
+
 course_page() {
     environment course_service tests/e2e/course_service/requirements.txt &&
         suite course_page .cache/venv/course_service/bin/python
@@ -138,15 +186,17 @@ quick)
     suites
     ;;
 all)
-    require python3=python3 curl=curl prometheus=prometheus promtool=prometheus
+    require python3=python3 g++=g++ curl=curl prometheus=prometheus promtool=prometheus
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     checks
+    step "fuzz" fuzz 30
     suites
     step "100,000 mutated requests" mutations
     real_programs
     ;;
 soak)
-    require python3=python3
+    require python3=python3 g++=g++
+    step "fuzz" fuzz 300
     release
     step "release build: the same bytes elsewhere" tests/reproducible.sh
     suite_limit=0

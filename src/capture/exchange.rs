@@ -72,7 +72,8 @@ pub struct Exchange {
 pub struct Message {
     /// `Content-Type`, at most 256 bytes.
     pub content_type: Option<String>,
-    /// `Content-Encoding`, at most 256 bytes.
+    /// Every `Content-Encoding` as one list, at most 256 bytes; [`Message::UNREADABLE`] where it is
+    /// longer or not ASCII.
     pub content_encoding: Option<String>,
     /// The body, or as much of it as the limit allows; `None`: no body was seen to its end.
     pub body: Option<Captured>,
@@ -93,11 +94,14 @@ impl Exchange {
 }
 
 impl Message {
+    /// Stands for a list that was not kept: no coding has this name.
+    pub const UNREADABLE: &str = "unreadable";
+
     /// The fields that say how to read a body; the body comes later.
     pub fn of(fields: &HeaderMap) -> Self {
         Self {
             content_type: text(fields, &header::CONTENT_TYPE),
-            content_encoding: text(fields, &header::CONTENT_ENCODING),
+            content_encoding: list(fields, &header::CONTENT_ENCODING),
             body: None,
         }
     }
@@ -114,7 +118,22 @@ fn text(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     (value.len() <= 256).then(|| value.to_owned())
 }
 
-#[cfg(test)]
+/// All fields of a name as one list (RFC 9110, 5.3).
+fn list(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+    let mut list = String::new();
+    for value in fields.get_all(name) {
+        match value.to_str() {
+            Ok(value) if list.len() + value.len() < 256 => {
+                let comma = if list.is_empty() { "" } else { "," };
+                list.extend([comma, value]);
+            }
+            _ => return Some(Message::UNREADABLE.to_owned()),
+        }
+    }
+    fields.contains_key(name).then_some(list)
+}
+
+#[cfg(any(test, fuzzing))]
 impl Exchange {
     /// A finished prediction for tests of whoever gets exchanges.
     pub(crate) fn example(path: &str, request: &str, response: &str) -> Self {
@@ -149,5 +168,34 @@ impl Exchange {
             request: message(request),
             response: message(response),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    /// The codings of a message with these fields.
+    fn codings(values: &[&[u8]]) -> Option<String> {
+        let mut fields = HeaderMap::new();
+        for value in values {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            fields.append(header::CONTENT_ENCODING, value);
+        }
+        Message::of(&fields).content_encoding
+    }
+
+    #[test]
+    fn every_content_encoding_is_kept_in_its_order_or_none_is() {
+        assert_eq!(codings(&[]), None);
+        assert_eq!(codings(&[b""]).as_deref(), Some(""));
+        assert_eq!(codings(&[b"gzip"]).as_deref(), Some("gzip"));
+        assert_eq!(codings(&[b"gzip", b"br, x"]).as_deref(), Some("gzip,br, x"));
+        let unreadable = Some(Message::UNREADABLE.to_owned());
+        assert_eq!(codings(&[b"gzip\xff"]), unreadable);
+        assert_eq!(codings(&[b"gzip", &[b','; 252]]), unreadable);
+        assert_eq!(codings(&[b"gzip", &[b','; 251]]).unwrap().len(), 256);
     }
 }

@@ -164,9 +164,9 @@ mod tests {
 
     fn bounds(queue_exchanges: usize, queue_bytes: usize) -> config::Capture {
         config::Capture {
-            body_limit: 0,
             queue_exchanges,
             queue_bytes,
+            ..config::defaults().capture
         }
     }
 

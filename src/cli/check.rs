@@ -120,8 +120,9 @@ fn routes(routes: &[Route]) -> String {
 
 fn bodies(capture: &config::Capture) -> String {
     format!(
-        "copied up to {} each way; at most {} exchanges and {} wait to be read",
+        "copied up to {} each way, inflated up to {}; at most {} exchanges and {} wait to be read",
         written_bytes(capture.body_limit),
+        written_bytes(capture.inflate_limit),
         capture.queue_exchanges,
         written_bytes(capture.queue_bytes)
     )

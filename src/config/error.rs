@@ -1,6 +1,6 @@
 //! What is wrong with a configuration: all of it, each with its key and where it was written.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,13 +50,25 @@ impl fmt::Display for Problem {
             message,
             origin,
         } = self;
-        match origin {
-            Origin::BuiltIn => write!(f, "{key}: {message}"),
-            Origin::Env(name) if name == key => write!(f, "{key}: {message}"),
-            Origin::File { file, line: 0 } if file == key => write!(f, "{key}: {message}"),
-            _ => write!(f, "{key}: {message} ({origin})"),
-        }
+        let line = match origin {
+            Origin::BuiltIn => format!("{key}: {message}"),
+            Origin::Env(name) if name == key => format!("{key}: {message}"),
+            Origin::File { file, line: 0 } if file == key => format!("{key}: {message}"),
+            _ => format!("{key}: {message} ({origin})"),
+        };
+        write_line(f, &line)
     }
+}
+
+/// It goes to a terminal and into logs, and keys and names may hold anything.
+fn write_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| {
+        if character.is_control() {
+            write!(f, "{}", character.escape_default())
+        } else {
+            f.write_char(character)
+        }
+    })
 }
 
 /// Everything that is wrong with a configuration; at least one problem.
@@ -76,6 +88,17 @@ impl fmt::Display for ConfigErrors {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_key_or_name_can_write_to_a_terminal() {
+        let problem = Problem {
+            key: "a\tb\u{1b}[2J".to_owned(),
+            message: "expected é".to_owned(),
+            origin: Origin::Env("X\n\u{9b}".to_owned()),
+        };
+        let expected = r"a\tb\u{1b}[2J: expected é (environment X\n\u{9b})";
+        assert_eq!(problem.to_string(), expected);
+    }
 
     #[test]
     fn a_report_has_one_line_for_each_problem() {

@@ -87,7 +87,17 @@ impl Sources {
         examine: impl Fn(&Config, &mut Findings<'_>),
     ) -> Result<Loaded, ConfigErrors> {
         let mut problems = Vec::new();
-        let mut tree = self.tree(&mut problems);
+        let tree = self.tree(&mut problems);
+        self.settle(tree, problems, examine)
+    }
+
+    /// The configuration of `tree`, if it holds.
+    pub(super) fn settle(
+        &self,
+        mut tree: Node,
+        mut problems: Vec<Problem>,
+        examine: impl Fn(&Config, &mut Findings<'_>),
+    ) -> Result<Loaded, ConfigErrors> {
         let settings = settings(&tree);
         let fitted = fit::fit(&mut tree, &mut problems);
         let Some(mut config) = fitted else {

@@ -60,6 +60,8 @@ pub const KEYS: &[Key] = keys! {
     live ops.token_file;
     restart ops.body_limit;
     live capture.body_limit;
+    live capture.inflate_limit;
+    live capture.inflate_ratio;
     restart capture.queue_exchanges;
     restart capture.queue_bytes;
     live routes;

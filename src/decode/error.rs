@@ -8,9 +8,18 @@ pub enum DecodeError {
     /// The body was not kept to its end.
     #[error("the answer was not captured whole")]
     Incomplete,
-    /// The body is compressed.
+    /// A content coding is not known, or there are too many.
     #[error("the answer has a content encoding that is not read")]
     ContentEncoding,
+    /// The body is no stream of its content coding, is cut off, or something follows it.
+    #[error("the answer is not what its content encoding says")]
+    InflateBroken,
+    /// The body inflates to more than `capture.inflate_limit`.
+    #[error("the answer inflates to more than is read")]
+    InflateLimit,
+    /// The body inflates to more than `capture.inflate_ratio` times its size.
+    #[error("the answer inflates by more than is read")]
+    InflateRatio,
     /// A body without content.
     #[error("the answer is empty")]
     Empty,
@@ -46,9 +55,12 @@ pub enum DecodeError {
 
 impl DecodeError {
     /// Every reason that needs no format, to count from the start.
-    pub const WITHOUT_FORMAT: [Self; 7] = [
+    pub const WITHOUT_FORMAT: [Self; 10] = [
         Self::Incomplete,
         Self::ContentEncoding,
+        Self::InflateBroken,
+        Self::InflateLimit,
+        Self::InflateRatio,
         Self::Empty,
         Self::NotJson,
         Self::Syntax,
@@ -84,6 +96,9 @@ impl DecodeError {
         match self {
             Self::Incomplete => "incomplete",
             Self::ContentEncoding => "content_encoding",
+            Self::InflateBroken => "inflate_broken",
+            Self::InflateLimit => "inflate_limit",
+            Self::InflateRatio => "inflate_ratio",
             Self::Empty => "empty",
             Self::NotJson => "not_json",
             Self::Syntax => "syntax",

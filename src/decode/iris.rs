@@ -24,19 +24,19 @@ pub(super) const DECODER: Decoder = Decoder {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{DecodeError, Inference, Output, Scalar, decode};
+    use super::super::{DecodeError, Inference, Output, Scalar, decoded};
     use crate::capture::{Exchange, route::Routes};
 
     const ONE: &str = r#"{"a":1}"#;
 
     pub(super) fn both(request: &str, response: &str) -> Result<Inference, DecodeError> {
-        decode(&Exchange::example("/p", request, response))
+        decoded(&Exchange::example("/p", request, response))
     }
 
     fn routed(request: &str, response: &str) -> Result<Inference, DecodeError> {
         let mut exchange = Exchange::example("/predict", request, response);
         exchange.route = Routes::new(&[]).find("/predict").map(Arc::clone);
-        decode(&exchange)
+        decoded(&exchange)
     }
 
     /// Class and confidence of each item.
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(read, "€".repeat(42));
         let mut exchange = Exchange::example("/p", ONE, "");
         exchange.response.body.as_mut().unwrap().bytes = b"{\"prediction\":\"\xe9\"}".to_vec();
-        assert_eq!(decode(&exchange), Err(DecodeError::NotUtf8));
+        assert_eq!(decoded(&exchange), Err(DecodeError::NotUtf8));
     }
 
     #[test]

@@ -120,7 +120,7 @@ fn every_recorded_prediction_and_refusal_is_read_as_the_model_tells_it() {
         if exchange.interest == Interest::Head {
             continue;
         }
-        check(&recorded, &decode(&exchange).unwrap());
+        check(&recorded, &decoded(&exchange).unwrap());
         match recorded.expect.kind.as_str() {
             "classify" => predictions += 1,
             "error" => refusals += 1,
@@ -140,7 +140,7 @@ fn no_recorded_probe_or_drift_call_is_a_prediction_even_if_it_were_wanted() {
         }
         let exchange = recorded.exchange();
         assert_eq!(exchange.interest, Interest::Head, "{}", recorded.id);
-        let error = decode(&exchange).unwrap_err();
+        let error = decoded(&exchange).unwrap_err();
         assert_eq!(error.format(), "unknown", "{}", recorded.id);
         others += 1;
     }

@@ -28,6 +28,8 @@ const BATCH: usize = 64;
 /// What the observer goes by and a reload can change.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What bodies may inflate to.
+    pub capture: config::Capture,
     /// Names where neither wire nor route tells one.
     pub model: config::Model,
     /// Bounds of labels.
@@ -42,6 +44,7 @@ impl Settings {
     /// Those of a configuration.
     pub fn new(config: &Config) -> Self {
         Self {
+            capture: config.capture.clone(),
             model: config.model.clone(),
             metrics: config.metrics.clone(),
             log: config.log.clone(),
@@ -73,6 +76,7 @@ pub fn start(
             baselines,
         ),
         model: Arc::new(settings.model),
+        capture: settings.capture,
         take,
         panics: metrics.counter(&catalogue::PANICS, &["observe"]),
         metrics,
@@ -90,6 +94,7 @@ struct Worker {
     series: Series,
     model: Arc<config::Model>,
     panics: Counter,
+    capture: config::Capture,
     metrics: Arc<Metrics>,
 }
 
@@ -150,6 +155,7 @@ impl Worker {
         self.record.set_bounds(settings.metrics);
         self.log.apply(settings.log);
         self.model = Arc::new(settings.model);
+        self.capture = settings.capture;
     }
 
     fn observe(&mut self, exchange: &Exchange) {
@@ -190,7 +196,7 @@ impl Worker {
         }
         let decoding = || {
             hook("decode");
-            decode::decode(exchange)
+            decode::decode(exchange, &self.capture)
         };
         // a decoder that panics costs this one observation
         match contain(self.record.panics(), decoding) {

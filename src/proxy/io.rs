@@ -6,6 +6,8 @@
 
 mod deadline;
 mod farewell;
+#[cfg(any(test, fuzzing))]
+pub(super) mod followed;
 mod framing;
 mod greeting;
 mod own_answer;

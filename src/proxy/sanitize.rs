@@ -33,6 +33,14 @@ pub(super) struct Bounds {
     pub(super) max_fields: usize,
 }
 
+#[cfg(any(test, fuzzing))]
+impl Bounds {
+    pub(super) const NONE: Self = Self {
+        max_head: usize::MAX,
+        max_fields: usize::MAX,
+    };
+}
+
 /// Makes a request's head fit for a connection of HTTP/1.1 to the upstream.
 ///
 /// `authority`: gives `Host` to a client of HTTP/1.0 that sent none.
@@ -103,16 +111,17 @@ pub(super) use expect::waits;
 pub(super) use http2::translate;
 
 /// The comma-separated members of all values, without the empty ones (RFC 9110, section 5.6.1).
+///
+/// As bytes: one member that is no text must not hide the others.
 pub(super) fn members<'a>(
     fields: &'a http::HeaderMap,
     name: &http::HeaderName,
-) -> impl Iterator<Item = &'a str> {
+) -> impl Iterator<Item = &'a [u8]> {
     fields
         .get_all(name)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|member| member.trim_matches([' ', '\t']))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
         .filter(|member| !member.is_empty())
 }
 
@@ -125,13 +134,8 @@ mod tests {
     fn tried(builder: Builder) -> Result<request::Parts, Failure> {
         let mut head = builder.body(()).unwrap().into_parts().0;
         let authority = || HeaderValue::from_static("model:8000");
-        request(&mut head, false, WIDE, authority).map(|_| head)
+        request(&mut head, false, Bounds::NONE, authority).map(|_| head)
     }
-
-    const WIDE: Bounds = Bounds {
-        max_head: usize::MAX,
-        max_fields: usize::MAX,
-    };
 
     fn names(head: &request::Parts) -> Vec<&str> {
         let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
@@ -159,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn a_member_that_is_no_text_hides_none_of_the_others() {
+        let nominating = http::HeaderValue::from_bytes(b"x-one, \xcb, upgrade").unwrap();
+        let head = tried(
+            Request::get("/")
+                .header("host", "a")
+                .header("connection", nominating)
+                .header("x-one", "1"),
+        );
+        assert_eq!(names(&head.unwrap()), ["host"]);
+        let length = http::HeaderValue::from_bytes(b"5, \xb5").unwrap();
+        let answer = Response::builder().header("content-length", length);
+        let mut head = answer.body(()).unwrap().into_parts().0;
+        assert_eq!(super::response(&mut head), Err(Failure::BadAnswer));
+    }
+
+    #[test]
     fn framing_cannot_be_nominated_away() {
         let head = tried(
             Request::post("/")
@@ -175,6 +195,14 @@ mod tests {
         let head = head.unwrap();
         assert_eq!(head.uri, "/x?y=1");
         assert_eq!(head.headers["host"], "a.example");
+    }
+
+    #[test]
+    fn an_absolute_target_of_a_host_and_a_fragment_becomes_a_path() {
+        let head = tried(Request::get("http://a.example#x").header("host", "a.example"));
+        assert_eq!(head.unwrap().uri.to_string(), "/");
+        let head = tried(Request::get("http://a.example?x").header("host", "a.example"));
+        assert_eq!(head.unwrap().uri.to_string(), "/?x");
     }
 
     #[test]
@@ -197,7 +225,7 @@ mod tests {
                 .header("upgrade", upgrade)
                 .header("connection", connection);
             let mut head = builder.body(()).unwrap().into_parts().0;
-            request(&mut head, has_body, WIDE, || unreachable!()).unwrap()
+            request(&mut head, has_body, Bounds::NONE, || unreachable!()).unwrap()
         };
         assert_eq!(
             wants("WebSocket", "keep-alive, Upgrade", false),

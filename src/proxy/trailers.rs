@@ -26,7 +26,11 @@ impl Trailers {
             return Self::Declared(Vec::new());
         }
         let names = sanitize::members(fields, &header::TRAILER);
-        Self::Declared(names.filter_map(|name| name.parse().ok()).collect())
+        Self::Declared(
+            names
+                .filter_map(|name| HeaderName::from_bytes(name).ok())
+                .collect(),
+        )
     }
 
     /// Counts the fields of `frame` that do not pass.

@@ -140,22 +140,22 @@ impl Counted {
 }
 
 /// One connection that is kept; the answer's head and body.
-struct Client(BufReader<TcpStream>);
+pub(super) struct Client(BufReader<TcpStream>);
 
 impl Client {
-    fn connect(address: SocketAddr) -> Self {
+    pub(super) fn connect(address: SocketAddr) -> Self {
         Self(BufReader::new(TcpStream::connect(address).unwrap()))
     }
 
     fn post(&mut self, path: &str, body: &str) -> (String, Vec<u8>) {
         let length = body.len();
-        self.send(&format!(
+        self.send(format!(
             "POST {path} HTTP/1.1\r\nHost: model\r\nContent-Length: {length}\r\n\r\n{body}"
         ))
     }
 
-    fn send(&mut self, request: &str) -> (String, Vec<u8>) {
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+    pub(super) fn send(&mut self, request: impl AsRef<[u8]>) -> (String, Vec<u8>) {
+        self.0.get_mut().write_all(request.as_ref()).unwrap();
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert!(self.0.read_line(&mut head).unwrap() > 0, "{head}");

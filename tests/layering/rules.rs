@@ -23,6 +23,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("panics", &[]),
     ("tls", &["config"]),
     ("capture", &["config", "panics"]),
+    (ONLY_IN_TESTS, &[]),
     ("decode", &["capture", "config"]),
     ("drift", &["stats", "config"]),
     ("feedback", &["stats", "config"]),
@@ -67,6 +68,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("cli", &["tls", "config"]),
     ("main", &["app", "cli", "tls", "config"]),
 ];
+
+/// Any module's tests may name it: it runs what fuzzing has kept, and is not in the program.
+const ONLY_IN_TESTS: &str = "fuzzing";
 
 /// The only file that names every part, and the one that declares them.
 const MAY_NAME_ALL: &[&str] = &["app", "lib"];
@@ -124,7 +128,8 @@ fn forbidden(owner: &str, path: &[String], modules: &BTreeSet<&str>) -> Option<S
     }
     let (_, allowed) = MAY_NAME.iter().find(|(m, _)| *m == owner)?;
     match path.first().map(String::as_str) {
-        Some(target) if target == owner || allowed.contains(&target) => None,
+        Some(target) if target == owner || target == ONLY_IN_TESTS => None,
+        Some(target) if allowed.contains(&target) => None,
         Some(target) if modules.contains(target) => Some(target.to_owned()),
         // what the root re-exports would hide where it comes from
         _ if owner != "main" => Some("the root of the package".to_owned()),

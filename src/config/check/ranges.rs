@@ -89,6 +89,14 @@ const RANGES: &[(&str, Range)] = {
             Bytes(|c| Some(c.capture.body_limit), 1, 64 * MIB),
         ),
         (
+            "capture.inflate_limit",
+            Bytes(|c| Some(c.capture.inflate_limit), 1, 64 * MIB),
+        ),
+        (
+            "capture.inflate_ratio",
+            Count(|c| Some(c.capture.inflate_ratio), 1, 10_000),
+        ),
+        (
             "capture.queue_exchanges",
             Count(|c| Some(c.capture.queue_exchanges), 1, 1_000_000),
         ),

@@ -64,9 +64,9 @@ fn settle_lengths(fields: &mut HeaderMap) -> Result<(), Failure> {
 /// The length that all values say.
 fn common_length(fields: &HeaderMap) -> Option<HeaderValue> {
     let mut lengths = members(fields, &header::CONTENT_LENGTH);
-    let first = lengths.next().filter(|n| is_number(n.as_bytes()))?;
+    let first = lengths.next().filter(|n| is_number(n))?;
     let is_common = lengths.all(|other| other == first);
-    HeaderValue::from_str(first).ok().filter(|_| is_common)
+    HeaderValue::from_bytes(first).ok().filter(|_| is_common)
 }
 
 fn is_chunked(value: &HeaderValue) -> bool {
@@ -75,13 +75,13 @@ fn is_chunked(value: &HeaderValue) -> bool {
 
 /// Whether `chunked` comes last and once, after codings that nobody here can read.
 fn is_after_others(fields: &HeaderMap) -> bool {
-    let codings: Vec<&str> = members(fields, &header::TRANSFER_ENCODING).collect();
-    let is_other = |coding: &&str| {
-        !coding.eq_ignore_ascii_case("chunked") && !coding.eq_ignore_ascii_case("identity")
+    let codings: Vec<&[u8]> = members(fields, &header::TRANSFER_ENCODING).collect();
+    let is_other = |coding: &&[u8]| {
+        !coding.eq_ignore_ascii_case(b"chunked") && !coding.eq_ignore_ascii_case(b"identity")
     };
     match codings.split_last() {
         Some((last, others)) => {
-            last.eq_ignore_ascii_case("chunked")
+            last.eq_ignore_ascii_case(b"chunked")
                 && !others.is_empty()
                 && others.iter().all(is_other)
         }

@@ -32,7 +32,7 @@ pub(in crate::proxy) fn remove(fields: &mut HeaderMap) {
         // an empty list allocates nothing, and most lists are without nominations
         let nominated: Vec<HeaderName> = members(fields, &header::CONNECTION)
             .filter(|name| !is_option(name))
-            .filter_map(|name| name.parse().ok())
+            .filter_map(|name| HeaderName::from_bytes(name).ok())
             .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
             .collect();
         for name in nominated {
@@ -45,15 +45,15 @@ pub(in crate::proxy) fn remove(fields: &mut HeaderMap) {
 }
 
 /// Options that nominate no field, or one that goes anyway.
-fn is_option(name: &str) -> bool {
+fn is_option(name: &[u8]) -> bool {
     ["close", "keep-alive", "te", "upgrade"]
         .iter()
-        .any(|option| name.eq_ignore_ascii_case(option))
+        .any(|option| name.eq_ignore_ascii_case(option.as_bytes()))
 }
 
 /// Whether the client takes trailers (RFC 9110, section 10.1.4).
 pub(in crate::proxy) fn takes_trailers(fields: &HeaderMap) -> bool {
-    members(fields, &header::TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))
+    members(fields, &header::TE).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
 /// Says so to the upstream; `TE` is for one connection and is nominated (RFC 9110, section 10.1.4).

@@ -50,6 +50,10 @@ pub(super) fn use_origin_form(head: &mut request::Parts) {
     let target = head.uri.path_and_query().filter(|path| *path != "/");
     let target = target.cloned();
     head.uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
+    if head.uri.path().is_empty() {
+        // of `http://host#x`: the fragment is gone, and an empty target is none
+        head.uri = Uri::from_static("/");
+    }
 }
 
 #[cfg(test)]

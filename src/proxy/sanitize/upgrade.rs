@@ -41,5 +41,5 @@ pub(super) fn refuse_another(fields: &HeaderMap) -> Result<(), Failure> {
 }
 
 fn has(fields: &HeaderMap, name: &http::HeaderName, member: &str) -> bool {
-    members(fields, name).any(|m| m.eq_ignore_ascii_case(member))
+    members(fields, name).any(|m| m.eq_ignore_ascii_case(member.as_bytes()))
 }

@@ -72,7 +72,7 @@ impl Port {
             health: Arc::new(Health::default()),
             observer: observer.clone(),
             drain: leaving,
-            settings: watch::channel(Arc::new(Settings::new(&config))).1,
+            settings: watch::channel(Arc::new(Settings::new(&config, None))).1,
             keeper: Arc::new(Mutex::new(Keeper::new(Baselines::new(), None, observer))),
             judge: Judge::default(),
             scrapes: Scrapes::default(),
