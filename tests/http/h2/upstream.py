@@ -9,7 +9,7 @@ import threading
 import time
 
 from . import frames as f
-from . import http1
+from . import hpack, http1
 from .endpoint import Endpoint
 from .record import Exchange, Records
 from .stream import Ended
@@ -42,6 +42,8 @@ class Upstream:
         self.protocol, self.values = protocol, values or {}
         self.records = Records()
         self.handlers = dict(HANDLERS)
+        # what the peer's HPACK table may have, where a case changes that
+        self.table_limit = None
         self.breaches = []
         self.connections = []
         self.accepted = 0
@@ -82,6 +84,8 @@ class Upstream:
         connection.auto_stream = False
         connection.on_stream = lambda stream: self._on_stream(connection, stream)
         connection.breaches = Noted(self.breaches, "upstream, HTTP/2: ")
+        if self.table_limit is not None:
+            connection.decoder = hpack.Decoder(self.table_limit)
         self.connections.append(connection)
         connection.send_settings(self.values)
         connection.start()
