@@ -127,6 +127,7 @@ impl Agent {
             upstream: origin.upstream(),
             offer,
             metrics: Arc::clone(&metrics),
+            spoken: Arc::default(),
             learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
             drain: leaving.clone(),
         };

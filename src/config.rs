@@ -68,6 +68,8 @@ pub struct Proxy {
     pub listen: SocketAddr,
     /// The model server; `None`: start the bundled Iris server and forward to it.
     pub upstream: Option<Upstream>,
+    /// Which version of HTTP requests go out in.
+    pub upstream_protocol: UpstreamProtocol,
     /// Data threads; `None`: the CPU quota of the container, at least 1.
     pub threads: Option<usize>,
     /// Longest wait for a connection to the upstream.
@@ -89,6 +91,8 @@ pub struct Proxy {
     pub client_idle: Duration,
     /// Client connections accepted at once, per data thread.
     pub max_connections: usize,
+    /// Requests at once on one connection of HTTP/2.
+    pub max_streams: usize,
     /// Largest request head in bytes; beyond it 431.
     #[serde(with = "units::bytes")]
     pub max_head: usize,
@@ -96,6 +100,18 @@ pub struct Proxy {
     pub max_fields: usize,
     /// Keep the letter case of field names as received.
     pub preserve_header_case: bool,
+}
+
+/// `proxy.upstream_protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamProtocol {
+    /// As the client's, where the upstream speaks that.
+    Auto,
+    /// HTTP/1.1 for all.
+    Http1,
+    /// HTTP/2 for all.
+    Http2,
 }
 
 /// The address of a model server, from `http://HOST[:PORT]`.

@@ -1,13 +1,17 @@
 //! The path of a request. Data threads run this and nothing else.
 //!
-//! [`listener`] accepts, `io` is the socket as hyper sees it, `service` is one request from start
-//! to end: read that first. It goes through `sanitize` and `forward` to `upstream`, whose socket
-//! is a `link`; `outgoing` is the request's body, `interim` what comes before the answer, `tunnel`
-//! what may follow it. `record` keeps what the exchange was and counts it when the last of its parts is gone; `failure` says
-//! whose fault a missing answer was.
+//! [`listener`] accepts, `connection` is one client from its first byte to its close, `io` its socket
+//! as hyper sees it, `service` is one request from start to end: read that first. A request goes
+//! through `sanitize` and `way` to `forward`, and over a `link` of `upstream` to the model;
+//! `outgoing` is its body, `interim` what comes before the answer, `trailers` what comes behind it,
+//! `tunnel` what may follow it. `near` is the client's end of it, alone on its connection or one of
+//! the `streams` of HTTP/2. `record` keeps what the exchange was and counts it when the last of its
+//! parts is gone; `failure` says whose fault a missing answer was.
 //! Emits `ml_api_*`, `sidelight_overhead_seconds`, `sidelight_request_failures_total`,
-//! `sidelight_exchanges_total{outcome="shed"|"not_wanted"}`, `sidelight_shed_total`.
+//! `sidelight_not_forwarded_total`, `sidelight_exchanges_total{outcome="shed"|"not_wanted"}`,
+//! `sidelight_shed_total`.
 
+mod connection;
 mod endpoint;
 mod failure;
 mod forward;
@@ -15,15 +19,21 @@ mod interim;
 mod io;
 mod link;
 pub mod listener;
+mod near;
 mod outgoing;
+mod patient;
 mod record;
 mod request_id;
 mod sanitize;
 mod service;
+mod streams;
 mod thread;
+mod trailers;
 mod tunnel;
 mod upstream;
+mod way;
 
 pub use endpoint::Learned;
 pub use listener::available_threads;
 pub use thread::{Parts, Settings};
+pub use upstream::Spoken;

@@ -31,6 +31,7 @@ macro_rules! keys {
 pub const KEYS: &[Key] = keys! {
     restart proxy.listen;
     restart proxy.upstream;
+    live proxy.upstream_protocol;
     restart proxy.threads;
     live proxy.connect_timeout;
     live proxy.response_timeout;
@@ -39,6 +40,7 @@ pub const KEYS: &[Key] = keys! {
     live proxy.head_timeout;
     live proxy.client_idle;
     restart proxy.max_connections;
+    restart proxy.max_streams;
     restart proxy.max_head;
     restart proxy.max_fields;
     restart proxy.preserve_header_case;
@@ -100,7 +102,7 @@ mod tests {
     /// The defaults but for `key`, which has the first of some values that fits and differs.
     fn changed(key: &str) -> Config {
         let values = [
-            "7", "7s", "7KiB", "true", "none", "off", "error", "0.5", "a,b",
+            "7", "7s", "7KiB", "true", "none", "off", "error", "0.5", "a,b", "http2",
         ];
         let more = ["[{path: /a}]", "10.0.0.1:1", "http://model"];
         let fits = |value: &str| {

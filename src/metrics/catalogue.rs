@@ -96,6 +96,8 @@ catalogue! {
         "Time the agent added to a request, connecting to the upstream included.";
     FAILURES "sidelight_request_failures_total" Kind::Counter, ["fault", "reason"],
         "Requests without a whole answer from the upstream, by whose fault it was and why.";
+    NOT_FORWARDED "sidelight_not_forwarded_total" Kind::Counter, ["part"],
+        "Parts of messages that the other side's version of HTTP has no place for: interim_answer (1xx) and trailer_field.";
     EXCHANGES "sidelight_exchanges_total" Kind::Counter, ["outcome"],
         "Exchanges by what became of their copy: observed, shed or not_wanted.";
     OBSERVED "sidelight_observed_total" Kind::Counter, ["result"],

@@ -1,9 +1,9 @@
 //! Why a request got no whole answer from the upstream: whose fault, which status, which label.
 
-use std::io;
+use std::{error::Error, io};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header, response};
 
 use crate::capture::Fault;
 
@@ -122,6 +122,27 @@ impl Failure {
         }
         response
     }
+
+    /// The same for a caller of gRPC, which reads fields and no body, and takes the status of HTTP for
+    /// granted.
+    pub(super) fn grpc_answer(self) -> response::Parts {
+        // the table of gRPC for answers that are none of its own
+        let status = match self.status() {
+            400 | 408 | 431 => 13,
+            502..=504 => 14,
+            _ => 2,
+        };
+        let mut response = Response::new(());
+        let fields = response.headers_mut();
+        fields.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        fields.insert("grpc-status", HeaderValue::from(status));
+        fields.insert("grpc-message", HeaderValue::from_static(self.reason()));
+        fields.insert(REASON_FIELD, HeaderValue::from_static(self.reason()));
+        response.into_parts().0
+    }
 }
 
 impl From<&io::Error> for Failure {
@@ -149,6 +170,36 @@ impl From<&hyper::Error> for Failure {
             Self::RequestBody
         } else {
             Self::Reset
+        }
+    }
+}
+
+/// Why there is no answer, and how the upstream said so.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    pub(super) failure: Failure,
+    /// The upstream ended this request's stream and goes on with others: a client of HTTP/2 can be
+    /// told the same.
+    pub(super) reset: Option<hyper::Error>,
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            reset: None,
+        }
+    }
+}
+
+impl From<hyper::Error> for NoAnswer {
+    fn from(error: hyper::Error) -> Self {
+        let failure = Failure::from(&error);
+        let cause = error.source().and_then(|e| e.downcast_ref::<h2::Error>());
+        let is_reset = cause.is_some_and(|cause| cause.is_reset() && cause.is_remote());
+        Self {
+            failure,
+            reset: is_reset.then_some(error),
         }
     }
 }

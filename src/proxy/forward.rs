@@ -9,19 +9,24 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Request, Response, header, uri::Scheme};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::{
+    body::{Body, Incoming},
+    client::conn::TrySendError,
+};
 
 use super::{
-    failure::Failure,
+    failure::{Failure, NoAnswer},
     interim::Interim,
-    io::Client,
+    near::Near,
     outgoing::Outgoing,
     record::Record,
     sanitize,
     thread::{Settings, Thread},
-    upstream::{self, Connection, Lease, Leftover, Payload},
+    trailers::Trailers,
+    upstream::{Connection, Lease, Leftover, Payload, dial, spoken::Tongue},
+    way::Way,
 };
 
 /// Most bytes of a body that are read although nobody gets them.
@@ -32,7 +37,7 @@ const DISCARD_TIME: Duration = Duration::from_millis(500);
 /// What one request has to do with.
 pub(super) struct Route<'a> {
     pub(super) thread: &'a Rc<Thread>,
-    pub(super) client: &'a Client,
+    pub(super) near: &'a Near,
     pub(super) record: &'a Record,
     pub(super) interim: &'a Interim,
 }
@@ -46,8 +51,19 @@ pub(super) struct Route<'a> {
 /// section 9.2.2).
 pub(super) async fn forward(
     route: &Route<'_>,
+    way: Way,
+    request: Request<Outgoing>,
+) -> Result<Response<Payload>, NoAnswer> {
+    match way {
+        Way::Http1 => over_http1(route, request).await,
+        Way::Http2 => over_http2(route, request).await,
+    }
+}
+
+async fn over_http1(
+    route: &Route<'_>,
     mut request: Request<Outgoing>,
-) -> Result<Response<Payload>, Failure> {
+) -> Result<Response<Payload>, NoAnswer> {
     let settings = Arc::clone(&route.thread.settings.borrow());
     let mut is_repeated = false;
     loop {
@@ -57,18 +73,15 @@ pub(super) async fn forward(
         let is_reused = pooled.is_some();
         let mut connection = match pooled {
             Some(connection) => connection,
-            None => match upstream::connect(route.thread, settings.connect_timeout).await {
+            None => match dial::http1(route.thread, settings.connect_timeout).await {
                 Ok(connection) => connection,
-                Err(failure) => {
-                    discard(request).await;
-                    return Err(failure);
-                }
+                Err(failure) => return Err(without_body(request, failure).await),
             },
         };
         let spare = is_reused.then(|| repeatable(&request)).flatten();
         let before = connection.received.bytes();
-        let answer = route.send(&settings, &mut connection, request).await?;
-        match answer {
+        let sending = connection.sender.try_send_request(request);
+        match route.send(&settings, sending).await? {
             Ok(response) => return Ok(respond(route.thread, response, connection)),
             Err(mut error) => match (error.take_message(), spare) {
                 (Some(unsent), _) if is_reused => request = unsent,
@@ -76,41 +89,96 @@ pub(super) async fn forward(
                     is_repeated = true;
                     request = spare;
                 }
-                _ if route.record.request_broke() => return Err(Failure::RequestBody),
-                _ => return Err(Failure::from(error.error())),
+                _ => {
+                    if connection.received.is_http2() {
+                        // the next request is understood
+                        route.thread.spoken.found(Tongue::OnlyHttp2);
+                    }
+                    return Err(route.no_answer(error.into_error()));
+                }
             },
         }
     }
+}
+
+/// Over HTTP/2 a connection carries many requests, so that its bytes say nothing of this one: that
+/// no head of an answer came is all that is known.
+async fn over_http2(
+    route: &Route<'_>,
+    request: Request<Outgoing>,
+) -> Result<Response<Payload>, NoAnswer> {
+    let settings = Arc::clone(&route.thread.settings.borrow());
+    let mut request = translated(route.thread, request)?;
+    let mut is_repeated = false;
+    loop {
+        let slot = route
+            .thread
+            .multiplexed
+            .slot(route.thread, settings.connect_timeout);
+        let mut slot = match slot.await {
+            Ok(slot) => slot,
+            Err(failure) => return Err(without_body(request, failure).await),
+        };
+        let may_repeat = slot.is_reused && !is_repeated;
+        let spare = may_repeat.then(|| repeatable(&request)).flatten();
+        let sending = slot.sender.try_send_request(request);
+        match route.send(&settings, sending).await? {
+            Ok(response) => {
+                return Ok(
+                    response.map(|body| Payload::upstream(body, Lease::Stream { _slot: slot }))
+                );
+            }
+            Err(mut error) => match (error.take_message(), spare) {
+                (Some(unsent), _) if may_repeat => request = unsent,
+                (None, Some(spare)) => request = spare,
+                _ => {
+                    if !slot.is_reused {
+                        // whoever answers there may have changed
+                        route.thread.spoken.forget();
+                    }
+                    return Err(route.no_answer(error.into_error()));
+                }
+            },
+        }
+        is_repeated = true;
+    }
+}
+
+fn translated(thread: &Thread, request: Request<Outgoing>) -> Result<Request<Outgoing>, Failure> {
+    let (mut head, mut body) = request.into_parts();
+    body.limit_trailers(Trailers::All);
+    let upstream = thread.upstream.borrow();
+    let upstream = upstream.as_ref().ok_or(Failure::NoUpstream)?;
+    sanitize::translate(&mut head, Scheme::HTTP, &upstream.authority());
+    Ok(Request::from_parts(head, body))
 }
 
 /// Asks for a tunnel, on a connection of its own.
 pub(super) async fn switch(
     route: &Route<'_>,
     request: Request<Outgoing>,
-) -> Result<(Response<Payload>, Leftover), Failure> {
+) -> Result<(Response<Payload>, Leftover), NoAnswer> {
     let settings = Arc::clone(&route.thread.settings.borrow());
     let (mut connection, leftover) =
-        upstream::connect_to_switch(route.thread, settings.connect_timeout).await?;
-    let answer = route.send(&settings, &mut connection, request).await?;
-    let response = answer.map_err(|error| Failure::from(error.error()))?;
-    let lease = Lease::last(route.thread);
-    let response = response.map(|body| Payload::upstream(body, lease));
+        dial::http1_to_switch(route.thread, settings.connect_timeout).await?;
+    let sending = connection.sender.try_send_request(request);
+    let answer = route.send(&settings, sending).await?;
+    let response = answer.map_err(|error| route.no_answer(error.into_error()))?;
+    let response = response.map(|body| Payload::upstream(body, Lease::Last));
     Ok((response, leftover))
 }
 
-type Sent = Result<Response<Incoming>, hyper::client::conn::TrySendError<Request<Outgoing>>>;
+type Sent = Result<Response<Incoming>, TrySendError<Request<Outgoing>>>;
 
 impl Route<'_> {
-    /// Sends `request` on `connection`, and passes on what comes before the answer.
+    /// Waits for what comes of sending, and passes on what comes before the answer.
     async fn send(
         &self,
         settings: &Settings,
-        connection: &mut Connection,
-        request: Request<Outgoing>,
+        sending: impl Future<Output = Sent>,
     ) -> Result<Sent, Failure> {
         self.record.forwarded();
-        let answer = connection.sender.try_send_request(request);
-        let answer = pin!(self.client.pass_on(self.interim, answer));
+        let answer = pin!(self.near.pass_on(self.interim, sending));
         match settings.response_timeout {
             Some(patience) => self
                 .within(patience, answer)
@@ -137,6 +205,14 @@ impl Route<'_> {
             }
         }
     }
+
+    /// Whose fault `error` is: a client whose body broke off leaves the upstream nothing to answer.
+    fn no_answer(&self, error: hyper::Error) -> NoAnswer {
+        if self.record.request_broke() {
+            return Failure::RequestBody.into();
+        }
+        NoAnswer::from(error)
+    }
 }
 
 fn respond(
@@ -146,9 +222,9 @@ fn respond(
 ) -> Response<Payload> {
     // where its end is in doubt, so is what comes after it (RFC 9112, section 6.3)
     let lease = if sanitize::is_ambiguous(response.headers()) {
-        Lease::last(thread)
+        Lease::Last
     } else {
-        Lease::new(thread, connection)
+        Lease::Pooled(Rc::clone(thread), Some(connection))
     };
     response.map(|body| Payload::upstream(body, lease))
 }
@@ -163,7 +239,14 @@ fn repeatable(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     request.uri().clone_into(again.uri_mut());
     request.headers().clone_into(again.headers_mut());
     request.extensions().clone_into(again.extensions_mut());
+    *again.version_mut() = request.version();
     Some(again)
+}
+
+/// Nobody gets the body of `request`.
+async fn without_body(request: Request<Outgoing>, failure: Failure) -> NoAnswer {
+    discard(request).await;
+    failure.into()
 }
 
 /// Reads a short body that nobody gets: then the client's connection can carry its next request.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use ::metrics::Counter;
 use http::{HeaderMap, Request, StatusCode, Version, header};
 
 use super::sanitize;
@@ -37,30 +38,38 @@ struct State {
 }
 
 impl Interim {
-    /// Listens for what comes before the answer to `request`.
+    /// Listens for what comes before the answer to `request`; counts as `lost` what does not pass.
     ///
-    /// `version`: the client's; one of HTTP/1.0 is told nothing (RFC 9110, section 15.2).
-    pub(super) fn of<B>(request: &mut Request<B>, version: Version) -> Arc<Self> {
+    /// `version`: the client's. One of HTTP/1.0 is told nothing (RFC 9110, section 15.2), and hyper
+    /// cannot tell one of HTTP/2.
+    pub(super) fn of<B>(request: &mut Request<B>, version: Version, lost: Counter) -> Arc<Self> {
         let interim = Arc::new(Self(Mutex::default()));
         let listener = Arc::clone(&interim);
-        let passes = version != Version::HTTP_10;
+        let passes = version == Version::HTTP_11;
         hyper::ext::on_informational(request, move |head| {
-            listener.came(passes, head.status(), head.headers());
+            if !listener.came(passes, head.status(), head.headers()) {
+                lost.increment(1);
+            }
         });
         interim
     }
 
-    fn came(&self, passes: bool, status: StatusCode, fields: &HeaderMap) {
+    /// Whether it reaches the client.
+    fn came(&self, passes: bool, status: StatusCode, fields: &HeaderMap) -> bool {
         let mut state = self.state();
         if status == StatusCode::CONTINUE {
             // hyper says it to the client when the body is asked for
             state.continues = true;
             state.body.take().into_iter().for_each(Waker::wake);
-        } else if passes && state.count < MOST && state.heads.len() < MOST_BYTES {
+            return passes;
+        }
+        let has_room = state.count < MOST && state.heads.len() < MOST_BYTES;
+        if passes && has_room {
             state.count += 1;
             write_head(&mut state.heads, status, fields);
             state.answer.take().into_iter().for_each(Waker::wake);
         }
+        passes && has_room
     }
 
     /// Takes what is to be passed on, or wakes this task when more comes.
@@ -113,7 +122,7 @@ mod tests {
     use super::*;
 
     fn some() -> Arc<Interim> {
-        Interim::of(&mut Request::new(()), Version::HTTP_11)
+        Interim::of(&mut Request::new(()), Version::HTTP_11, Counter::noop())
     }
 
     #[test]

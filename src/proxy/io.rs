@@ -7,7 +7,7 @@
 mod deadline;
 mod farewell;
 mod framing;
-mod in_hand;
+mod greeting;
 mod own_answer;
 mod socket;
 
@@ -23,12 +23,14 @@ use std::{
 
 use http::{Request, header};
 use hyper::body::{Body, Incoming};
-use tokio::net::TcpStream;
 
 use super::{failure::Failure, interim::Interim, thread::Thread, tunnel, upstream::Leftover};
 use framing::{BodyEnd, Framing};
 
-pub(super) use in_hand::InHand;
+/// The socket of a client.
+pub(super) type Transport = tokio::net::TcpStream;
+
+pub(super) use greeting::Greeting;
 pub(super) use socket::Socket;
 
 /// How long a client may take to complete a head once the agent drains.
@@ -39,7 +41,7 @@ pub(super) struct Client {
     pub(super) address: IpAddr,
     thread: Rc<Thread>,
     /// Taken when hyper is done with it.
-    stream: RefCell<Option<TcpStream>>,
+    stream: RefCell<Option<Transport>>,
     framing: RefCell<Framing>,
     /// Heads that hyper has read.
     heads: Cell<u64>,
@@ -49,10 +51,16 @@ pub(super) struct Client {
     is_busy: Cell<bool>,
     /// Responses that hyper has and whose bodies have not ended.
     open: Cell<usize>,
+    /// Whether the client may be sending what nobody reads.
+    expects_more: Cell<bool>,
     /// Whether hyper may hold bytes of a response that have not left.
     unsent: Cell<bool>,
     /// Whether the head took too long.
     is_late: Cell<bool>,
+    /// Whether hyper was told that the connection ends, and it waits for its next request instead.
+    is_parked: Cell<bool>,
+    /// Bytes that were read to find out what the client speaks.
+    early: RefCell<Vec<u8>>,
     interims: RefCell<Interims>,
     far: Cell<Option<Leftover>>,
 }
@@ -66,7 +74,7 @@ struct Interims {
 }
 
 impl Client {
-    pub(super) fn new(stream: TcpStream, address: IpAddr, thread: Rc<Thread>) -> Rc<Self> {
+    pub(super) fn new(stream: Transport, address: IpAddr, thread: Rc<Thread>) -> Rc<Self> {
         Rc::new(Self {
             address,
             thread,
@@ -76,8 +84,11 @@ impl Client {
             received: Cell::default(),
             is_busy: Cell::default(),
             open: Cell::default(),
+            expects_more: Cell::default(),
             unsent: Cell::default(),
             is_late: Cell::default(),
+            is_parked: Cell::default(),
+            early: RefCell::default(),
             interims: RefCell::default(),
             far: Cell::default(),
         })
@@ -124,14 +135,14 @@ impl Client {
         self.far.set(Some(far));
     }
 
-    /// Marks a response as handed to hyper until its body has ended.
-    pub(super) fn in_hand<B>(self: &Rc<Self>, body: B) -> InHand<B> {
+    /// A response is handed to hyper.
+    pub(super) fn answer_begins(&self) {
         self.open.set(self.open.get() + 1);
         self.unsent.set(true);
-        InHand::new(body, Rc::clone(self))
     }
 
-    fn answer_ended(&self) {
+    /// Its body has ended.
+    pub(super) fn answer_ended(&self) {
         self.open.set(self.open.get() - 1);
         self.unsent.set(true);
         self.is_busy.set(false);
@@ -156,6 +167,11 @@ impl Client {
         .await;
         poll_fn(|cx| self.interims.borrow_mut().poll_sent(cx.waker())).await;
         outcome
+    }
+
+    /// What the client still sends is read before the connection closes.
+    pub(super) fn expect_more(&self) {
+        self.expects_more.set(true);
     }
 
     /// hyper is done with the connection: carries it on as a tunnel, or closes it.

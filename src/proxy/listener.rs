@@ -3,17 +3,13 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
-    pin::pin,
     rc::Rc,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
 
-use ::metrics::Counter;
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use socket2::{Domain, Socket as RawSocket, Type};
+use socket2::{Domain, Socket as RawSocket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Handle, Runtime},
@@ -22,8 +18,8 @@ use tokio::{
 };
 
 use super::{
-    io::{Client, Socket},
-    service,
+    connection::{Connection, Http},
+    io::Client,
     thread::{Parts, Thread},
 };
 use crate::{config, drain::Phase};
@@ -32,6 +28,8 @@ use crate::{config, drain::Phase};
 const BACKLOG: i32 = 1024;
 /// Time between two looks at idle upstream connections.
 const TICK: Duration = Duration::from_secs(1);
+/// Silence after which a client is asked for a sign of life, by the system.
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Pause after an accept that failed for want of resources: they come back when others end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -107,6 +105,10 @@ fn open(address: SocketAddr, share: bool) -> io::Result<StdListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(share)?;
     socket.set_nonblocking(true)?;
+    // both are inherited by the connections. Small answers must not wait for an acknowledgement, and
+    // a client that vanished must not be held for ever by what it asked for.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -128,7 +130,7 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
     let mut stop = parts.drain.clone();
     let mut changes = parts.settings.clone();
     let thread = Thread::new(parts, settings);
-    let http = Rc::new(http(settings));
+    let http = Rc::new(Http::new(settings));
     let max = u32::try_from(settings.max_connections)
         .unwrap_or(u32::MAX)
         .min(1 << 20);
@@ -141,14 +143,9 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
                 let settings = Arc::clone(&changes.borrow_and_update());
                 thread.apply(settings);
             }
-            _ = tick.tick() => {
-                let limit = thread.settings.borrow().upstream_idle;
-                thread.pool.prune(limit);
-            }
+            _ = tick.tick() => thread.tidy(),
             (stream, permit) = next(&listener, &room) => {
                 let (stream, address) = stream;
-                // small answers must not wait for an acknowledgement; without it they are only slower
-                let _ = stream.set_nodelay(true);
                 let address = address.ip().to_canonical();
                 let connection = Connection {
                     client: Client::new(stream, address, Rc::clone(&thread)),
@@ -183,72 +180,6 @@ async fn next(
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
-        }
-    }
-}
-
-fn http(settings: &config::Proxy) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.auto_date_header(false)
-        .preserve_header_case(settings.preserve_header_case)
-        .max_headers(settings.max_fields)
-        .max_header_size(settings.max_head)
-        // a client that closes its sending end has left, as far as anyone can tell
-        .half_close(false)
-        .header_read_timeout(None);
-    http
-}
-
-/// Counts itself when it is dropped by a panic: the connection is lost, the thread goes on.
-struct PanicCount(Counter);
-
-impl Drop for PanicCount {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.increment(1);
-        }
-    }
-}
-
-struct Connection {
-    client: Rc<Client>,
-    thread: Rc<Thread>,
-    drain: crate::drain::Watch,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Connection {
-    /// Serves one client until it leaves or the drain ends it.
-    async fn serve(mut self, http: Rc<http1::Builder>) {
-        let _count = PanicCount(self.thread.counts.panics.clone());
-        let mut stop = self.drain.clone();
-        let serving = async {
-            self.speak(&http).await;
-            self.client.end().await;
-        };
-        tokio::select! {
-            () = serving => {}
-            () = stop.reached(Phase::Stopped) => {}
-        }
-    }
-
-    /// HTTP, for as long as it is that.
-    async fn speak(&mut self, http: &http1::Builder) {
-        let socket = TokioIo::new(Socket::new(Rc::clone(&self.client)));
-        let (thread, client) = (Rc::clone(&self.thread), Rc::clone(&self.client));
-        let service = service_fn(move |request| {
-            service::answer(Rc::clone(&thread), Rc::clone(&client), request)
-        });
-        let mut connection = pin!(http.serve_connection(socket, service));
-        // what goes wrong with a request is in its record; the rest is a client that left
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = self.drain.reached(Phase::Draining) => connection.as_mut().graceful_shutdown(),
-        }
-        tokio::select! {
-            _ = connection => {}
-            // a head that does not end must not hold up the drain
-            () = self.client.quiet() => {}
         }
     }
 }

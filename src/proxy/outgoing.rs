@@ -6,21 +6,27 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use ::metrics::Counter;
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::{
     interim::{self, Interim},
+    patient::{BodyError, Patient},
     record::RequestEnd,
+    trailers::Trailers,
 };
 use crate::capture::tee::Tee;
 
 /// What is sent to the upstream.
 pub(super) struct Outgoing {
     /// `None`: a request without a body, sent again.
-    body: Option<Tee<Incoming, RequestEnd>>,
+    body: Option<Tee<Patient, RequestEnd>>,
     hold: Option<Hold>,
+    /// What can pass behind it, and where the rest is counted.
+    trailers: Trailers,
+    lost: Counter,
 }
 
 /// Until the upstream wants the body: to ask for a frame of it makes hyper tell the client to send.
@@ -30,10 +36,13 @@ struct Hold {
 }
 
 impl Outgoing {
-    pub(super) fn new(body: Tee<Incoming, RequestEnd>) -> Self {
+    /// `lost`: counts trailer fields that do not pass.
+    pub(super) fn new(body: Tee<Patient, RequestEnd>, lost: Counter) -> Self {
         Self {
             body: Some(body),
             hold: None,
+            trailers: Trailers::All,
+            lost,
         }
     }
 
@@ -42,7 +51,14 @@ impl Outgoing {
         Self {
             body: None,
             hold: None,
+            trailers: Trailers::All,
+            lost: Counter::noop(),
         }
+    }
+
+    /// Only these can pass.
+    pub(super) fn limit_trailers(&mut self, trailers: Trailers) {
+        self.trailers = trailers;
     }
 
     /// Asks the client for nothing before the upstream says `100 Continue`, or says nothing for long.
@@ -65,21 +81,25 @@ impl Hold {
 
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if let Some(hold) = &mut this.hold {
             ready!(hold.poll(cx));
             this.hold = None;
         }
-        match &mut this.body {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        let frame = Pin::new(body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            this.trailers.count_lost(frame, &this.lost);
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -9,6 +9,7 @@ mod connection;
 mod expect;
 mod forwards;
 mod host;
+mod http2;
 mod target;
 mod upgrade;
 
@@ -25,14 +26,25 @@ pub(super) enum Wants {
     Tunnel,
 }
 
-/// Makes a request's head fit for the connection to the upstream.
+/// The bounds of a head, which hyper keeps for HTTP/1 alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) max_head: usize,
+    pub(super) max_fields: usize,
+}
+
+/// Makes a request's head fit for a connection of HTTP/1.1 to the upstream.
 ///
 /// `authority`: gives `Host` to a client of HTTP/1.0 that sent none.
 pub(super) fn request(
     head: &mut request::Parts,
     has_body: bool,
+    bounds: Bounds,
     authority: impl FnOnce() -> HeaderValue,
 ) -> Result<Wants, Failure> {
+    if head.version == Version::HTTP_2 {
+        of_http2(head, bounds)?;
+    }
     target::refuse_connect(&head.method)?;
     coding::refuse_unknown(&head.headers)?;
     host::refuse_unclear(head.version, &head.headers)?;
@@ -51,6 +63,17 @@ pub(super) fn request(
     expect::ignore_of_old(head.version, &mut head.headers);
     head.version = Version::HTTP_11;
     Ok(wants)
+}
+
+fn of_http2(head: &mut request::Parts, bounds: Bounds) -> Result<(), Failure> {
+    http2::refuse_large(head, bounds.max_head, bounds.max_fields)?;
+    http2::refuse_padded(&head.headers)?;
+    http2::refuse_another_host(head)?;
+    http2::join_cookies(&mut head.headers);
+    if let Some(authority) = head.uri.authority() {
+        host::take(&mut head.headers, authority)?;
+    }
+    Ok(())
 }
 
 /// Makes an answer's head fit for the connection to the client.
@@ -73,10 +96,12 @@ pub(super) fn agreement(head: &mut response::Parts) -> Result<(), Failure> {
 
 pub(super) use coding::is_ambiguous;
 pub(super) use connection::remove as remove_hop_by_hop;
+pub(super) use connection::takes_trailers;
 pub(super) use expect::waits;
+pub(super) use http2::translate;
 
 /// The comma-separated members of all values, without the empty ones (RFC 9110, section 5.6.1).
-fn members<'a>(
+pub(super) fn members<'a>(
     fields: &'a http::HeaderMap,
     name: &http::HeaderName,
 ) -> impl Iterator<Item = &'a str> {
@@ -98,8 +123,13 @@ mod tests {
     fn tried(builder: Builder) -> Result<request::Parts, Failure> {
         let mut head = builder.body(()).unwrap().into_parts().0;
         let authority = || HeaderValue::from_static("model:8000");
-        request(&mut head, false, authority).map(|_| head)
+        request(&mut head, false, WIDE, authority).map(|_| head)
     }
+
+    const WIDE: Bounds = Bounds {
+        max_head: usize::MAX,
+        max_fields: usize::MAX,
+    };
 
     fn names(head: &request::Parts) -> Vec<&str> {
         let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
@@ -165,7 +195,7 @@ mod tests {
                 .header("upgrade", upgrade)
                 .header("connection", connection);
             let mut head = builder.body(()).unwrap().into_parts().0;
-            request(&mut head, has_body, || unreachable!()).unwrap()
+            request(&mut head, has_body, WIDE, || unreachable!()).unwrap()
         };
         assert_eq!(
             wants("WebSocket", "keep-alive, Upgrade", false),
@@ -177,6 +207,33 @@ mod tests {
         );
         assert_eq!(wants("websocket", "keep-alive", false), Wants::Answer);
         assert_eq!(wants("websocket", "upgrade", true), Wants::Answer);
+    }
+
+    #[test]
+    fn a_stream_of_http2_becomes_a_request_of_http1() {
+        let head = tried(
+            Request::get("http://a.test/x")
+                .version(Version::HTTP_2)
+                .header("te", "trailers")
+                .header("cookie", "a=1")
+                .header("cookie", "b=2"),
+        );
+        let head = head.unwrap();
+        assert_eq!(
+            (head.uri.to_string().as_str(), head.version),
+            ("/x", Version::HTTP_11)
+        );
+        assert_eq!(head.headers["host"], "a.test");
+        assert_eq!(head.headers["te"], "trailers");
+        assert_eq!(head.headers["cookie"], "a=1; b=2");
+    }
+
+    #[test]
+    fn a_stream_without_authority_or_host_is_refused() {
+        let bare = tried(Request::get("/x").version(Version::HTTP_2));
+        assert_eq!(bare.err(), Some(Failure::BadHost));
+        let with_user = tried(Request::get("http://u@a.test/x").version(Version::HTTP_2));
+        assert_eq!(with_user.err(), Some(Failure::BadHost));
     }
 
     #[test]

@@ -1,104 +1,167 @@
 //! One request, start to end.
 
-use std::{convert::Infallible, rc::Rc};
+use std::rc::Rc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request, response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 
 use super::{
-    failure::Failure,
+    failure::{Failure, NoAnswer},
     forward::{self, Route},
     interim::Interim,
     io::Client,
+    near::{InHand, Near},
     outgoing::Outgoing,
+    patient::Patient,
     record::{Record, RequestEnd, ResponseEnd},
     request_id,
     sanitize::{self, Wants},
+    streams::Open,
     thread::Thread,
+    trailers::Trailers,
     upstream::{Leftover, Payload},
+    way::{self, Way},
 };
 use crate::{capture::tee::Tee, drain::Phase};
 
 /// What is sent to the client.
-pub(super) type Answer = Response<super::io::InHand<Tee<Payload, ResponseEnd>>>;
+pub(super) type Answer = Response<InHand<Tee<Payload, ResponseEnd>>>;
 
-/// Answers one request: with what the upstream says, or with why it says nothing.
+/// Answers one request of HTTP/1: with what the upstream says, or with why it says nothing.
 ///
 /// The socket must know how the body ends before hyper reads on, so that much is not delayed.
 pub(super) fn answer(
     thread: Rc<Thread>,
     client: Rc<Client>,
     request: Request<Incoming>,
-) -> impl Future<Output = Result<Answer, Infallible>> {
+) -> impl Future<Output = Result<Answer, hyper::Error>> {
     let framing = client.head_read(&request);
-    async move { Ok(finish(thread, client, request, framing).await) }
+    let (head, body) = request.into_parts();
+    let body = Patient::new(body, None);
+    async move { finish(&thread, Near::Alone(client), head, body, framing).await }
+}
+
+/// Answers one request of HTTP/2 likewise, or ends its stream as the upstream did: then with an error.
+pub(super) async fn answer_stream(
+    thread: Rc<Thread>,
+    stream: Open,
+    request: Request<Incoming>,
+) -> Result<Answer, hyper::Error> {
+    let (head, body) = request.into_parts();
+    let limit = thread.settings.borrow().client_idle;
+    let body = Patient::new(body, Some(limit));
+    finish(&thread, Near::Stream(stream), head, body, Ok(())).await
 }
 
 async fn finish(
-    thread: Rc<Thread>,
-    client: Rc<Client>,
-    request: Request<Incoming>,
+    thread: &Rc<Thread>,
+    near: Near,
+    head: request::Parts,
+    body: Patient,
     framing: Result<(), Failure>,
-) -> Answer {
-    let (head, body) = request.into_parts();
-    let is_head = head.method == Method::HEAD;
+) -> Result<Answer, hyper::Error> {
+    let asked = Asked::of(&head);
     let id = request_id::of(&head.headers);
-    let record = Record::open(&thread, client.address, &head, &id);
+    let record = Record::open(thread, near.address(), &head, &id);
     let body = Tee::new(body, record.copy_limit(), RequestEnd(Rc::clone(&record)));
+    let body = Outgoing::new(body, thread.counts.lost_trailers.clone());
 
     let outcome = match framing {
-        Ok(()) => exchange(&thread, &client, &record, &id, head, Outgoing::new(body)).await,
-        Err(failure) => Err(failure),
+        Ok(()) => exchange(thread, &near, &record, &id, head, body).await,
+        Err(failure) => Err(failure.into()),
     };
-    client.settle();
+    near.settle();
 
-    let (mut head, payload) = outcome.unwrap_or_else(|failure| own(failure, &record, is_head));
+    let (mut head, payload) = match outcome {
+        Ok(answer) => answer,
+        Err(NoAnswer { failure, reset }) => {
+            record.failed(failure);
+            match reset {
+                Some(reset) if !near.is_alone() => return Err(reset),
+                _ => own(failure, &record, &asked),
+            }
+        }
+    };
     head.headers.insert(request_id::FIELD, id);
-    if thread.phase() >= Phase::Leaving {
-        // a client that keeps the connection would lose the request it sends when the drain begins
-        let close = HeaderValue::from_static("close");
-        head.headers.insert(header::CONNECTION, close);
-    }
+    let trailers = if near.is_alone() {
+        if thread.phase() >= Phase::Leaving {
+            // a client that keeps the connection would lose the request it sends when the drain begins
+            close_after(&mut head);
+        }
+        Trailers::declared(&head.headers, asked.takes_trailers)
+    } else {
+        // one stream must not say so for all
+        head.headers.remove(header::CONNECTION);
+        Trailers::All
+    };
     record.answering();
     let limit = record.copy_limit();
     let body = Tee::new(payload, limit, ResponseEnd(record));
-    Response::from_parts(head, client.in_hand(body))
+    let lost = thread.counts.lost_trailers.clone();
+    Ok(Response::from_parts(
+        head,
+        near.in_hand(body, trailers, lost),
+    ))
+}
+
+/// What of a request decides how its answer is written.
+struct Asked {
+    is_head: bool,
+    is_grpc: bool,
+    takes_trailers: bool,
+}
+
+impl Asked {
+    fn of(head: &request::Parts) -> Self {
+        Self {
+            is_head: head.method == Method::HEAD,
+            is_grpc: way::is_grpc(&head.headers),
+            takes_trailers: sanitize::takes_trailers(&head.headers),
+        }
+    }
 }
 
 /// What the upstream says, fit for the client.
 async fn exchange(
     thread: &Rc<Thread>,
-    client: &Client,
+    near: &Near,
     record: &Record,
     id: &HeaderValue,
     mut head: request::Parts,
     mut body: Outgoing,
-) -> Result<(response::Parts, Payload), Failure> {
+) -> Result<(response::Parts, Payload), NoAnswer> {
     let version = head.version;
     let has_body = !body.is_end_stream();
-    let wants = sanitize::request(&mut head, has_body, || authority(thread))?;
+    let bounds = thread.bounds;
+    let wants = sanitize::request(&mut head, has_body, bounds, || authority(thread))?;
     head.headers.insert(request_id::FIELD, id.clone());
-    let is_waiting = has_body && sanitize::waits(&head.headers);
+    let way = match wants {
+        Wants::Answer => way::choose(thread, version, &head.headers).await?,
+        Wants::Tunnel => Way::Http1,
+    };
+    let is_waiting = has_body && near.is_alone() && sanitize::waits(&head.headers);
+    body.limit_trailers(Trailers::declared(&head.headers, true));
 
     let mut request = Request::from_parts(head, ());
-    let interim = Interim::of(&mut request, version);
-    if is_waiting {
+    let lost = thread.counts.lost_interims.clone();
+    let interim = Interim::of(&mut request, version, lost);
+    if is_waiting && way == Way::Http1 {
         body.hold(&interim);
     }
     let request = request.map(|()| body);
     let route = Route {
         thread,
-        client,
+        near,
         record,
         interim: &interim,
     };
     let response = match wants {
-        Wants::Answer => forward::forward(&route, request).await?,
+        Wants::Answer => forward::forward(&route, way, request).await?,
         Wants::Tunnel => {
             let (response, far) = forward::switch(&route, request).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                return agree(client, record, response, far);
+                return Ok(agree(near, record, response, far)?);
             }
             response
         }
@@ -111,7 +174,7 @@ async fn exchange(
 
 /// The upstream switches to what the client asked for: that is the answer, and the end of HTTP.
 fn agree(
-    client: &Client,
+    near: &Near,
     record: &Record,
     response: Response<Payload>,
     far: Leftover,
@@ -119,25 +182,31 @@ fn agree(
     let (mut head, _) = response.into_parts();
     sanitize::agreement(&mut head)?;
     record.answered(&head);
-    client.tunnel_to(far);
+    near.tunnel_to(far);
     Ok((head, Payload::Own(Full::default())))
 }
 
 /// An answer of the agent itself, which is in the record before it is sent.
-fn own(failure: Failure, record: &Record, is_head: bool) -> (response::Parts, Payload) {
-    record.failed(failure);
+fn own(failure: Failure, record: &Record, asked: &Asked) -> (response::Parts, Payload) {
+    if asked.is_grpc {
+        return (failure.grpc_answer(), Payload::Own(Full::default()));
+    }
     let (mut head, body) = failure.response().into_parts();
     if !record.request_ended() {
         // the rest of the request stands before the next one
-        let close = HeaderValue::from_static("close");
-        head.headers.insert(header::CONNECTION, close);
+        close_after(&mut head);
     }
-    let body = if is_head {
+    let body = if asked.is_head {
         Full::default()
     } else {
         Full::new(body)
     };
     (head, Payload::Own(body))
+}
+
+fn close_after(head: &mut response::Parts) {
+    let close = HeaderValue::from_static("close");
+    head.headers.insert(header::CONNECTION, close);
 }
 
 /// `Host` for clients that send none.

@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use super::{
     endpoint::{Endpoints, Learned},
     failure::Failure,
-    upstream::Pool,
+    sanitize::Bounds,
+    upstream::{Multiplexed, Names, Pool, Spoken},
 };
 use crate::{
     capture::{
@@ -34,6 +35,8 @@ pub struct Settings {
     pub response_timeout: Option<Duration>,
     /// How long an idle upstream connection is kept.
     pub upstream_idle: Duration,
+    /// Which version of HTTP requests go out in.
+    pub upstream_protocol: config::UpstreamProtocol,
     /// Longest time from the first byte of a head to its last.
     pub head_timeout: Duration,
     /// How long a client's connection is kept without a request.
@@ -49,6 +52,7 @@ impl Settings {
             connect_timeout: proxy.connect_timeout,
             response_timeout: proxy.response_timeout,
             upstream_idle: proxy.upstream_idle,
+            upstream_protocol: proxy.upstream_protocol,
             head_timeout: proxy.head_timeout,
             client_idle: proxy.client_idle,
         }
@@ -62,6 +66,8 @@ pub struct Parts {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Where requests go; `None` while there is nowhere.
     pub upstream: watch::Receiver<Option<config::Upstream>>,
+    /// What the upstream is known to speak.
+    pub spoken: Arc<Spoken>,
     /// Where finished exchanges go.
     pub offer: Offer,
     /// Where everything is counted.
@@ -76,12 +82,16 @@ pub struct Parts {
 pub(super) struct Thread {
     pub(super) settings: RefCell<Arc<Settings>>,
     pub(super) upstream: watch::Receiver<Option<config::Upstream>>,
+    pub(super) names: Rc<Names>,
     pub(super) pool: Pool,
+    pub(super) multiplexed: Multiplexed,
+    pub(super) spoken: Arc<Spoken>,
     pub(super) offer: Offer,
     pub(super) endpoints: Endpoints,
     pub(super) counts: Counts,
     drain: drain::Watch,
     pub(super) preserve_header_case: bool,
+    pub(super) bounds: Bounds,
 }
 
 /// Handles that every request needs.
@@ -90,6 +100,10 @@ pub(super) struct Counts {
     pub(super) overhead: Histogram,
     pub(super) not_wanted: Counter,
     pub(super) panics: Counter,
+    /// Interim answers that did not reach the client.
+    pub(super) lost_interims: Counter,
+    /// Trailer fields that did not reach the other side.
+    pub(super) lost_trailers: Counter,
     shed: Counter,
     shed_by_reason: [Counter; Shed::ALL.len()],
     failures: Vec<Counter>,
@@ -100,12 +114,19 @@ impl Thread {
         let thread = Self {
             settings: RefCell::new(Arc::clone(&parts.settings.borrow())),
             upstream: parts.upstream,
+            names: Rc::default(),
             pool: Pool::new(proxy.upstream_idle_connections),
+            multiplexed: Multiplexed::default(),
+            spoken: parts.spoken,
             offer: parts.offer,
             endpoints: Endpoints::new(parts.learned, Arc::clone(&parts.metrics)),
             counts: Counts::new(&parts.metrics),
             drain: parts.drain,
             preserve_header_case: proxy.preserve_header_case,
+            bounds: Bounds {
+                max_head: proxy.max_head,
+                max_fields: proxy.max_fields,
+            },
         };
         thread.prepare_routes();
         Rc::new(thread)
@@ -115,6 +136,16 @@ impl Thread {
     pub(super) fn apply(&self, settings: Arc<Settings>) {
         *self.settings.borrow_mut() = settings;
         self.prepare_routes();
+    }
+
+    /// Lets go of connections that nobody needs, and looks where the upstream is now.
+    pub(super) fn tidy(&self) {
+        if let Some(upstream) = &*self.upstream.borrow() {
+            self.names.refresh(upstream);
+        }
+        let idle = self.settings.borrow().upstream_idle;
+        self.pool.prune(idle, &self.names);
+        self.multiplexed.prune(idle, &self.names);
     }
 
     /// Where the agent is on its way out.
@@ -151,6 +182,8 @@ impl Counts {
             overhead: metrics.histogram(&catalogue::OVERHEAD_SECONDS, &[]),
             not_wanted: metrics.counter(&catalogue::EXCHANGES, &["not_wanted"]),
             panics: metrics.counter(&catalogue::PANICS, &["connection"]),
+            lost_interims: metrics.counter(&catalogue::NOT_FORWARDED, &["interim_answer"]),
+            lost_trailers: metrics.counter(&catalogue::NOT_FORWARDED, &["trailer_field"]),
             shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
             shed_by_reason: Shed::ALL
                 .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),

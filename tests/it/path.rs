@@ -72,6 +72,7 @@ impl Path {
             upstream: watch::channel(Some(upstream)).1,
             offer,
             metrics: Arc::clone(&metrics),
+            spoken: Arc::default(),
             learned: Arc::new(Learned::new(50)),
             drain: watch,
         };

@@ -57,6 +57,10 @@ const RANGES: &[(&str, Range)] = {
             Count(|c| Some(c.proxy.max_connections), 1, 1_000_000),
         ),
         (
+            "proxy.max_streams",
+            Count(|c| Some(c.proxy.max_streams), 1, 10_000),
+        ),
+        (
             "proxy.max_head",
             Bytes(|c| Some(c.proxy.max_head), KIB, 256 * KIB),
         ),

@@ -10,9 +10,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Client;
 
+/// How long after the last answer a connection gives back what hyper keeps for it. Long enough that
+/// a client in the middle of its work never waits for it, short enough that what a burst took is free
+/// a moment after it.
+const PARK_AFTER: Duration = Duration::from_millis(100);
+
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+enum Stage {
     /// Nothing of a request is there, but for the rest of one that has been answered.
     Idle,
     /// A head has begun.
@@ -21,6 +26,17 @@ pub(super) enum Stage {
     Body,
     /// A request is under way: it may take any time.
     Busy,
+}
+
+/// What comes of a client that is quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quiet {
+    /// It has nothing to say now.
+    Parked,
+    /// Its head took too long.
+    Late,
+    /// It is let go.
+    Left,
 }
 
 /// When to stop waiting for a client.
@@ -62,11 +78,16 @@ impl Client {
             _ => self.heads.get(),
         }
     }
+
+    /// Whether nothing of a message is here, neither of the client's nor for it.
+    fn can_park(&self) -> bool {
+        self.framing.borrow().is_between() && !self.has_response()
+    }
 }
 
 impl Deadline {
     /// To be asked whenever there is nothing to read; ready when the client was quiet for too long.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<Stage> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<Quiet> {
         let stage = client.stage();
         let progress = client.progress(stage);
         let since = match self.seen {
@@ -76,17 +97,28 @@ impl Deadline {
         self.seen = Some((stage, progress, since));
         let limit = client.limit(stage);
         let end = since + limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        if timer.deadline() > end {
-            timer.as_mut().reset(end);
+        let first = match stage {
+            Stage::Idle => end.min(since + PARK_AFTER),
+            _ => end,
+        };
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(first)));
+        if timer.deadline() > first && Instant::now() < first {
+            timer.as_mut().reset(first);
         }
         loop {
             ready!(timer.as_mut().poll(cx));
             let now = Instant::now();
             match stage {
                 Stage::Busy => timer.as_mut().reset(now + limit),
-                _ if now >= end => return Poll::Ready(stage),
-                _ => timer.as_mut().reset(end),
+                Stage::Idle if now >= first && client.can_park() => {
+                    return Poll::Ready(Quiet::Parked);
+                }
+                Stage::Head if now >= end => return Poll::Ready(Quiet::Late),
+                _ if now >= end => return Poll::Ready(Quiet::Left),
+                _ if now < first => timer.as_mut().reset(first),
+                _ => timer.as_mut().reset(end.min(now + PARK_AFTER)),
             }
         }
     }

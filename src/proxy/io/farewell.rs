@@ -21,7 +21,7 @@ impl Client {
     /// The system answers bytes that nobody has read with a reset, which can overtake the answer
     /// and take it away. So what a client still sends is read, up to a limit.
     pub(super) async fn farewell(&self, stream: TcpStream) {
-        let is_clean = self.framing.borrow().is_between();
+        let is_clean = self.framing.borrow().is_between() && !self.expects_more.get();
         // a client that takes nothing is left, whatever it was to be told
         let _ = timeout(PATIENCE, self.part(stream, is_clean)).await;
     }

@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     Client,
-    deadline::{Deadline, Stage},
+    deadline::{Deadline, Quiet},
     own_answer,
 };
 
@@ -65,7 +65,7 @@ impl Socket {
 }
 
 impl Client {
-    fn with<T>(
+    pub(in crate::proxy) fn with<T>(
         &self,
         act: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
@@ -108,16 +108,13 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = into.filled().len();
-        let outcome = this.client.with(|stream| stream.poll_read(cx, into));
+        let outcome = this.client.poll_read(cx, into);
         if outcome.is_pending() {
-            return match this.deadline.poll(cx, &this.client) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(stage) => {
-                    // the end, as far as hyper is concerned
-                    this.client.is_late.set(stage == Stage::Head);
-                    Poll::Ready(Ok(()))
-                }
-            };
+            let quiet = ready!(this.deadline.poll(cx, &this.client));
+            this.client.is_late.set(quiet == Quiet::Late);
+            this.client.is_parked.set(quiet == Quiet::Parked);
+            // the end, as far as hyper is concerned
+            return Poll::Ready(Ok(()));
         }
         let came = &into.filled()[before..];
         let received = &this.client.received;

@@ -42,7 +42,7 @@ fn is_option(name: &str) -> bool {
 }
 
 /// Whether the client takes trailers (RFC 9110, section 10.1.4).
-pub(super) fn takes_trailers(fields: &HeaderMap) -> bool {
+pub(in crate::proxy) fn takes_trailers(fields: &HeaderMap) -> bool {
     members(fields, &header::TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))
 }
 

@@ -1,6 +1,6 @@
 //! `Host`: exactly one, and one that can be read.
 
-use http::{HeaderMap, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderValue, Version, header, uri::Authority};
 
 use super::super::failure::Failure;
 
@@ -13,6 +13,16 @@ pub(super) fn refuse_unclear(version: Version, fields: &HeaderMap) -> Result<(),
         (Some(host), None) if is_valid(host.as_bytes()) => Ok(()),
         _ => Err(Failure::BadHost),
     }
+}
+
+/// `:authority` is `Host`, and has no user either (RFC 9113, section 8.3.1).
+pub(super) fn take(fields: &mut HeaderMap, authority: &Authority) -> Result<(), Failure> {
+    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Failure::BadHost)?;
+    if !is_valid(host.as_bytes()) {
+        return Err(Failure::BadHost);
+    }
+    fields.insert(header::HOST, host);
+    Ok(())
 }
 
 /// HTTP/1.1 requires `Host`, which a client of HTTP/1.0 may leave out (RFC 9112, section 3.2).

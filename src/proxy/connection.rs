@@ -1,0 +1,188 @@
+//! One client's connection, from its first byte to its close.
+
+use std::{pin::pin, rc::Rc, time::Duration};
+
+use ::metrics::Counter;
+use hyper::{
+    rt::Executor,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    io::{Client, Greeting, Socket},
+    service,
+    streams::{Streams, Wire},
+    thread::Thread,
+};
+use crate::{config, drain::Phase};
+
+/// How long a client of HTTP/2 may keep a connection on which nothing will be answered.
+const QUIET: Duration = Duration::from_secs(1);
+/// Bytes that a client may send on one stream, and on all, before the upstream takes them.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of one answer that wait for a client to make room.
+const SEND_BUFFER: usize = 64 << 10;
+
+/// How both versions are served.
+pub(super) struct Http {
+    one: http1::Builder,
+    two: http2::Builder<Local>,
+}
+
+/// Runs the tasks of hyper on this thread.
+#[derive(Clone, Copy)]
+pub(super) struct Local;
+
+impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
+}
+
+impl Http {
+    pub(super) fn new(settings: &config::Proxy) -> Self {
+        let mut one = http1::Builder::new();
+        one.auto_date_header(false)
+            .preserve_header_case(settings.preserve_header_case)
+            .max_headers(settings.max_fields)
+            .max_header_size(settings.max_head)
+            // a client that closes its sending end has left, as far as anyone can tell
+            .half_close(false)
+            .header_read_timeout(None);
+        let mut two = http2::Builder::new(Local);
+        // what is a little too large is refused by `sanitize`, which counts it
+        let most = u32::try_from(settings.max_head.saturating_mul(2)).unwrap_or(u32::MAX);
+        two.auto_date_header(false)
+            .max_concurrent_streams(u32::try_from(settings.max_streams).unwrap_or(u32::MAX))
+            .max_header_list_size(most)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buf_size(SEND_BUFFER);
+        Self { one, two }
+    }
+}
+
+/// Counts itself when it is dropped by a panic: the connection is lost, the thread goes on.
+struct PanicCount(Counter);
+
+impl Drop for PanicCount {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.increment(1);
+        }
+    }
+}
+
+/// A client's connection, and what is held for it.
+pub(super) struct Connection {
+    pub(super) client: Rc<Client>,
+    pub(super) thread: Rc<Thread>,
+    pub(super) drain: crate::drain::Watch,
+    pub(super) _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// Serves one client until it leaves or the drain ends it.
+    pub(super) async fn serve(mut self, http: Rc<Http>) {
+        let _count = PanicCount(self.thread.counts.panics.clone());
+        let mut stop = self.drain.clone();
+        let serving = async {
+            self.speak(&http).await;
+            // in a box: most of the time nothing of it is needed
+            Box::pin(self.client.end()).await;
+        };
+        tokio::select! {
+            () = serving => {}
+            () = stop.reached(Phase::Stopped) => {}
+        }
+    }
+
+    /// HTTP, for as long as it is that. Each version in a box, gone while the client is parked.
+    async fn speak(&mut self, http: &Http) {
+        match self.greeting().await {
+            Greeting::Http2 => Box::pin(self.speak_http2(&http.two)).await,
+            Greeting::Nothing => {}
+            Greeting::Http1 => loop {
+                Box::pin(self.speak_http1(&http.one)).await;
+                if !self.client.is_parked() || !self.wakes().await {
+                    return;
+                }
+            },
+        }
+    }
+
+    async fn greeting(&mut self) -> Greeting {
+        tokio::select! {
+            greeting = self.client.greeting() => greeting,
+            () = self.drain.reached(Phase::Draining) => Greeting::Nothing,
+        }
+    }
+
+    async fn wakes(&mut self) -> bool {
+        tokio::select! {
+            wakes = self.client.wakes() => wakes,
+            () = self.drain.reached(Phase::Draining) => false,
+        }
+    }
+
+    async fn speak_http1(&mut self, http: &http1::Builder) {
+        let socket = TokioIo::new(Socket::new(Rc::clone(&self.client)));
+        let (thread, client) = (Rc::clone(&self.thread), Rc::clone(&self.client));
+        let service = service_fn(move |request| {
+            service::answer(Rc::clone(&thread), Rc::clone(&client), request)
+        });
+        let mut connection = pin!(http.serve_connection(socket, service));
+        // what goes wrong with a request is in its record; the rest is a client that left
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = self.drain.reached(Phase::Draining) => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            _ = connection => {}
+            // a head that does not end must not hold up the drain
+            () = self.client.quiet() => {}
+        }
+    }
+
+    async fn speak_http2(&mut self, http: &http2::Builder<Local>) {
+        let streams = Streams::new(Rc::clone(&self.client));
+        let socket = TokioIo::new(Wire(Rc::clone(&self.client)));
+        let (thread, opened) = (Rc::clone(&self.thread), Rc::clone(&streams));
+        let service = service_fn(move |request| {
+            service::answer_stream(Rc::clone(&thread), opened.open(), request)
+        });
+        let idle = self.thread.settings.borrow().client_idle;
+        let end = self.end_of_http2();
+        let mut connection = pin!(http.serve_connection(socket, service));
+        tokio::select! {
+            outcome = connection.as_mut() => return self.part(&outcome),
+            () = self.drain.reached(end) => {}
+            () = streams.quiet(idle) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            _ = connection => {}
+            () = streams.quiet(QUIET) => {}
+        }
+    }
+
+    /// A client that is told to go as soon as the agent leaves finds another in time; one that comes
+    /// later is served until the drain begins.
+    fn end_of_http2(&self) -> Phase {
+        match self.drain.phase() {
+            Phase::Serving => Phase::Leaving,
+            _ => Phase::Draining,
+        }
+    }
+
+    fn part<E>(&self, outcome: &Result<(), E>) {
+        if outcome.is_err() {
+            // it was told why, and may be sending still
+            self.client.expect_more();
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A client's connection of HTTP/2: its socket as hyper sees it, and the streams that are open on it.
+
+use std::{
+    cell::Cell,
+    io,
+    net::IpAddr,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::io::Client;
+
+/// What the streams of one connection share.
+pub(super) struct Streams {
+    client: Rc<Client>,
+    open: Cell<usize>,
+    /// All there were.
+    begun: Cell<u64>,
+}
+
+/// A request on its way, until its answer has ended.
+pub(super) struct Open(Rc<Streams>);
+
+impl Streams {
+    pub(super) fn new(client: Rc<Client>) -> Rc<Self> {
+        Rc::new(Self {
+            client,
+            open: Cell::default(),
+            begun: Cell::default(),
+        })
+    }
+
+    /// One more.
+    pub(super) fn open(self: &Rc<Self>) -> Open {
+        self.open.set(self.open.get() + 1);
+        self.begun.set(self.begun.get() + 1);
+        Open(Rc::clone(self))
+    }
+
+    /// Waits until there was no stream for at least `time`, and at most twice that.
+    pub(super) async fn quiet(&self, time: Duration) {
+        loop {
+            let before = self.begun.get();
+            tokio::time::sleep(time).await;
+            if self.open.get() == 0 && self.begun.get() == before {
+                return;
+            }
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn address(&self) -> IpAddr {
+        self.0.client.address
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+    }
+}
+
+/// The socket. hyper keeps the rules of HTTP/2 by itself.
+pub(super) struct Wire(pub(super) Rc<Client>);
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.with(|stream| stream.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.with(|stream| stream.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.with(|stream| stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // the connection is closed by who began it
+        self.poll_flush(cx)
+    }
+}

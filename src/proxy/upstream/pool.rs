@@ -1,0 +1,64 @@
+//! Idle connections of HTTP/1: last in, first out.
+
+use std::{
+    cell::RefCell,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use hyper::client::conn::http1::SendRequest;
+
+use super::Names;
+use crate::proxy::{link::Received, outgoing::Outgoing};
+
+/// One connection to the upstream, usable when ready.
+pub(in crate::proxy) struct Connection {
+    pub(in crate::proxy) sender: SendRequest<Outgoing>,
+    pub(in crate::proxy) received: Received,
+    pub(super) peer: SocketAddr,
+    /// The upstream's addresses when it was made.
+    pub(super) generation: u32,
+}
+
+/// Idle connections, the most recently used last.
+pub(in crate::proxy) struct Pool {
+    idle: RefCell<Vec<(Connection, Instant)>>,
+    max: usize,
+}
+
+impl Pool {
+    /// Keeps at most `max` idle connections.
+    pub(in crate::proxy) fn new(max: usize) -> Self {
+        Self {
+            idle: RefCell::default(),
+            max,
+        }
+    }
+
+    /// The most recently used connection that can take a request at once.
+    pub(in crate::proxy) fn take(&self, idle_limit: Duration) -> Option<Connection> {
+        let mut idle = self.idle.borrow_mut();
+        let usable = idle.iter().rposition(|(connection, since)| {
+            connection.sender.is_ready() && since.elapsed() < idle_limit
+        })?;
+        Some(idle.remove(usable).0)
+    }
+
+    /// Closes what is closed at the other end, has been idle for too long, or leads nowhere.
+    pub(in crate::proxy) fn prune(&self, idle_limit: Duration, names: &Names) {
+        self.idle.borrow_mut().retain(|(connection, since)| {
+            !connection.sender.is_closed()
+                && since.elapsed() < idle_limit
+                && names.leads_to(connection.peer, connection.generation)
+        });
+    }
+
+    pub(super) fn give(&self, connection: Connection, names: &Names) {
+        let mut idle = self.idle.borrow_mut();
+        let is_usable = !connection.sender.is_closed()
+            && names.leads_to(connection.peer, connection.generation);
+        if is_usable && idle.len() < self.max {
+            idle.push((connection, Instant::now()));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! In which version of HTTP a request goes out.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Version, header};
+
+use super::{failure::Failure, thread::Thread, upstream::spoken::Tongue};
+use crate::config::UpstreamProtocol;
+
+/// The version of one request to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Http1,
+    Http2,
+}
+
+/// Chooses for a request that came in `version` with `fields`.
+///
+/// A message keeps its version where it can: an upstream that was asked in HTTP/1.1 before is asked
+/// so with Sidelight in front of it. Whether it speaks HTTP/2 is found out on a connection, when a
+/// request wants that and nobody knows; gRPC is HTTP/2 by definition.
+pub(super) async fn choose(
+    thread: &Thread,
+    version: Version,
+    fields: &HeaderMap,
+) -> Result<Way, Failure> {
+    let settings = Arc::clone(&thread.settings.borrow());
+    match settings.upstream_protocol {
+        UpstreamProtocol::Http1 => return Ok(Way::Http1),
+        UpstreamProtocol::Http2 => return Ok(Way::Http2),
+        UpstreamProtocol::Auto if is_grpc(fields) => return Ok(Way::Http2),
+        UpstreamProtocol::Auto => {}
+    }
+    let is_http2 = version == Version::HTTP_2;
+    match thread.spoken.get() {
+        Tongue::OnlyHttp2 => Ok(Way::Http2),
+        Tongue::Http2 if is_http2 => Ok(Way::Http2),
+        Tongue::Unknown if is_http2 => find_out(thread).await,
+        Tongue::Http1 | Tongue::Http2 | Tongue::Unknown => Ok(Way::Http1),
+    }
+}
+
+async fn find_out(thread: &Thread) -> Result<Way, Failure> {
+    let patience = thread.settings.borrow().connect_timeout;
+    let slot = thread.multiplexed.try_slot(thread, patience).await?;
+    let (tongue, way) = match slot {
+        Some(_) => (Tongue::Http2, Way::Http2),
+        None => (Tongue::Http1, Way::Http1),
+    };
+    thread.spoken.found(tongue);
+    Ok(way)
+}
+
+/// Whether a message is of gRPC: `application/grpc`, with or without a suffix.
+pub(super) fn is_grpc(fields: &HeaderMap) -> bool {
+    const TYPE: &[u8] = b"application/grpc";
+    let value = fields
+        .get(header::CONTENT_TYPE)
+        .map(http::HeaderValue::as_bytes);
+    value.is_some_and(|value| {
+        value.len() >= TYPE.len()
+            && value[..TYPE.len()].eq_ignore_ascii_case(TYPE)
+            && matches!(value.get(TYPE.len()), None | Some(b'+' | b';' | b' '))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn grpc_is_known_by_its_type_alone() {
+        let of = |value: &'static str| {
+            let mut fields = HeaderMap::new();
+            fields.insert("content-type", HeaderValue::from_static(value));
+            is_grpc(&fields)
+        };
+        assert!(of("application/grpc"));
+        assert!(of("application/grpc+proto"));
+        assert!(of("Application/gRPC; charset=utf-8"));
+        assert!(!of("application/grpc-web"));
+        assert!(!of("application/json"));
+        assert!(!is_grpc(&HeaderMap::new()));
+    }
+}
