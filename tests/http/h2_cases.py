@@ -5,7 +5,7 @@ Starts a strict upstream on --upstream-port, to which the proxy on --proxy-port 
 of tests/http/h2. After each, a clean request of either version must be answered on a new connection.
 
   h2_cases.py --proxy-port 8080 --upstream-port 9000 [--pid PID] [--only REGEX] [--upstream both|http1]
-              [--head-timeout SECONDS] [--list]
+              [--head-timeout SECONDS] [--exact-codes] [--list]
 Exit code 1 when any fails. Everything stays on loopback.
 """
 
@@ -15,6 +15,7 @@ import sys
 import time
 
 from h2 import cases  # noqa: F401 - registers them
+from h2 import judge as judging
 from h2.judge import CASES, Test, Wrong, judge
 from h2.upstream import Upstream
 
@@ -27,6 +28,7 @@ def arguments():
     parser.add_argument("--only", help="a regular expression that the name contains")
     parser.add_argument("--upstream", default="both", choices=("both", "http1"))
     parser.add_argument("--head-timeout", type=float, help="seconds in which the proxy wants a whole head")
+    parser.add_argument("--exact-codes", action="store_true", help="want the error code that each section names")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -75,6 +77,7 @@ def main():
     if options.list:
         print("\n".join(case.name for case in chosen(options.only, options.upstream, options.head_timeout)))
         return
+    judging.EXACT_CODES = options.exact_codes
     upstream = Upstream(options.upstream_port, options.upstream)
     wait_for_proxy(options.proxy_port, upstream)
     passed, failed = run(options.proxy_port, upstream, options.pid, options.only,

@@ -183,10 +183,11 @@ def small_updates(t):
     watch.end()
 
 
-@case("10.5", "100 answers that are asked for and not read, each of 1 MiB")
+@case("10.5", "100 answers that are asked for and not read, each of 8 MiB")
 def slow_read(t):
-    t.upstream.handlers["big"] = lambda exchange: (exchange.body(), exchange.reply(200, (), bytes(1 << 20)))
-    watch = Watch(t)
+    t.upstream.handlers["big"] = lambda exchange: (exchange.body(), exchange.reply(200, (), bytes(8 << 20)))
+    # what a stream may hold at either end of the proxy, a hundred times
+    watch = Watch(t, 40 << 20)
     client = t.connect({f.INITIAL_WINDOW: 0}, auto_window=False)
     streams = [client.request(t.fields(path=f"/big/{t.token}")) for _ in range(client.most_streams(100))]
     client.wait(lambda: all(stream.status for stream in streams))

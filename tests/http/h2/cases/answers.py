@@ -127,7 +127,7 @@ def informational(t):
     def hints(exchange):
         exchange.body()
         for status in ("103", "103", "110"):
-            exchange.stream.headers([(":status", status), ("link", "</a>; rel=preload")])
+            exchange.stream.headers([(":status", status), ("link", "</a>; rel=next")])
         exchange.reply(200, HEAD, b"answer", OK)
     t.upstream.handlers["hints"] = hints
     client = t.connect()
@@ -158,7 +158,8 @@ def long_request(t):
 
 
 BARE = [("HEAD", 200, [("content-length", "1234")]), ("HEAD", 200, []), ("GET", 204, []),
-        ("GET", 304, [("etag", '"a"')]), ("GET", 304, [("content-length", "99")]), ("GET", 200, [("content-length", "0")]), ("GET", 200, []),
+        ("GET", 304, [("etag", '"a"')]), ("GET", 304, [("content-length", "99")]),
+        ("GET", 200, [("content-length", "0")]), ("GET", 200, []),
         ("HEAD", 404, [("content-length", "7")]), ("GET", 205, []), ("GET", 302, [("location", "/b")]),
         ("GET", 599, [])]
 
@@ -229,6 +230,8 @@ def upstream_limit(t):
         exchange.reply(200, HEAD, b"", OK)
     t.upstream.handlers["counted"] = counted
     client = t.connect()
+    # the limit is known once a connection has carried a request
+    ended(client.request(call(t, "counted"), message(b"x")))
     streams = [client.request(call(t, "counted"), message(b"x")) for _ in range(40)]
     for stream in streams:
         stream.wait(stream.is_over, PATIENCE)

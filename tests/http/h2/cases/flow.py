@@ -170,11 +170,14 @@ def padding_is_given_back(t):
 
 @case("6.9", "the connection's window comes back after streams that were reset with their body under way")
 def reset_gives_back(t):
+    """More than any window holds, never read; each stream is at the upstream before it is taken back."""
+    t.upstream.handlers["never"] = lambda exchange: exchange.wait_reset(10)
     client = t.connect()
-    for i in range(40):
-        stream = client.request(t.fields("POST"), end=False)
+    for i in range(150):
+        stream = client.request(t.fields("POST", path=f"/never/{t.token}/{i}-"), end=False)
         client.wait(lambda: client.window >= f.FRAME_SIZE)
         need(client.window >= f.FRAME_SIZE, f"window {client.window} after {i} streams")
         client.send(f.data(stream.number, bytes(f.FRAME_SIZE)))
+        need(t.upstream.wait_record(f"{t.token}/{i}-"), f"stream {i} did not reach the upstream")
         stream.cancel()
     t.still_works(client)
