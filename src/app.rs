@@ -4,6 +4,7 @@ mod descriptors;
 pub mod iris;
 mod probe;
 mod reload;
+mod tls;
 mod upstream;
 
 pub use probe::probe;
@@ -28,7 +29,7 @@ use tokio::{
 };
 use tracing::level_filters::LevelFilter;
 
-use self::{reload::Reloader, upstream::Origin};
+use self::{reload::Reloader, tls::Ends, upstream::Origin};
 use crate::{
     capture::queue::{self, Depth},
     config::{self, Config, Level, Loaded, Sources, Watch},
@@ -119,8 +120,9 @@ impl Agent {
             baselines.clone(),
         )?;
 
+        let tls = Ends::new(&config)?;
         let origin = Origin::new(config.proxy.upstream.clone());
-        let path = proxy::Settings::new(&config.proxy, &config.capture, &config.routes);
+        let path = proxy::Settings::new(&config, tls.server.clone(), tls.upstream.clone());
         let (path_settings, path_changes) = watch::channel(Arc::new(path));
         let parts = proxy::Parts {
             settings: path_changes,
@@ -128,6 +130,7 @@ impl Agent {
             offer,
             metrics: Arc::clone(&metrics),
             spoken: Arc::default(),
+            room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
             learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
             drain: leaving.clone(),
         };
@@ -139,7 +142,8 @@ impl Agent {
 
         let health = Arc::new(Health::default());
         health.watch_threads(proxy.runtimes());
-        let (ops_settings, ops_changes) = watch::channel(Arc::new(ops::Settings::new(&config)));
+        let asking = ops::Settings::new(&config, tls.upstream.clone());
+        let (ops_settings, ops_changes) = watch::channel(Arc::new(asking));
         let (reload, reloads) = mpsc::channel(1);
         let ops = Arc::new(Ops {
             metrics: Arc::clone(&metrics),
@@ -162,6 +166,7 @@ impl Agent {
             config,
             drain: drain_settings,
             files,
+            tls,
             path: path_settings,
             ops: ops_settings,
             observer,
@@ -317,8 +322,12 @@ fn announce(proxy: &Proxy, ops: &TcpListener, config: &Config) {
     );
     if io::stderr().is_terminal() {
         let (path, port) = (listen.port(), ops.port());
+        let scheme = match config.proxy.tls.cert_file {
+            Some(_) => "https",
+            None => "http",
+        };
         eprintln!(
-            "sidelight: clients at http://localhost:{path}, metrics at http://localhost:{port}/metrics"
+            "sidelight: clients at {scheme}://localhost:{path}, metrics at http://localhost:{port}/metrics"
         );
     }
 }

@@ -13,8 +13,10 @@ mod fill;
 mod fit;
 mod load;
 mod misfit;
+mod pem_file;
 pub mod reload;
 mod secret;
+mod tls;
 mod tree;
 pub mod units;
 mod watch;
@@ -25,12 +27,14 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 pub use address::{ListenError, UpstreamError, listen};
-pub use check::holds;
+pub use check::{Findings, holds};
 pub use documented::{DEFAULT_FILE, defaults};
 pub use env::{CONFIG, variables};
 pub use error::{ConfigErrors, Origin, Problem};
 pub use load::{Flags, Loaded, Setting, Sources};
+pub use pem_file::PemFile;
 pub use secret::Secret;
+pub use tls::{Tls, UpstreamTls};
 pub use watch::Watch;
 
 /// The whole configuration.
@@ -66,8 +70,12 @@ pub struct Proxy {
     /// Where clients connect.
     #[serde(deserialize_with = "address::deserialize_listen")]
     pub listen: SocketAddr,
+    /// TLS towards clients.
+    pub tls: Tls,
     /// The model server; `None`: start the bundled Iris server and forward to it.
     pub upstream: Option<Upstream>,
+    /// TLS towards an upstream that is `https://`.
+    pub upstream_tls: UpstreamTls,
     /// Which version of HTTP requests go out in.
     pub upstream_protocol: UpstreamProtocol,
     /// Data threads; `None`: the CPU quota of the container, at least 1.
@@ -91,6 +99,13 @@ pub struct Proxy {
     pub client_idle: Duration,
     /// Client connections accepted at once, per data thread.
     pub max_connections: usize,
+    /// Requests under way at once; beyond it they wait.
+    pub max_requests: usize,
+    /// Requests that wait for that at once; beyond it 503.
+    pub max_queued: usize,
+    /// Longest wait for that; beyond it 503.
+    #[serde(with = "units::duration")]
+    pub queue_timeout: Duration,
     /// Requests at once on one connection of HTTP/2.
     pub max_streams: usize,
     /// Largest request head in bytes; beyond it 431.
@@ -114,16 +129,24 @@ pub enum UpstreamProtocol {
     Http2,
 }
 
-/// The address of a model server, from `http://HOST[:PORT]`.
+/// The address of a model server, from `http://HOST[:PORT]` or `https://HOST[:PORT]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// Host name or literal address, without brackets.
     pub host: String,
-    /// Port; 80 where the URL names none.
+    /// Port; where the URL names none 80, or 443 with TLS.
     pub port: u16,
+    /// Whether it is `https://`.
+    pub tls: bool,
 }
 
 impl Upstream {
+    /// As it was written, with the port.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority())
+    }
+
     /// `HOST:PORT` as in the field `Host`, with brackets around an IPv6 address.
     pub fn authority(&self) -> String {
         if self.host.contains(':') {

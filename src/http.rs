@@ -13,7 +13,7 @@ mod seat;
 pub mod server;
 mod socket;
 
-pub use client::{ClientError, get};
+pub use client::{ClientError, get, get_over};
 pub use request::Request;
 pub use response::{Body, Response, content, empty, error_json, full, json, text};
 pub use server::serve;

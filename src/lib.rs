@@ -20,7 +20,8 @@
 //! [`iris`] is a model server to try all this on; it knows nothing of the agent and runs as a
 //! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
 //! the catalogue of everything exported, [`telemetry`] writes JSON lines, [`health`] and
-//! [`drain`] say whether the agent is ready or leaving, [`http`] serves and asks small things.
+//! [`drain`] say whether the agent is ready or leaving, [`http`] serves and asks small things, [`tls`]
+//! turns certificate files into connections (of ours it names the configuration alone).
 //! [`app`] alone names every part and puts them together.
 //!
 //! Who may name whom is checked by `tests/layering.rs`.
@@ -48,3 +49,4 @@ pub mod health;
 pub mod http;
 pub mod metrics;
 pub mod telemetry;
+pub mod tls;

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use sidelight::{
     app,
     cli::{self, Command, Report},
+    tls,
 };
 
 fn main() -> ExitCode {
     let report = match cli::parse() {
-        Command::Run(sources) => match sources.load() {
+        Command::Run(sources) => match sources.load_with(tls::examine) {
             Ok(loaded) => of_outcome(app::run(sources, loaded)),
             Err(errors) => Report::of_errors(&errors),
         },

@@ -34,6 +34,7 @@ use crate::{
     http::{self, Limits},
     metrics::Metrics,
     observe::command::Handle,
+    tls,
 };
 
 /// Connections of the operator's port: a few scrapers, probes and people.
@@ -46,16 +47,19 @@ pub struct Settings {
     pub ops: config::Ops,
     /// How the upstream is asked for its model.
     pub model: config::Model,
+    /// How the upstream is reached, where that is over TLS.
+    pub upstream_tls: Option<tls::Client>,
     /// Schedule of verdicts, bound of baselines.
     pub drift: config::Drift,
 }
 
 impl Settings {
-    /// Those of a configuration.
-    pub fn new(config: &config::Config) -> Self {
+    /// Those of a configuration, whose upstream is reached by `upstream_tls`.
+    pub fn new(config: &config::Config, upstream_tls: Option<tls::Client>) -> Self {
         Self {
             ops: config.ops.clone(),
             model: config.model.clone(),
+            upstream_tls,
             drift: config.drift.clone(),
         }
     }

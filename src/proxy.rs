@@ -4,8 +4,9 @@
 //! as hyper sees it, `service` is one request from start to end: read that first. A request goes
 //! through `sanitize` and `way` to `forward`, and over a `link` of `upstream` to the model;
 //! `outgoing` is its body, `interim` what comes before the answer, `trailers` what comes behind it,
-//! `tunnel` what may follow it. `near` is the client's end of it, alone on its connection or one of
-//! the `streams` of HTTP/2. `record` keeps what the exchange was and counts it when the last of its
+//! `tunnel` what may follow it. Both sockets are a `transport`. `near` is the client's end of it, alone on its connection or one of
+//! the `streams` of HTTP/2. `room` bounds how many are under way.
+//! `record` keeps what the exchange was and counts it when the last of its
 //! parts is gone; `failure` says whose fault a missing answer was.
 //! Emits `ml_api_*`, `sidelight_overhead_seconds`, `sidelight_request_failures_total`,
 //! `sidelight_not_forwarded_total`, `sidelight_exchanges_total{outcome="shed"|"not_wanted"}`,
@@ -24,16 +25,19 @@ mod outgoing;
 mod patient;
 mod record;
 mod request_id;
+mod room;
 mod sanitize;
 mod service;
 mod streams;
 mod thread;
 mod trailers;
+mod transport;
 mod tunnel;
 mod upstream;
 mod way;
 
 pub use endpoint::Learned;
 pub use listener::available_threads;
+pub use room::Room;
 pub use thread::{Parts, Settings};
 pub use upstream::Spoken;

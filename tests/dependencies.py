@@ -16,14 +16,16 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = "x86_64-unknown-linux-gnu"
 
-LICENCES = {"MIT", "Apache-2.0", "BSD-3-Clause", "Zlib", "Unicode-3.0"}
+# ISC, which says what MIT says, is that of ring, untrusted and rustls-webpki.
+LICENCES = {"MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0"}
 
 # More than one version of a crate, with the reason it cannot be helped.
 DUPLICATES = {
-    "getrandom": "rand_core 0.9 of metrics-util is behind tempfile",
+    "getrandom": "0.2 of ring and 0.3 of rand_core 0.9 of metrics-util are behind tempfile",
     "hashbrown": "metrics-util is behind indexmap",
     "rand": "0.9 of metrics-util; 0.3, 0.4 and 0.10 only in tests",
     "rand_core": "rand 0.9 of metrics-util; 0.10 only in tests",
+    "syn": "2 of x509-parser, which rcgen (only in tests) names and does not build",
 }
 
 # (crate, feature): reason. Features are one set for the whole program.
@@ -32,7 +34,7 @@ FORBIDDEN_FEATURES = {
 }
 
 # Crates of the Linux build without those of tests, the package itself not counted.
-CEILING = 125
+CEILING = 140
 
 
 def allowed(expression):

@@ -8,17 +8,15 @@ use tokio::{
     time::timeout,
 };
 
-use super::level_filter;
+use super::{level_filter, tls::Ends};
 use crate::{
-    config::{self, Config, ConfigErrors, Sources, Watch, reload},
+    config::{self, Config, ConfigErrors, Loaded, Sources, Watch, reload},
     metrics::{Metrics, catalogue},
-    observe::{
-        command::{Handle, Unavailable},
-        worker,
-    },
+    observe::{command::Handle, worker},
     ops::{self, ReloadOutcome, ReloadRequest},
     proxy,
     telemetry::events::LevelHandle,
+    tls,
 };
 
 /// Longest wait for the files.
@@ -28,6 +26,7 @@ const READING: Duration = Duration::from_secs(5);
 pub(super) struct Reloader {
     pub(super) sources: Sources,
     pub(super) config: Config,
+    pub(super) tls: Ends,
     pub(super) path: watch::Sender<Arc<proxy::Settings>>,
     pub(super) ops: watch::Sender<Arc<ops::Settings>>,
     pub(super) observer: Handle,
@@ -41,7 +40,7 @@ impl Reloader {
     /// Reads all sources again; applies what can change live, whole or not at all.
     async fn reload(&mut self) -> ReloadOutcome {
         let outcome = match self.read().await {
-            Ok(config) => self.take(&config).await,
+            Ok(loaded) => self.take(&loaded).await,
             Err(errors) => ReloadOutcome::Refused { errors },
         };
         self.metrics
@@ -52,18 +51,18 @@ impl Reloader {
     }
 
     /// All sources anew. A network file system may keep a read waiting: not on this thread.
-    async fn read(&self) -> Result<Config, Vec<String>> {
+    async fn read(&self) -> Result<Loaded, Vec<String>> {
         let sources = self.sources.clone();
-        let reading = tokio::task::spawn_blocking(move || sources.load());
+        let reading = tokio::task::spawn_blocking(move || sources.load_with(tls::examine));
         match timeout(READING, reading).await {
-            Ok(Ok(loaded)) => loaded.map(|l| l.config).map_err(|errors| in_words(&errors)),
+            Ok(Ok(loaded)) => loaded.map_err(|errors| in_words(&errors)),
             Ok(Err(_)) => Err(vec!["the configuration could not be read".to_owned()]),
             Err(_) => Err(vec![format!("no file came within {} s", READING.as_secs())]),
         }
     }
 
-    async fn take(&mut self, read: &Config) -> ReloadOutcome {
-        let (config, needs_restart) = reload::merge_live(&self.config, read);
+    async fn take(&mut self, read: &Loaded) -> ReloadOutcome {
+        let (config, needs_restart) = reload::merge_live(&self.config, &read.config);
         let needs_restart = needs_restart.into_iter().map(str::to_owned).collect();
         let changed = reload::diff(&self.config, &config);
         if changed.is_empty() {
@@ -75,10 +74,13 @@ impl Reloader {
             return ReloadOutcome::Refused { errors };
         }
         if let Err(error) = self.apply(&config).await {
-            let errors = vec![error.to_string()];
+            let errors = vec![format!("{error:#}")];
             return ReloadOutcome::Refused { errors };
         }
         self.config = config;
+        for warning in &read.warnings {
+            tracing::warn!(detail = warning.as_str(), "configuration");
+        }
         let changed = changed.into_iter().map(str::to_owned).collect();
         ReloadOutcome::Applied {
             changed,
@@ -86,22 +88,20 @@ impl Reloader {
         }
     }
 
-    /// The observer first: it alone can refuse, and then nothing has changed.
-    async fn apply(&self, config: &Config) -> Result<(), Unavailable> {
+    /// What can refuse comes first, and then nothing has changed: certificates, the observer.
+    async fn apply(&mut self, config: &Config) -> anyhow::Result<()> {
+        let tls = self.tls.renewed(&self.config, config).await?;
         let settings = worker::Settings::new(config);
         self.observer.apply(settings).await?;
-        let Config {
-            proxy,
-            capture,
-            routes,
-            log,
-            ..
-        } = config;
-        let path = proxy::Settings::new(proxy, capture, routes);
+        let path = proxy::Settings::new(config, tls.server.clone(), tls.upstream.clone());
         self.path.send_replace(Arc::new(path));
-        self.ops.send_replace(Arc::new(ops::Settings::new(config)));
+        let asking = ops::Settings::new(config, tls.upstream.clone());
+        self.ops.send_replace(Arc::new(asking));
+        self.tls = tls;
         // it fails only after the subscriber is gone
-        let _ = self.level.modify(|level| *level = level_filter(log.level));
+        let _ = self
+            .level
+            .modify(|level| *level = level_filter(config.log.level));
         self.drain.send_replace(config.drain.clone());
         let files = files(&self.sources, config);
         self.files.send_if_modified(|watched| {
@@ -116,7 +116,9 @@ impl Reloader {
 /// The files that a configuration is read from.
 pub(super) fn files(sources: &Sources, config: &Config) -> Vec<PathBuf> {
     let token = config.ops.token_file.clone();
-    sources.file.iter().cloned().chain(token).collect()
+    let pem = config.pem_files().map(|(_, file)| file.path().to_owned());
+    let own = sources.file.iter().cloned();
+    own.chain(token).chain(pem).collect()
 }
 
 fn in_words(errors: &ConfigErrors) -> Vec<String> {

@@ -45,6 +45,7 @@ async fn follow(mut port: watch::Receiver<Option<u16>>, known: watch::Sender<Opt
         let address = port.borrow_and_update().map(|port| Upstream {
             host: "127.0.0.1".to_owned(),
             port,
+            tls: false,
         });
         known.send_replace(address);
         if port.changed().await.is_err() {

@@ -3,14 +3,17 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::config::{
-    self, Config, Features, Lines, Loaded, Origin, Route, RouteKind, Sources,
-    units::{written, written_bytes},
+use crate::{
+    config::{
+        self, Config, Features, Lines, Loaded, Origin, Route, RouteKind, Sources,
+        units::{written, written_bytes},
+    },
+    tls,
 };
 
 /// Says what `sources` would do, or everything that is wrong with them.
 pub fn report(sources: &Sources) -> Report {
-    match sources.load() {
+    match sources.load_with(tls::examine) {
         Ok(loaded) => Report::text(text(sources, &loaded)),
         Err(errors) => Report::of_errors(&errors),
     }
@@ -57,7 +60,7 @@ fn settings(loaded: &Loaded) -> Vec<String> {
 /// One subject after the other, as a request meets them.
 fn sentences(config: &Config) -> [(&'static str, String); 10] {
     [
-        ("clients", format!("connect to {}", config.proxy.listen)),
+        ("clients", clients(&config.proxy)),
         ("upstream", upstream(&config.proxy)),
         ("ops", ops(&config.ops)),
         ("routes", routes(&config.routes)),
@@ -70,9 +73,18 @@ fn sentences(config: &Config) -> [(&'static str, String); 10] {
     ]
 }
 
+fn clients(proxy: &config::Proxy) -> String {
+    let how = match (&proxy.tls.cert_file, &proxy.tls.client_ca_file) {
+        (Some(_), Some(_)) => " over TLS, with a certificate of their own",
+        (Some(_), None) => " over TLS",
+        (None, _) => "",
+    };
+    format!("connect to {}{how}", proxy.listen)
+}
+
 fn upstream(proxy: &config::Proxy) -> String {
     match &proxy.upstream {
-        Some(upstream) => format!("requests go to http://{}", upstream.authority()),
+        Some(upstream) => format!("requests go to {}", upstream.url()),
         None => "none: the bundled Iris server is started, requests go to it".to_owned(),
     }
 }
@@ -175,7 +187,10 @@ fn leaving(drain: &config::Drain) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{OK, USAGE};
+    use crate::{
+        cli::{OK, USAGE},
+        tls::tests::authority::Authority,
+    };
 
     fn of(text: &str, env: &[(&str, &str)]) -> Report {
         let dir = tempfile::tempdir().unwrap();
@@ -220,6 +235,31 @@ ops: {token: hunter2}
             );
         }
         assert!(!report.as_str().contains("hunter2"));
+    }
+
+    #[test]
+    fn certificates_are_looked_into() {
+        let files = Authority::new().issue("model");
+        let env = [
+            ("SIDELIGHT_PROXY__TLS__CERT_FILE", files.cert()),
+            ("SIDELIGHT_PROXY__TLS__KEY_FILE", files.key()),
+            ("SIDELIGHT_UPSTREAM", "http://model"),
+        ];
+        let report = of("{}", &env);
+        let said = report.as_str();
+        assert!(
+            said.contains("connect to 0.0.0.0:8080 over TLS\n"),
+            "{said}"
+        );
+        std::fs::write(files.key(), "hunter2").unwrap();
+        let report = of("{}", &env);
+        assert_eq!(report.code(), USAGE);
+        let said = report.as_str();
+        assert!(
+            said.contains("  proxy.tls.key_file: expected a PEM file"),
+            "{said}"
+        );
+        assert!(!said.contains("hunter2"));
     }
 
     #[test]

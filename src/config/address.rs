@@ -1,4 +1,4 @@
-//! Addresses as people write them: `0.0.0.0:8080`, `localhost:8080`, `http://model:8000`.
+//! Addresses as people write them: `0.0.0.0:8080`, `localhost:8080`, `https://model:8000`.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -39,7 +39,7 @@ pub(super) fn deserialize_listen<'de, D: Deserializer<'de>>(
 
 /// Why a text is no upstream. Carries no part of it: a user name and password may stand in it.
 #[derive(Debug, thiserror::Error)]
-#[error("expected http://HOST or http://HOST:PORT{reason}")]
+#[error("expected http://HOST or http://HOST:PORT, or the same with https://{reason}")]
 pub struct UpstreamError {
     reason: &'static str,
 }
@@ -50,11 +50,11 @@ impl FromStr for Upstream {
     fn from_str(text: &str) -> Result<Self, UpstreamError> {
         let refuse = |reason| UpstreamError { reason };
         let (scheme, rest) = text.split_once("://").ok_or(refuse(""))?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "http" => {}
-            "https" => return Err(refuse(" (TLS to the upstream is not supported)")),
+        let tls = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
             _ => return Err(refuse("")),
-        }
+        };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains('@') {
             return Err(refuse(" (without user name or password)"));
@@ -64,7 +64,7 @@ impl FromStr for Upstream {
         }
         let parsed: http::uri::Authority = authority.parse().map_err(|_| refuse(""))?;
         let port = match authority.strip_prefix(parsed.host()) {
-            Some("") => Some(80),
+            Some("") => Some(if tls { 443 } else { 80 }),
             Some(port) => port.trim_start_matches(':').parse().ok(),
             None => None,
         };
@@ -76,6 +76,7 @@ impl FromStr for Upstream {
         Ok(Upstream {
             host: host.to_owned(),
             port,
+            tls,
         })
     }
 }
@@ -120,16 +121,19 @@ mod tests {
 
     #[test]
     fn an_upstream_is_an_http_address() {
-        for (text, authority) in [
-            ("http://model", "model:80"),
-            ("http://model:8000/", "model:8000"),
-            ("HTTP://127.0.0.1:8000", "127.0.0.1:8000"),
-            ("http://[::1]:8000", "[::1]:8000"),
-            ("http://[::1]", "[::1]:80"),
+        for (text, url) in [
+            ("http://model", "http://model:80"),
+            ("http://model:8000/", "http://model:8000"),
+            ("HTTP://127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("http://[::1]:8000", "http://[::1]:8000"),
+            ("http://[::1]", "http://[::1]:80"),
+            ("https://model", "https://model:443"),
+            ("HTTPS://model:80/", "https://model:80"),
+            ("https://[::1]", "https://[::1]:443"),
         ] {
             let upstream: Result<Upstream, _> = text.parse();
-            let found = upstream.map(|upstream| upstream.authority());
-            assert_eq!(found.ok().as_deref(), Some(authority), "{text}");
+            let found = upstream.map(|upstream| upstream.url());
+            assert_eq!(found.ok().as_deref(), Some(url), "{text}");
         }
     }
 
@@ -137,7 +141,7 @@ mod tests {
     fn what_is_no_upstream_is_refused_with_a_reason_and_without_its_password() {
         let cases = [
             ("model:8000", "expected http://HOST"),
-            ("https://model", "TLS"),
+            ("ftp://model", "https://"),
             ("http://model/v1", "without a path"),
             ("http://me:hunter2@model", "without user name"),
             ("http://", "expected"),

@@ -4,6 +4,7 @@ mod addresses;
 mod ranges;
 mod routes;
 mod texts;
+mod tls;
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use super::{
 };
 
 /// What was found so far.
-pub(super) struct Findings<'a> {
+pub struct Findings<'a> {
     tree: &'a Node,
     problems: Vec<Problem>,
     warnings: Vec<String>,
@@ -36,7 +37,7 @@ impl<'a> Findings<'a> {
     }
 
     /// Reports `key`, unless it is reported already.
-    pub(super) fn refuse(&mut self, key: &str, message: impl fmt::Display) {
+    pub fn refuse(&mut self, key: &str, message: impl fmt::Display) {
         if !self.is_refused(key) {
             self.problems.push(Problem {
                 key: key.to_owned(),
@@ -47,7 +48,7 @@ impl<'a> Findings<'a> {
     }
 
     /// Says something of `key` that stops nothing.
-    pub(super) fn warn(&mut self, key: &str, message: impl fmt::Display) {
+    pub fn warn(&mut self, key: &str, message: impl fmt::Display) {
         self.warnings.push(format!("{key} {message}"));
     }
 
@@ -70,6 +71,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     addresses::check(config, findings);
     routes::check(&config.routes, findings);
     texts::check(config, findings);
+    tls::check(config, findings);
     capture(config, findings);
     endpoints(config, findings);
     drift(config, findings);

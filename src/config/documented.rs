@@ -35,22 +35,13 @@ pub fn defaults() -> Config {
 /// The comment that stands directly above `key` in the file.
 #[cfg(test)]
 pub(super) fn comment(key: &str) -> String {
-    let (section, name) = key.split_once('.').unwrap_or(("", key));
-    let indent = if section.is_empty() { "" } else { "  " };
     let lines: Vec<&str> = DEFAULT_FILE.lines().collect();
-    let start = match section {
-        "" => 0,
-        _ => lines
-            .iter()
-            .position(|line| *line == format!("{section}:"))
-            .unwrap(),
-    };
-    let field = format!("{indent}{name}:");
-    let at = start
-        + lines[start..]
-            .iter()
-            .position(|line| line.starts_with(&field))
-            .unwrap();
+    let mut at = 0;
+    for (depth, name) in key.split('.').enumerate() {
+        let field = format!("{:1$}{name}:", "", 2 * depth);
+        let below = lines[at..].iter().position(|l| l.starts_with(&field));
+        at += below.unwrap();
+    }
     let comment = lines[..at]
         .iter()
         .rev()
@@ -122,13 +113,16 @@ mod tests {
             ("drift", fields::<config::Drift>()),
             ("state", fields::<config::State>()),
             ("drain", fields::<config::Drain>()),
+            ("proxy.tls", fields::<config::Tls>()),
+            ("proxy.upstream_tls", fields::<config::UpstreamTls>()),
         ];
         for (section, fields) in &sections {
             let node = TREE.get(&super::super::tree::steps(section)).unwrap();
             assert_eq!(&names(node), fields, "{section}");
         }
+        let top = sections.iter().filter(|(name, _)| !name.contains('.'));
         // all but the list of routes are sections
-        assert_eq!(sections.len() + 1, fields::<Config>().len());
+        assert_eq!(top.count() + 1, fields::<Config>().len());
     }
 
     #[test]

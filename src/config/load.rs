@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Config, Secret, check, documented, env,
+    Config, Findings, Secret, check, documented, env,
     error::{ConfigErrors, Origin, Problem},
     fit,
     tree::{Found, Node, Value, steps},
@@ -43,7 +43,7 @@ pub struct Flags {
 /// A configuration that holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
-    /// Complete: `drain.delay` is decided, the token file is read.
+    /// Complete: `drain.delay` is decided, the token file, certificates and keys are read.
     pub config: Config,
     /// What is allowed and probably not meant; each names its key.
     pub warnings: Vec<String>,
@@ -69,11 +69,23 @@ const MAX_FILE: u64 = 1 << 20;
 const KUBERNETES_DELAY: Duration = Duration::from_secs(5);
 
 impl Sources {
-    /// Reads everything anew.
+    /// Reads everything anew, but does not look into certificates: to run by it, see
+    /// [`load_with`](Self::load_with).
     ///
     /// # Errors
     /// All that is wrong, not the first of it.
     pub fn load(&self) -> Result<Loaded, ConfigErrors> {
+        self.load_with(|_, _| {})
+    }
+
+    /// Reads everything anew. `examine` looks at what only the user of a setting can judge.
+    ///
+    /// # Errors
+    /// All that is wrong, not the first of it.
+    pub fn load_with(
+        &self,
+        examine: impl Fn(&Config, &mut Findings<'_>),
+    ) -> Result<Loaded, ConfigErrors> {
         let mut problems = Vec::new();
         let mut tree = self.tree(&mut problems);
         let settings = settings(&tree);
@@ -81,9 +93,10 @@ impl Sources {
         let Some(mut config) = fitted else {
             return Err(ConfigErrors(problems));
         };
-        let mut findings = check::Findings::new(&tree, problems);
+        let mut findings = Findings::new(&tree, problems);
         self.complete(&mut config, &mut findings);
         check::check(&config, &mut findings);
+        examine(&config, &mut findings);
         let (problems, warnings) = findings.into_parts();
         if problems.is_empty() {
             Ok(Loaded {
@@ -127,13 +140,18 @@ impl Sources {
     }
 
     /// Decides what depends on the surroundings.
-    fn complete(&self, config: &mut Config, findings: &mut check::Findings<'_>) {
+    fn complete(&self, config: &mut Config, findings: &mut Findings<'_>) {
         let delay = if env::in_kubernetes(&self.env) {
             KUBERNETES_DELAY
         } else {
             Duration::ZERO
         };
         config.drain.delay.get_or_insert(delay);
+        for (key, file) in config.pem_files_mut() {
+            if let Err(error) = file.read() {
+                findings.refuse(key, format_args!("cannot be read: {error}"));
+            }
+        }
         let Some(path) = &config.ops.token_file else {
             return;
         };

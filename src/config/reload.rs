@@ -30,7 +30,15 @@ macro_rules! keys {
 /// Every key, in the order of the default file.
 pub const KEYS: &[Key] = keys! {
     restart proxy.listen;
+    live proxy.tls.cert_file;
+    live proxy.tls.key_file;
+    live proxy.tls.client_ca_file;
     restart proxy.upstream;
+    live proxy.upstream_tls.ca_file;
+    live proxy.upstream_tls.server_name;
+    live proxy.upstream_tls.verify;
+    live proxy.upstream_tls.cert_file;
+    live proxy.upstream_tls.key_file;
     live proxy.upstream_protocol;
     restart proxy.threads;
     live proxy.connect_timeout;
@@ -40,6 +48,9 @@ pub const KEYS: &[Key] = keys! {
     live proxy.head_timeout;
     live proxy.client_idle;
     restart proxy.max_connections;
+    restart proxy.max_requests;
+    live proxy.max_queued;
+    live proxy.queue_timeout;
     restart proxy.max_streams;
     restart proxy.max_head;
     restart proxy.max_fields;
@@ -102,7 +113,7 @@ mod tests {
     /// The defaults but for `key`, which has the first of some values that fits and differs.
     fn changed(key: &str) -> Config {
         let values = [
-            "7", "7s", "7KiB", "true", "none", "off", "error", "0.5", "a,b", "http2",
+            "7", "7s", "7KiB", "true", "false", "none", "off", "error", "0.5", "a,b", "http2",
         ];
         let more = ["[{path: /a}]", "10.0.0.1:1", "http://model"];
         let fits = |value: &str| {

@@ -7,7 +7,10 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -54,21 +57,39 @@ pub async fn get(
     timeout: Duration,
     body_limit: usize,
 ) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
-    tokio::time::timeout(timeout, ask(host, port, path, body_limit))
+    let connecting = TcpStream::connect((host, port));
+    get_over(connecting, (host, port), path, timeout, body_limit).await
+}
+
+/// As [`get`], over the stream that `connecting` gives, which may be an encrypted one.
+///
+/// # Errors
+/// As [`get`]; what goes wrong with `connecting` is [`ClientError::Connect`].
+pub async fn get_over<S>(
+    connecting: impl Future<Output = io::Result<S>>,
+    (host, port): (&str, u16),
+    path: &str,
+    timeout: Duration,
+    body_limit: usize,
+) -> Result<(StatusCode, HeaderMap, Bytes), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let question = question(host, port, path).map_err(ClientError::Question)?;
+    tokio::time::timeout(timeout, ask(connecting, question, body_limit))
         .await
         .unwrap_or(Err(ClientError::Timeout(timeout)))
 }
 
-async fn ask(
-    host: &str,
-    port: u16,
-    path: &str,
+async fn ask<S>(
+    connecting: impl Future<Output = io::Result<S>>,
+    question: Request<Empty<Bytes>>,
     limit: usize,
-) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
-    let question = question(host, port, path).map_err(ClientError::Question)?;
-    let stream = TcpStream::connect((host, port))
-        .await
-        .map_err(ClientError::Connect)?;
+) -> Result<(StatusCode, HeaderMap, Bytes), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let stream = connecting.await.map_err(ClientError::Connect)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(ClientError::Protocol)?;
@@ -208,6 +229,30 @@ mod tests {
     async fn a_path_that_cannot_be_sent_is_refused_before_connecting() {
         let refused = get("127.0.0.1", 1, "a b\r\n", LONG, 0).await;
         assert_eq!(refused.unwrap_err().reason(), "question");
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_come_over_any_stream() {
+        let (near, mut far) = tokio::io::duplex(1 << 10);
+        let server = async {
+            let mut heard = [0; 42];
+            far.read_exact(&mut heard).await.unwrap();
+            assert_eq!(&heard, b"GET /ready HTTP/1.1\r\nhost: model:443\r\nconn");
+            let said = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab";
+            far.write_all(said).await.unwrap();
+        };
+        let connecting = async { Ok(near) };
+        let asking = get_over(connecting, ("model", 443), "/ready", LONG, 100);
+        let (answer, ()) = tokio::join!(asking, server);
+        assert_eq!(answer.unwrap().2, "ab");
+
+        let refused =
+            async { Err::<tokio::io::DuplexStream, _>(io::ErrorKind::InvalidData.into()) };
+        let error = get_over(refused, ("model", 443), "/", LONG, 0).await;
+        assert_eq!(error.unwrap_err().reason(), "connect");
+        let silent = std::future::pending::<io::Result<tokio::io::DuplexStream>>();
+        let error = get_over(silent, ("model", 443), "/", Duration::ZERO, 0).await;
+        assert_eq!(error.unwrap_err().reason(), "timeout");
     }
 
     #[test]

@@ -96,6 +96,10 @@ catalogue! {
         "Time the agent added to a request, connecting to the upstream included.";
     FAILURES "sidelight_request_failures_total" Kind::Counter, ["fault", "reason"],
         "Requests without a whole answer from the upstream, by whose fault it was and why.";
+    TLS_FAILURES "sidelight_tls_handshake_failures_total" Kind::Counter, [],
+        "Connections of clients that came to no agreement on TLS, or not in time.";
+    CONNECTION_LIMITS "sidelight_connection_limits_total" Kind::Counter, ["limit"],
+        "Bounds of client connections that were reached: max_connections and descriptors made one wait, client_idle ended one.";
     NOT_FORWARDED "sidelight_not_forwarded_total" Kind::Counter, ["part"],
         "Parts of messages that the other side's version of HTTP has no place for: interim_answer (1xx) and trailer_field.";
     EXCHANGES "sidelight_exchanges_total" Kind::Counter, ["outcome"],

@@ -7,12 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::{sync::watch, time::sleep};
 
-use super::Ops;
-use crate::{
-    config::{self, Upstream},
-    health, http,
-    observe::command,
-};
+use super::{Ops, Settings};
+use crate::{config::Upstream, health, http, observe::command, tls::Alpn};
 
 /// Asked in this order where `model.ready_path` names none; the first that the upstream knows is
 /// kept, and its status decides: a `/ready` that says 503 is not overruled by a `/health` that
@@ -31,16 +27,16 @@ pub async fn probe_upstream(ops: Arc<Ops>, mut upstream: watch::Receiver<Option<
     let mut known = Known::default();
     let prober = Prober { ops };
     loop {
-        let settings = live.borrow_and_update().model.clone();
+        let settings = Arc::clone(&live.borrow_and_update());
         let address = upstream.borrow_and_update().clone();
         let state = match &address {
             Some(address) => known.ask(address, &settings).await,
             None => health::ModelState::default(),
         };
         let pause = if state.loaded {
-            settings.probe_interval
+            settings.model.probe_interval
         } else {
-            settings.probe_interval.min(EAGER)
+            settings.model.probe_interval.min(EAGER)
         };
         prober.tell(state).await;
         tokio::select! {
@@ -70,18 +66,14 @@ struct Known {
 }
 
 impl Known {
-    async fn ask(&mut self, upstream: &Upstream, settings: &config::Model) -> health::ModelState {
-        match &settings.ready_path {
+    async fn ask(&mut self, upstream: &Upstream, settings: &Settings) -> health::ModelState {
+        match &settings.model.ready_path {
             Some(path) => said(&ask(upstream, path, settings).await),
             None => self.ask_known(upstream, settings).await,
         }
     }
 
-    async fn ask_known(
-        &mut self,
-        upstream: &Upstream,
-        settings: &config::Model,
-    ) -> health::ModelState {
+    async fn ask_known(&mut self, upstream: &Upstream, settings: &Settings) -> health::ModelState {
         if let Some(path) = self.found {
             let answer = ask(upstream, path, settings).await;
             if !answer.is_unknown() {
@@ -156,9 +148,17 @@ impl Answer {
     }
 }
 
-async fn ask(upstream: &Upstream, path: &str, settings: &config::Model) -> Answer {
-    let Upstream { host, port } = upstream;
-    match http::get(host, *port, path, settings.probe_timeout, BODY_LIMIT).await {
+async fn ask(upstream: &Upstream, path: &str, settings: &Settings) -> Answer {
+    let (host, port, patience) = (&upstream.host, upstream.port, settings.model.probe_timeout);
+    let client = settings.upstream_tls.as_ref().filter(|_| upstream.tls);
+    let asked = match client {
+        Some(client) => {
+            let connecting = client.dial(upstream, Alpn::Http1);
+            http::get_over(connecting, (host, port), path, patience, BODY_LIMIT).await
+        }
+        None => http::get(host, port, path, patience, BODY_LIMIT).await,
+    };
+    match asked {
         Ok((status, _, body)) => Answer::Said(status, body),
         Err(error) => {
             tracing::debug!(%error, "upstream probe failed");
@@ -221,6 +221,9 @@ fn as_text(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use crate::{config, tls, tls::tests::authority::Authority};
 
     fn said_of(status: u16, body: &str) -> (bool, Option<String>) {
         let status = StatusCode::from_u16(status).unwrap();
@@ -278,13 +281,51 @@ mod tests {
         let upstream = Upstream {
             host: "127.0.0.1".to_owned(),
             port,
+            tls: false,
         };
-        let mut settings = config::defaults().model;
-        settings.probe_timeout = Duration::from_mins(1);
+        let mut settings = Settings::new(&config::defaults(), None);
+        settings.model.probe_timeout = Duration::from_mins(1);
         let mut known = Known::default();
         let state = known.ask(&upstream, &settings).await;
         serving.abort();
         (state.loaded, known.found)
+    }
+
+    #[tokio::test]
+    async fn an_upstream_over_tls_is_asked_over_tls_and_only_if_it_is_believed() {
+        let (authority, other) = (Authority::new(), Authority::new());
+        let files = authority.issue("127.0.0.1");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = format!("https://{}", listener.local_addr().unwrap());
+        let listening = tls::tests::server(&tls::tests::listener(&files));
+        let serving = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = listening.accept(stream).await else {
+                    continue;
+                };
+                let mut heard = Vec::new();
+                while !heard.ends_with(b"\r\n\r\n") {
+                    heard.push(stream.read_u8().await.unwrap());
+                }
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        });
+        for (believed, loaded) in [(&authority, true), (&other, false)] {
+            let config = tls::tests::configured(&[
+                ("upstream", &upstream),
+                ("upstream_tls.ca_file", believed.path()),
+            ]);
+            let client = tls::Client::new(&config.proxy).unwrap();
+            let mut settings = Settings::new(&config, client);
+            settings.model.probe_timeout = Duration::from_mins(1);
+            let address = config.proxy.upstream.unwrap();
+            let state = Known::default().ask(&address, &settings).await;
+            assert_eq!(state.loaded, loaded);
+        }
+        serving.abort();
     }
 
     #[tokio::test]

@@ -91,7 +91,9 @@ impl Connection {
         let _count = PanicCount(self.thread.counts.panics.clone());
         let mut stop = self.drain.clone();
         let serving = async {
-            self.speak(&http).await;
+            if self.shake_hands().await {
+                self.speak(&http).await;
+            }
             // in a box: most of the time nothing of it is needed
             Box::pin(self.client.end()).await;
         };
@@ -101,10 +103,23 @@ impl Connection {
         }
     }
 
+    /// TLS, where it is asked for.
+    async fn shake_hands(&mut self) -> bool {
+        let Some(tls) = self.thread.settings.borrow().tls.clone() else {
+            return true;
+        };
+        let shaking = Box::pin(self.client.secure(&tls));
+        tokio::select! {
+            is_secure = shaking => is_secure,
+            () = self.drain.reached(Phase::Draining) => false,
+        }
+    }
+
     /// HTTP, for as long as it is that. Each version in a box, gone while the client is parked.
     async fn speak(&mut self, http: &Http) {
         match self.greeting().await {
             Greeting::Http2 => Box::pin(self.speak_http2(&http.two)).await,
+            Greeting::Foreign => self.client.turn_away(),
             Greeting::Nothing => {}
             Greeting::Http1 => loop {
                 Box::pin(self.speak_http1(&http.one)).await;

@@ -80,6 +80,8 @@ failures! {
     Refused Upstream 502 "upstream_refused",
     /// The upstream did not accept within `proxy.connect_timeout`.
     ConnectTimeout Upstream 504 "upstream_connect_timeout",
+    /// There is no TLS with the upstream: no certificate that is believed, or no version in common.
+    Tls Upstream 502 "upstream_tls",
     /// The upstream's answer did not start within `proxy.response_timeout`.
     ResponseTimeout Upstream 504 "upstream_response_timeout",
     /// The upstream closed or reset the connection before its answer.
@@ -90,6 +92,8 @@ failures! {
     ResponseBody Upstream 502 "upstream_body_broken",
     /// The agent left, and `drain.deadline` was over before the answer was.
     CutOff Sidelight 503 "drain_cut_off",
+    /// `proxy.max_requests` are under way, and no room came in time.
+    TooManyRequests Sidelight 503 "too_many_requests",
     /// The agent has no file descriptor or port left for a connection to the upstream.
     NoResources Sidelight 503 "no_resources",
 }
@@ -116,6 +120,9 @@ impl Failure {
             HeaderValue::from_static("application/json"),
         );
         fields.insert(REASON_FIELD, HeaderValue::from_static(self.reason()));
+        if self == Self::TooManyRequests {
+            fields.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if self.fault() == Fault::Client {
             // a client that breaks rules may mean something else by what follows
             fields.insert(header::CONNECTION, HeaderValue::from_static("close"));

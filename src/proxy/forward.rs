@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, header, uri::Scheme};
+use http::{HeaderMap, Request, Response, header, uri::Scheme};
 use http_body_util::BodyExt;
 use hyper::{
     body::{Body, Incoming},
@@ -149,7 +149,12 @@ fn translated(thread: &Thread, request: Request<Outgoing>) -> Result<Request<Out
     body.limit_trailers(Trailers::All);
     let upstream = thread.upstream.borrow();
     let upstream = upstream.as_ref().ok_or(Failure::NoUpstream)?;
-    sanitize::translate(&mut head, Scheme::HTTP, &upstream.authority());
+    let scheme = if upstream.tls {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    };
+    sanitize::translate(&mut head, scheme, &upstream.authority());
     Ok(Request::from_parts(head, body))
 }
 
@@ -245,17 +250,17 @@ fn repeatable(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
 
 /// Nobody gets the body of `request`.
 async fn without_body(request: Request<Outgoing>, failure: Failure) -> NoAnswer {
-    discard(request).await;
+    let (head, body) = request.into_parts();
+    discard(&head.headers, body).await;
     failure.into()
 }
 
 /// Reads a short body that nobody gets: then the client's connection can carry its next request.
-async fn discard(request: Request<Outgoing>) {
-    if request.headers().contains_key(header::EXPECT) {
+pub(super) async fn discard(fields: &HeaderMap, mut body: Outgoing) {
+    if fields.contains_key(header::EXPECT) {
         // it waits to be told to send its body, and is not told
         return;
     }
-    let mut body = request.into_body();
     let reading = async {
         let mut bytes = 0;
         while let Some(Ok(frame)) = body.frame().await {

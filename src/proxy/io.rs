@@ -23,12 +23,14 @@ use std::{
 
 use http::{Request, header};
 use hyper::body::{Body, Incoming};
+use tokio::{net::TcpStream, time::timeout};
 
-use super::{failure::Failure, interim::Interim, thread::Thread, tunnel, upstream::Leftover};
+use super::{
+    failure::Failure, interim::Interim, thread::Thread, transport::Transport, tunnel,
+    upstream::Leftover,
+};
+use crate::tls;
 use framing::{BodyEnd, Framing};
-
-/// The socket of a client.
-pub(super) type Transport = tokio::net::TcpStream;
 
 pub(super) use greeting::Greeting;
 pub(super) use socket::Socket;
@@ -74,11 +76,11 @@ struct Interims {
 }
 
 impl Client {
-    pub(super) fn new(stream: Transport, address: IpAddr, thread: Rc<Thread>) -> Rc<Self> {
+    pub(super) fn new(stream: TcpStream, address: IpAddr, thread: Rc<Thread>) -> Rc<Self> {
         Rc::new(Self {
             address,
             thread,
-            stream: RefCell::new(Some(stream)),
+            stream: RefCell::new(Some(Transport::Plain(stream))),
             framing: RefCell::new(Framing::new()),
             heads: Cell::default(),
             received: Cell::default(),
@@ -92,6 +94,21 @@ impl Client {
             interims: RefCell::default(),
             far: Cell::default(),
         })
+    }
+
+    /// Shakes hands; `false`: it came to nothing, which is counted.
+    pub(super) async fn secure(&self, tls: &tls::Server) -> bool {
+        let Some(Transport::Plain(stream)) = self.stream.take() else {
+            return false;
+        };
+        let patience = self.thread.settings.borrow().head_timeout;
+        let Ok(Ok(stream)) = timeout(patience, tls.accept(stream)).await else {
+            self.thread.counts.tls_failures.increment(1);
+            return false;
+        };
+        self.stream
+            .replace(Some(Transport::Accepted(Box::new(stream))));
+        true
     }
 
     /// Waits until nothing has been under way for [`QUIET`], a head that has begun aside.

@@ -13,14 +13,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::transport::Transport;
 
 /// The socket.
 pub(super) struct Link {
-    stream: TcpStream,
+    stream: Transport,
     received: Received,
 }
 
@@ -104,7 +103,7 @@ impl Drop for Link {
 }
 
 impl Link {
-    pub(super) fn new(stream: TcpStream, received: Received) -> Self {
+    pub(super) fn new(stream: Transport, received: Received) -> Self {
         Self { stream, received }
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
 use super::{
     connection::{Connection, Http},
     io::Client,
-    thread::{Parts, Thread},
+    thread::{Limits, Parts, Thread},
 };
 use crate::{config, drain::Phase};
 
@@ -144,7 +144,7 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
                 thread.apply(settings);
             }
             _ = tick.tick() => thread.tidy(),
-            (stream, permit) = next(&listener, &room) => {
+            (stream, permit) = next(&listener, &room, &thread.counts.limits) => {
                 let (stream, address) = stream;
                 let address = address.ip().to_canonical();
                 let connection = Connection {
@@ -168,15 +168,25 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
 async fn next(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
+    limits: &Limits,
 ) -> ((TcpStream, SocketAddr), OwnedSemaphorePermit) {
     loop {
+        if room.available_permits() == 0 {
+            limits.is_full.set(true);
+        }
         let permit = Arc::clone(room)
             .acquire_owned()
             .await
             .expect("it is never closed");
         match listener.accept().await {
-            Ok(accepted) => return (accepted, permit),
+            Ok(accepted) => {
+                if limits.is_full.take() {
+                    limits.connections.increment(1);
+                }
+                return (accepted, permit);
+            }
             Err(error) => {
+                limits.sockets.increment(1);
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }

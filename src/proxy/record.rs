@@ -8,6 +8,7 @@ use std::{
 };
 
 use http::{request, response};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{failure::Failure, request_id, thread::Thread};
 use crate::capture::{
@@ -26,6 +27,8 @@ pub(super) struct Record {
     sent: Cell<Option<Instant>>,
     answered: Cell<Option<Instant>>,
     answer_exists: Cell<bool>,
+    /// Given back with the record.
+    permit: Cell<Option<OwnedSemaphorePermit>>,
     exchange: RefCell<Option<Box<Exchange>>>,
 }
 
@@ -78,6 +81,7 @@ impl Record {
             sent: Cell::default(),
             answered: Cell::default(),
             answer_exists: Cell::default(),
+            permit: Cell::default(),
             exchange: RefCell::new(Some(exchange)),
         }
     }
@@ -90,6 +94,11 @@ impl Record {
         } else {
             0
         }
+    }
+
+    /// It may be under way, and takes this room while it is.
+    pub(super) fn enter(&self, permit: OwnedSemaphorePermit) {
+        self.permit.set(Some(permit));
     }
 
     /// The request goes to the upstream now; called again when it is sent anew.

@@ -136,6 +136,10 @@ async fn exchange(
     let bounds = thread.bounds;
     let wants = sanitize::request(&mut head, has_body, bounds, || authority(thread))?;
     head.headers.insert(request_id::FIELD, id.clone());
+    if let Err(failure) = enter(thread, record).await {
+        forward::discard(&head.headers, body).await;
+        return Err(failure.into());
+    }
     let way = match wants {
         Wants::Answer => way::choose(thread, version, &head.headers).await?,
         Wants::Tunnel => Way::Http1,
@@ -170,6 +174,16 @@ async fn exchange(
     sanitize::response(&mut head)?;
     record.answered(&head);
     Ok((head, body))
+}
+
+/// Waits for room.
+async fn enter(thread: &Thread, record: &Record) -> Result<(), Failure> {
+    let (most, patience) = {
+        let settings = thread.settings.borrow();
+        (settings.max_queued, settings.queue_timeout)
+    };
+    record.enter(thread.room.enter(most, patience).await?);
+    Ok(())
 }
 
 /// The upstream switches to what the client asked for: that is the answer, and the end of HTTP.

@@ -1,6 +1,11 @@
 //! What one data thread owns. Nothing in it is shared with another but what counts and queues.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use ::metrics::{Counter, Gauge, Histogram};
 use http::Method;
@@ -9,6 +14,7 @@ use tokio::sync::watch;
 use super::{
     endpoint::{Endpoints, Learned},
     failure::Failure,
+    room::Room,
     sanitize::Bounds,
     upstream::{Multiplexed, Names, Pool, Spoken},
 };
@@ -20,6 +26,7 @@ use crate::{
     config::{self, RouteKind},
     drain,
     metrics::{Metrics, catalogue},
+    tls,
 };
 
 /// What the path goes by and a reload can change.
@@ -35,8 +42,16 @@ pub struct Settings {
     pub response_timeout: Option<Duration>,
     /// How long an idle upstream connection is kept.
     pub upstream_idle: Duration,
+    /// TLS towards clients.
+    pub tls: Option<tls::Server>,
+    /// TLS towards an upstream that is `https://`.
+    pub upstream_tls: Option<tls::Client>,
     /// Which version of HTTP requests go out in.
     pub upstream_protocol: config::UpstreamProtocol,
+    /// Requests that may wait for room, and for how long.
+    pub max_queued: usize,
+    /// Longest wait for room.
+    pub queue_timeout: Duration,
     /// Longest time from the first byte of a head to its last.
     pub head_timeout: Duration,
     /// How long a client's connection is kept without a request.
@@ -45,14 +60,28 @@ pub struct Settings {
 
 impl Settings {
     /// Those of a configuration.
-    pub fn new(proxy: &config::Proxy, capture: &config::Capture, routes: &[config::Route]) -> Self {
+    pub fn new(
+        config: &config::Config,
+        tls: Option<tls::Server>,
+        upstream_tls: Option<tls::Client>,
+    ) -> Self {
+        let config::Config {
+            proxy,
+            capture,
+            routes,
+            ..
+        } = config;
         Self {
+            tls,
+            upstream_tls,
             routes: Routes::new(routes),
             body_limit: capture.body_limit,
             connect_timeout: proxy.connect_timeout,
             response_timeout: proxy.response_timeout,
             upstream_idle: proxy.upstream_idle,
             upstream_protocol: proxy.upstream_protocol,
+            max_queued: proxy.max_queued,
+            queue_timeout: proxy.queue_timeout,
             head_timeout: proxy.head_timeout,
             client_idle: proxy.client_idle,
         }
@@ -68,6 +97,8 @@ pub struct Parts {
     pub upstream: watch::Receiver<Option<config::Upstream>>,
     /// What the upstream is known to speak.
     pub spoken: Arc<Spoken>,
+    /// Room for requests.
+    pub room: Arc<Room>,
     /// Where finished exchanges go.
     pub offer: Offer,
     /// Where everything is counted.
@@ -86,6 +117,7 @@ pub(super) struct Thread {
     pub(super) pool: Pool,
     pub(super) multiplexed: Multiplexed,
     pub(super) spoken: Arc<Spoken>,
+    pub(super) room: Arc<Room>,
     pub(super) offer: Offer,
     pub(super) endpoints: Endpoints,
     pub(super) counts: Counts,
@@ -102,6 +134,8 @@ pub(super) struct Counts {
     pub(super) panics: Counter,
     /// Interim answers that did not reach the client.
     pub(super) lost_interims: Counter,
+    pub(super) limits: Limits,
+    pub(super) tls_failures: Counter,
     /// Trailer fields that did not reach the other side.
     pub(super) lost_trailers: Counter,
     shed: Counter,
@@ -118,6 +152,7 @@ impl Thread {
             pool: Pool::new(proxy.upstream_idle_connections),
             multiplexed: Multiplexed::default(),
             spoken: parts.spoken,
+            room: parts.room,
             offer: parts.offer,
             endpoints: Endpoints::new(parts.learned, Arc::clone(&parts.metrics)),
             counts: Counts::new(&parts.metrics),
@@ -175,6 +210,30 @@ impl Thread {
     }
 }
 
+/// Bounds of connections that were reached.
+pub(super) struct Limits {
+    /// `proxy.max_connections` were open, and the next had to wait.
+    pub(super) connections: Counter,
+    /// Whether the next connection has to wait, or had to.
+    pub(super) is_full: Cell<bool>,
+    /// The system gave no socket.
+    pub(super) sockets: Counter,
+    /// A client was quiet for `proxy.client_idle`.
+    pub(super) client_idle: Counter,
+}
+
+impl Limits {
+    fn new(metrics: &Metrics) -> Self {
+        let of = |limit| metrics.counter(&catalogue::CONNECTION_LIMITS, &[limit]);
+        Self {
+            connections: of("max_connections"),
+            is_full: Cell::default(),
+            sockets: of("descriptors"),
+            client_idle: of("client_idle"),
+        }
+    }
+}
+
 impl Counts {
     fn new(metrics: &Metrics) -> Self {
         Self {
@@ -184,6 +243,8 @@ impl Counts {
             panics: metrics.counter(&catalogue::PANICS, &["connection"]),
             lost_interims: metrics.counter(&catalogue::NOT_FORWARDED, &["interim_answer"]),
             lost_trailers: metrics.counter(&catalogue::NOT_FORWARDED, &["trailer_field"]),
+            limits: Limits::new(metrics),
+            tls_failures: metrics.counter(&catalogue::TLS_FAILURES, &[]),
             shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
             shed_by_reason: Shed::ALL
                 .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),

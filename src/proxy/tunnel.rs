@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 
-use super::{io::Transport, upstream::Leftover};
+use super::{transport::Transport, upstream::Leftover};
 
 /// Copies until both sides have ended or one has failed. A tunnel may be quiet for hours: that both
 /// are still there is what the system's keepalive finds out.

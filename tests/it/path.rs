@@ -62,10 +62,11 @@ impl Path {
         let (drain, watch) = Drain::new();
         let metrics = Arc::new(Metrics::new(config.metrics.max_series).unwrap());
         let (offer, take) = queue::queue(&config.capture);
-        let settings = proxy::Settings::new(&config.proxy, &config.capture, &config.routes);
+        let settings = proxy::Settings::new(config, None, None);
         let upstream = Upstream {
             host: upstream.ip().to_string(),
             port: upstream.port(),
+            tls: false,
         };
         let parts = proxy::Parts {
             settings: watch::channel(Arc::new(settings)).1,
@@ -73,6 +74,7 @@ impl Path {
             offer,
             metrics: Arc::clone(&metrics),
             spoken: Arc::default(),
+            room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
             learned: Arc::new(Learned::new(50)),
             drain: watch,
         };

@@ -20,6 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("health", &[]),
     ("drain", &[]),
     ("http", &[]),
+    ("tls", &["config"]),
     ("capture", &["config"]),
     ("decode", &["capture", "config"]),
     ("drift", &["stats", "config"]),
@@ -36,7 +37,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
-    ("proxy", &["capture", "metrics", "drain", "http", "config"]),
+    (
+        "proxy",
+        &["capture", "metrics", "drain", "http", "tls", "config"],
+    ),
     (
         "ops",
         &[
@@ -48,14 +52,15 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "telemetry",
             "drain",
             "http",
+            "tls",
             "config",
         ],
     ),
     ("inject", &["metrics", "drain", "http", "config"]),
     ("iris", &["drain", "http", "config"]),
     ("demo", &["drain", "http", "config"]),
-    ("cli", &["config"]),
-    ("main", &["app", "cli", "config"]),
+    ("cli", &["tls", "config"]),
+    ("main", &["app", "cli", "tls", "config"]),
 ];
 
 /// The only file that names every part, and the one that declares them.
@@ -67,6 +72,8 @@ const FENCES: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["config", "inject"]),
     ("metrics_exporter_prometheus", &["metrics"]),
     ("std::env", &["config", "cli"]),
+    ("rustls", &["tls"]),
+    ("rustls_native_certs", &["tls"]),
 ];
 
 /// Everything that breaks a rule, as `capture/tee.rs:3: capture must not name decode`.

@@ -57,6 +57,18 @@ const RANGES: &[(&str, Range)] = {
             Count(|c| Some(c.proxy.max_connections), 1, 1_000_000),
         ),
         (
+            "proxy.max_requests",
+            Count(|c| Some(c.proxy.max_requests), 1, 1_000_000),
+        ),
+        (
+            "proxy.max_queued",
+            Count(|c| Some(c.proxy.max_queued), 0, 1_000_000),
+        ),
+        (
+            "proxy.queue_timeout",
+            Time(|c| Some(c.proxy.queue_timeout), Duration::ZERO, MINUTE),
+        ),
+        (
             "proxy.max_streams",
             Count(|c| Some(c.proxy.max_streams), 1, 10_000),
         ),

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::timeout,
 };
 
-use super::{Client, own_answer};
+use super::{super::transport::Transport, Client, own_answer};
 
 /// Longest wait for a client that still sends.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,13 +19,13 @@ impl Client {
     ///
     /// The system answers bytes that nobody has read with a reset, which can overtake the answer
     /// and take it away. So what a client still sends is read, up to a limit.
-    pub(super) async fn farewell(&self, stream: TcpStream) {
+    pub(super) async fn farewell(&self, stream: Transport) {
         let is_clean = self.framing.borrow().is_between() && !self.expects_more.get();
         // a client that takes nothing is left, whatever it was to be told
         let _ = timeout(PATIENCE, self.part(stream, is_clean)).await;
     }
 
-    async fn part(&self, mut stream: TcpStream, is_clean: bool) {
+    async fn part(&self, mut stream: Transport, is_clean: bool) {
         if self.is_late.get() {
             let answer = own_answer::to_a_late_head(self);
             if stream.write_all(&answer).await.is_err() {

@@ -14,7 +14,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Client;
+use super::{
+    super::{failure::Failure, record::Record, request_id},
+    Client,
+};
 
 /// How a client of HTTP/2 begins, whatever it wants (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -28,6 +31,8 @@ pub(in crate::proxy) enum Greeting {
     Http1,
     /// It speaks HTTP/2.
     Http2,
+    /// It speaks something else, and could not read an answer.
+    Foreign,
     /// It left, or said nothing for too long.
     Nothing,
 }
@@ -39,9 +44,14 @@ impl Client {
             let settings = self.thread.settings.borrow();
             (settings.client_idle, settings.head_timeout)
         };
-        let Ok(true) = timeout(idle, poll_fn(|cx| self.poll_more(cx))).await else {
-            return Greeting::Nothing;
-        };
+        match timeout(idle, poll_fn(|cx| self.poll_more(cx))).await {
+            Ok(true) => {}
+            Ok(false) => return Greeting::Nothing,
+            Err(_) => {
+                self.count_idle();
+                return Greeting::Nothing;
+            }
+        }
         let rest = async {
             loop {
                 if let Some(greeting) = judge(&self.early.borrow()) {
@@ -69,6 +79,13 @@ impl Client {
         Poll::Ready(outcome.is_ok() && !came.is_empty())
     }
 
+    /// Turns a client away without a word, which is counted.
+    pub(in crate::proxy) fn turn_away(&self) {
+        let id = request_id::generate();
+        Record::unreadable(&self.thread, self.address, &id, Failure::BadRequest);
+        self.expect_more();
+    }
+
     /// Waits for the next byte of a parked client; `false`: it was quiet for too long.
     pub(in crate::proxy) async fn wakes(&self) -> bool {
         self.is_parked.set(false);
@@ -79,8 +96,15 @@ impl Client {
         });
         tokio::select! {
             outcome = ready => outcome.is_ok(),
-            () = sleep(idle) => false,
+            () = sleep(idle) => {
+                self.count_idle();
+                false
+            }
         }
+    }
+
+    pub(super) fn count_idle(&self) {
+        self.thread.counts.limits.client_idle.increment(1);
     }
 
     /// Whether hyper let go of the connection only because nothing happened on it.
@@ -111,20 +135,53 @@ impl Client {
 
 /// `None`: not clear yet.
 fn judge(early: &[u8]) -> Option<Greeting> {
-    if early.len() >= PREFACE.len() {
-        let is_http2 = early.starts_with(PREFACE);
-        return Some(if is_http2 {
-            Greeting::Http2
-        } else {
-            Greeting::Http1
-        });
+    if early.starts_with(PREFACE) {
+        return Some(Greeting::Http2);
     }
-    (!PREFACE.starts_with(early)).then_some(Greeting::Http1)
+    if PREFACE.starts_with(early) {
+        return None;
+    }
+    Some(if is_foreign(early) {
+        Greeting::Foreign
+    } else {
+        Greeting::Http1
+    })
+}
+
+/// Whether another protocol is named where a request line names its version: a client of HTTP/2
+/// whose preface is wrong reads no answer of HTTP/1 (RFC 9113, section 3.4).
+fn is_foreign(early: &[u8]) -> bool {
+    let mut lines = early.split(|byte| *byte == b'\n');
+    let (Some(line), Some(_)) = (lines.next(), lines.next()) else {
+        return false;
+    };
+    let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
+    let version = words.nth(2).unwrap_or(b"HTTP");
+    words.next().is_none()
+        && !version
+            .first_chunk()
+            .is_some_and(|name: &[u8; 4]| name.eq_ignore_ascii_case(b"http"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_whole_line_that_names_another_protocol_is_foreign() {
+        let foreign = b"INVALID CONNECTION PREFACE\r\n\r\n";
+        assert_eq!(judge(foreign), Some(Greeting::Foreign));
+        for line in [
+            &b"GET / HTTP/1.1\r\n"[..],
+            b"GET / http/9\r\n",
+            b"GET /\r\n",
+            b"\r\n",
+            b"a b c d\r\n",
+            b"INVALID CONNECTION PREF",
+        ] {
+            assert_eq!(judge(line), Some(Greeting::Http1), "{line:?}");
+        }
+    }
 
     #[test]
     fn only_a_whole_preface_is_http2_and_only_its_beginning_is_unclear() {

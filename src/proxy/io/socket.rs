@@ -12,12 +12,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
+    super::transport::Transport,
     Client,
     deadline::{Deadline, Quiet},
     own_answer,
@@ -67,7 +65,7 @@ impl Socket {
 impl Client {
     pub(in crate::proxy) fn with<T>(
         &self,
-        act: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
+        act: impl FnOnce(Pin<&mut Transport>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match self.stream.borrow_mut().as_mut() {
             Some(stream) => act(Pin::new(stream)),
@@ -113,6 +111,9 @@ impl AsyncRead for Socket {
             let quiet = ready!(this.deadline.poll(cx, &this.client));
             this.client.is_late.set(quiet == Quiet::Late);
             this.client.is_parked.set(quiet == Quiet::Parked);
+            if quiet == Quiet::Left {
+                this.client.count_idle();
+            }
             // the end, as far as hyper is concerned
             return Poll::Ready(Ok(()));
         }

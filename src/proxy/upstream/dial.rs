@@ -12,12 +12,16 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, sync::oneshot, time::timeout};
 
 use super::{multiplexed::Sender, pool::Connection};
-use crate::proxy::{
-    connection::Local,
-    failure::Failure,
-    link::{Link, Received},
-    outgoing::Outgoing,
-    thread::Thread,
+use crate::{
+    proxy::{
+        connection::Local,
+        failure::Failure,
+        link::{Link, Received},
+        outgoing::Outgoing,
+        thread::Thread,
+        transport::Transport,
+    },
+    tls::{self, Alpn},
 };
 
 /// Bytes of one answer over HTTP/2 that the upstream may send before the client takes them.
@@ -42,6 +46,8 @@ pub(in crate::proxy) type Leftover = oneshot::Receiver<http1::Parts<TokioIo<Link
 pub(super) struct Dialed {
     pub(super) link: Link,
     pub(super) received: Received,
+    /// Whether HTTP/2 was agreed upon; `None`: nothing was said of it.
+    pub(super) agreed: Option<bool>,
     pub(super) peer: SocketAddr,
     pub(super) generation: u32,
 }
@@ -78,7 +84,7 @@ pub(in crate::proxy) async fn http1_to_switch(
 type Driver = http1::Connection<TokioIo<Link>, Outgoing>;
 
 async fn open_http1(thread: &Thread, patience: Duration) -> Result<(Connection, Driver), Failure> {
-    let dialed = dial(thread, patience).await?;
+    let dialed = dial(thread, patience, Alpn::Http1).await?;
     let (sender, driver) = http1::Builder::new()
         .preserve_header_case(thread.preserve_header_case)
         .handshake(TokioIo::new(dialed.link))
@@ -101,7 +107,12 @@ pub(super) async fn http2(
     is_known: bool,
 ) -> Result<Option<(Sender, SocketAddr, u32)>, Failure> {
     let begun = Instant::now();
-    let dialed = dial(thread, patience).await?;
+    let alpn = if is_known { Alpn::Http2 } else { Alpn::Either };
+    let dialed = dial(thread, patience, alpn).await?;
+    if dialed.agreed == Some(false) {
+        return Ok(None);
+    }
+    let is_known = is_known || dialed.agreed.is_some();
     let (sender, driver) = http2::Builder::new(Local)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -124,15 +135,15 @@ pub(super) async fn http2(
     Ok(Some((sender, dialed.peer, dialed.generation)))
 }
 
-async fn dial(thread: &Thread, patience: Duration) -> Result<Dialed, Failure> {
-    let dialed = try_dial(thread, patience).await;
+async fn dial(thread: &Thread, patience: Duration, alpn: Alpn) -> Result<Dialed, Failure> {
+    let dialed = try_dial(thread, patience, alpn).await;
     if dialed.is_err() {
         thread.spoken.forget();
     }
     dialed
 }
 
-async fn try_dial(thread: &Thread, patience: Duration) -> Result<Dialed, Failure> {
+async fn try_dial(thread: &Thread, patience: Duration, alpn: Alpn) -> Result<Dialed, Failure> {
     let upstream = thread
         .upstream
         .borrow()
@@ -147,10 +158,19 @@ async fn try_dial(thread: &Thread, patience: Duration) -> Result<Dialed, Failure
         .map_err(|_| Failure::ConnectTimeout)?;
     let (stream, peer) = stream.map_err(|e| Failure::from(&e))?;
     prepare(&stream);
+    let left = patience.saturating_sub(began.elapsed());
+    let (transport, agreed) = if upstream.tls {
+        timeout(left, secure(thread, stream, alpn))
+            .await
+            .map_err(|_| Failure::ConnectTimeout)??
+    } else {
+        (Transport::Plain(stream), None)
+    };
     let received = Received::default();
     Ok(Dialed {
-        link: Link::new(stream, received.clone()),
+        link: Link::new(transport, received.clone()),
         received,
+        agreed,
         peer,
         generation: thread.names.generation(),
     })
@@ -166,6 +186,18 @@ async fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)
         }
     }
     outcome
+}
+
+async fn secure(
+    thread: &Thread,
+    stream: TcpStream,
+    alpn: Alpn,
+) -> Result<(Transport, Option<bool>), Failure> {
+    let tls = thread.settings.borrow().upstream_tls.clone();
+    let tls = tls.ok_or(Failure::Tls)?;
+    let stream = tls.connect(stream, alpn).await.map_err(|_| Failure::Tls)?;
+    let agreed = tls::speaks_http2(stream.get_ref().1);
+    Ok((Transport::Dialed(Box::new(stream)), Some(agreed)))
 }
 
 fn prepare(stream: &TcpStream) {

@@ -172,6 +172,7 @@ mod tests {
         let upstream = Upstream {
             host: "10.0.0.1".to_owned(),
             port: 7,
+            tls: false,
         };
         let found = Rc::new(Names::default())
             .resolve(&upstream, Duration::ZERO)

@@ -78,11 +78,11 @@ fn wrong_types_say_what_was_expected() {
         ),
         (
             "proxy: {upstream: model}",
-            "proxy.upstream: expected http://HOST or http://HOST:PORT, found",
+            "proxy.upstream: expected http://HOST or http://HOST:PORT, or the same with https://, found",
         ),
         (
             "proxy: {upstream: [a]}",
-            "proxy.upstream: expected http://HOST or http://HOST:PORT, found a list",
+            "proxy.upstream: expected http://HOST or http://HOST:PORT, or the same with https://, found a list",
         ),
         (
             "proxy: {max_fields: 1.5}",
@@ -103,6 +103,18 @@ fn wrong_types_say_what_was_expected() {
         (
             "proxy: {preserve_header_case: 1}",
             "proxy.preserve_header_case: expected true or false",
+        ),
+        (
+            "proxy: {tls: a.pem}",
+            "proxy.tls: expected keys with values, found \"a.pem\"",
+        ),
+        (
+            "proxy: {tls: {cert_file: [a]}}",
+            "proxy.tls.cert_file: expected a text, found a list",
+        ),
+        (
+            "proxy: {upstream_tls: {verify: maybe}}",
+            "proxy.upstream_tls.verify: expected true or false, found \"maybe\"",
         ),
         (
             "routes: /predict",
