@@ -193,8 +193,8 @@ def with_settings(values):
     """For the connections to the upstream that are opened from now on; those there are, are told to end."""
     def register(run):
         def wrapped(t):
-            retire(t.upstream)
             t.upstream.values = values
+            retire(t.upstream)
             try:
                 run(t)
             finally:
