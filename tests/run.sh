@@ -138,6 +138,11 @@ course_page() {
         suite course_page .cache/venv/course_service/bin/python
 }
 
+grpc_calls() {
+    environment grpc_service tests/e2e/grpc_service/requirements.txt &&
+        suite grpc_calls .cache/venv/grpc_service/bin/python
+}
+
 checks() {
     step "format" cargo fmt --check
     step "clippy" cargo clippy --locked --quiet --all-targets -- -D warnings
@@ -166,6 +171,7 @@ suites() {
     step "e2e: another host" suite outside python3
     step "e2e: faults" suite faults python3
     step "e2e: HTTP conformance" suite conformance python3
+    step "e2e: HTTP/2" suite http2 python3
 }
 
 # Of a seed that changes from day to day: it is printed, and says which inputs these were.
@@ -176,6 +182,7 @@ mutations() {
 
 real_programs() {
     step "e2e: the course's service" course_page
+    step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
 }
 
@@ -186,7 +193,7 @@ quick)
     suites
     ;;
 all)
-    require python3=python3 g++=g++ curl=curl prometheus=prometheus promtool=prometheus
+    require python3=python3 g++=g++ curl=curl h2load=nghttp2-client prometheus=prometheus promtool=prometheus
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     checks
     step "fuzz" fuzz 30
