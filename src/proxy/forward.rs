@@ -129,8 +129,14 @@ async fn over_http2(
                 );
             }
             Err(mut error) => match (error.take_message(), spare) {
-                (Some(unsent), _) if may_repeat => request = unsent,
-                (None, Some(spare)) => request = spare,
+                (Some(unsent), _) if slot.is_reused => {
+                    slot.give_up();
+                    request = unsent;
+                }
+                (None, Some(spare)) => {
+                    is_repeated = true;
+                    request = spare;
+                }
                 _ => {
                     if !slot.is_reused {
                         // whoever answers there may have changed
@@ -140,7 +146,6 @@ async fn over_http2(
                 }
             },
         }
-        is_repeated = true;
     }
 }
 

@@ -79,6 +79,7 @@ fn of_http2(head: &mut request::Parts, bounds: Bounds) -> Result<(), Failure> {
     http2::refuse_large(head, bounds.max_head, bounds.max_fields)?;
     http2::refuse_padded(&head.headers)?;
     http2::refuse_another_host(head)?;
+    http2::refuse_empty_host(&head.headers)?;
     http2::join_cookies(&mut head.headers);
     if let Some(authority) = head.uri.authority() {
         host::take(&mut head.headers, authority)?;

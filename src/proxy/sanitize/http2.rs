@@ -59,6 +59,12 @@ pub(super) fn refuse_another_host(head: &request::Parts) -> Result<(), Failure> 
     is_same.then_some(()).ok_or(Failure::BadHost)
 }
 
+/// A `Host` that is there is not empty, as it may be in HTTP/1.1 (RFC 9113, section 8.3.1).
+pub(super) fn refuse_empty_host(fields: &HeaderMap) -> Result<(), Failure> {
+    let is_empty = fields.get(header::HOST).is_some_and(HeaderValue::is_empty);
+    (!is_empty).then_some(()).ok_or(Failure::BadHost)
+}
+
 /// Crumbs of cookies are one field again (RFC 9113, section 8.2.3).
 pub(super) fn join_cookies(fields: &mut HeaderMap) {
     let mut crumbs = fields.get_all(header::COOKIE).iter();
@@ -139,6 +145,14 @@ mod tests {
         assert_eq!(judge("http://a.test/", "A.test"), Ok(()));
         assert_eq!(judge("/", "b.test"), Ok(()));
         assert_eq!(judge("http://a.test/", "b.test"), Err(Failure::BadHost));
+    }
+
+    #[test]
+    fn an_empty_host_is_refused() {
+        let judge =
+            |host: &str| refuse_empty_host(&head(Request::get("/").header("host", host)).headers);
+        assert_eq!(judge("a"), Ok(()));
+        assert_eq!(judge(""), Err(Failure::BadHost));
     }
 
     #[test]

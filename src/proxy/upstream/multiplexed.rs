@@ -38,6 +38,8 @@ struct Shared {
 /// How much a connection carries.
 struct Load {
     streams: Cell<usize>,
+    /// It takes no more requests; those on it go on.
+    is_over: Cell<bool>,
     /// When the last stream ended.
     since: Cell<Instant>,
 }
@@ -50,6 +52,13 @@ pub(in crate::proxy) struct Slot {
     load: Rc<Load>,
 }
 
+impl Slot {
+    /// Nobody gets room on its connection again, as after a GOAWAY: hyper says so only a moment later.
+    pub(in crate::proxy) fn give_up(&self) {
+        self.load.is_over.set(true);
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         self.load.streams.set(self.load.streams.get() - 1);
@@ -59,7 +68,9 @@ impl Drop for Slot {
 
 impl Shared {
     fn is_usable(&self, names: &Names) -> bool {
-        !self.sender.is_closed() && names.leads_to(self.peer, self.generation)
+        !self.load.is_over.get()
+            && !self.sender.is_closed()
+            && names.leads_to(self.peer, self.generation)
     }
 
     fn slot(&self, is_reused: bool) -> Slot {
@@ -111,6 +122,7 @@ impl Multiplexed {
                 sender,
                 load: Rc::new(Load {
                     streams: Cell::default(),
+                    is_over: Cell::default(),
                     since: Cell::new(Instant::now()),
                 }),
                 peer,
