@@ -165,14 +165,9 @@ mod tests {
 
     #[test]
     fn a_member_that_is_no_text_hides_none_of_the_others() {
-        let nominating = http::HeaderValue::from_bytes(b"x-one, \xcb, upgrade").unwrap();
-        let head = tried(
-            Request::get("/")
-                .header("host", "a")
-                .header("connection", nominating)
-                .header("x-one", "1"),
-        );
-        assert_eq!(names(&head.unwrap()), ["host"]);
+        let codings = http::HeaderValue::from_bytes(b"\xcb, trailers").unwrap();
+        let head = tried(Request::get("/").header("host", "a").header("te", codings));
+        assert_eq!(head.unwrap().headers["te"], "trailers");
         let length = http::HeaderValue::from_bytes(b"5, \xb5").unwrap();
         let answer = Response::builder().header("content-length", length);
         let mut head = answer.body(()).unwrap().into_parts().0;

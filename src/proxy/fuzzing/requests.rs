@@ -12,13 +12,7 @@ use super::{
 };
 
 /// Fields that a proxy must not pass on, but for the two that it may write itself.
-const HOP_BY_HOP: [&str; 5] = [
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "http2-settings",
-    "proxy-connection",
-];
+const HOP_BY_HOP: [&str; 3] = ["keep-alive", "proxy-connection", "http2-settings"];
 
 /// A head as hyper read it, and whether a body follows.
 struct Read {
@@ -33,6 +27,7 @@ pub(super) fn check(bytes: &[u8]) {
         let outcome = sanitize::request(&mut head, read.has_body, Bounds::NONE, authority);
         let Ok(wants) = outcome else { continue };
         is_canonical(&head, wants);
+        ends_in_one_way(&head.headers, read.has_body);
         nothing_nominated_is_left(&before, &head.headers);
         reads_the_same(&head, wants);
     }
@@ -93,12 +88,27 @@ fn is_canonical(head: &request::Parts, wants: Wants) {
     }
 }
 
+/// A length, or `chunked`, and neither where there is no body but a length of it.
+fn ends_in_one_way(fields: &HeaderMap, has_body: bool) {
+    let codings: Vec<_> = fields.get_all(header::TRANSFER_ENCODING).iter().collect();
+    let is_chunked = has_body && !fields.contains_key(header::CONTENT_LENGTH);
+    let expected: &[&str] = if is_chunked { &["chunked"] } else { &[] };
+    assert_eq!(codings, expected);
+}
+
 fn count(fields: &HeaderMap, name: &str) -> usize {
     fields.get_all(name).iter().count()
 }
 
 fn nothing_nominated_is_left(before: &HeaderMap, after: &HeaderMap) {
-    let kept = ["host", "content-length", "connection", "te", "upgrade"];
+    let kept = [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "te",
+        "upgrade",
+    ];
     for value in before.get_all(header::CONNECTION) {
         // what is no text is no name either
         let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();

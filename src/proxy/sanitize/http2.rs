@@ -87,6 +87,7 @@ pub(super) fn join_cookies(fields: &mut HeaderMap) {
 /// `authority`: the upstream's, for a `Host` that is empty.
 pub(in crate::proxy) fn translate(head: &mut request::Parts, scheme: Scheme, authority: &str) {
     head.headers.remove(header::CONNECTION);
+    head.headers.remove(header::TRANSFER_ENCODING);
     // the agent has answered it
     head.headers.remove(header::EXPECT);
     let host = head.headers.remove(header::HOST);
