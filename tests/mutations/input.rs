@@ -19,17 +19,25 @@ pub(crate) fn odd_index(target: &[u8]) -> Option<usize> {
     std::str::from_utf8(index).ok()?.parse().ok()
 }
 
-/// The answer of this number: mutated, and not empty, since a request of whose answer no byte was
-/// there may go out once more.
+/// The answer of this number: the seeds as they are, then mutations of them.
 pub(crate) fn odd_answer(index: usize, seed: u64, seeds: &Seeds) -> Vec<u8> {
+    if let Some(unchanged) = seeds.answers().nth(index) {
+        return not_empty(unchanged.to_vec());
+    }
     let mut rng = rng(index, seed);
     let mut answer = seeds.answer(&mut rng).to_vec();
     let other = seeds.answer(&mut rng);
     mutator::mutate(&mut rng, &mut answer, other);
+    not_empty(answer)
+}
+
+/// A request of whose answer no byte was there may go out once more, which is not what is tested.
+pub(crate) fn not_empty(answer: Vec<u8>) -> Vec<u8> {
     if answer.is_empty() {
-        answer.push(b'H');
+        b"H".to_vec()
+    } else {
+        answer
     }
-    answer
 }
 
 /// One input, one generator: each can be made again without those before it.
@@ -96,6 +104,11 @@ impl Input {
         }
     }
 
+    /// What was mutated, with the host in the tag's place.
+    pub(crate) fn untagged(&self) -> Vec<u8> {
+        replaced(&self.mutated, self.tag, *HOST)
+    }
+
     /// All that is sent: at last a request that closes, so that whoever is still reading stops.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let host = self.tag.escape_ascii();
@@ -126,17 +139,7 @@ fn no_two_inputs_have_the_same_tag() {
 
 /// The tag stands for the host, and in a field of the first head.
 fn with_tag(bytes: &[u8], tag: Tag) -> Vec<u8> {
-    let mut tagged = Vec::with_capacity(bytes.len() + 16);
-    let mut rest = bytes;
-    while let Some(first) = rest.first() {
-        if rest.starts_with(HOST) {
-            tagged.extend(tag);
-            rest = &rest[HOST.len()..];
-        } else {
-            tagged.push(*first);
-            rest = &rest[1..];
-        }
-    }
+    let mut tagged = replaced(bytes, *HOST, tag);
     if let Some(end) = tagged.windows(2).position(|w| w == b"\r\n")
         && tagged[..end].ends_with(b" HTTP/1.1")
     {
@@ -144,4 +147,19 @@ fn with_tag(bytes: &[u8], tag: Tag) -> Vec<u8> {
         tagged.splice(end + 2..end + 2, field);
     }
     tagged
+}
+
+fn replaced(bytes: &[u8], from: Tag, to: Tag) -> Vec<u8> {
+    let mut all = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(first) = rest.first() {
+        if let Some(behind) = rest.strip_prefix(&from) {
+            all.extend(to);
+            rest = behind;
+        } else {
+            all.push(*first);
+            rest = &rest[1..];
+        }
+    }
+    all
 }

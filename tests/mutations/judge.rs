@@ -124,8 +124,9 @@ pub(crate) fn order(parses: &[Parse], seen: &[&Record]) -> Result<(), String> {
             format!("{requests:?} ({:?})", parse.end)
         })
         .collect();
+    let heads: Vec<_> = seen.iter().map(|record| record.request.head()).collect();
     Err(format!(
-        "U2 the upstream saw {saw:?}, and may see {allowed:?}"
+        "U2 the upstream saw {saw:?}, and may see {allowed:?}; with {heads:?}"
     ))
 }
 
@@ -239,7 +240,12 @@ fn is_whole(answer: &Answer) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "U3 the head of one answer and the body or the id of another: {answer:?}"
+        "U3 the head of one answer and the body or the id of another: {} {:?}, {}",
+        answer.brief(),
+        answer
+            .value("x-request-id")
+            .map(|id| id.escape_ascii().to_string()),
+        answer.body.escape_ascii()
     ))
 }
 
@@ -311,7 +317,7 @@ fn ends(epoch: &Epoch) -> Result<(), String> {
         ),
         (
             "fewer requests than the upstream",
-            requests >= epoch.records.requests.len(),
+            requests >= whole(epoch.records.requests.len()),
         ),
         (
             "exchanges that are no requests",
@@ -335,12 +341,16 @@ fn counts(epoch: &Epoch) -> Result<(), String> {
     // a client that left had no answer to what was under way
     let unanswered = epoch.told.iter().filter(|told| told.heard.left).count();
     all([
-        ("fewer requests than answers", requests >= answers),
+        ("fewer requests than answers", requests >= whole(answers)),
         (
             "requests that nobody sent",
-            requests <= answers + unanswered,
+            requests <= whole(answers + unanswered),
         ),
     ])
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap()
 }
 
 fn all<const N: usize>(rules: [(&str, bool); N]) -> Result<(), String> {

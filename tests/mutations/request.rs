@@ -45,6 +45,13 @@ impl Request {
             .collect()
     }
 
+    /// The fields, as they came.
+    pub(crate) fn head(&self) -> String {
+        let line =
+            |(name, value): &Field| format!("{}: {}; ", name.escape_ascii(), value.escape_ascii());
+        self.fields.iter().chain(&self.trailers).map(line).collect()
+    }
+
     /// In a few words, for who reads that a test failed.
     pub(crate) fn brief(&self) -> String {
         let end = if self.is_complete { "" } else { "..." };

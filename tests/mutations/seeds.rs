@@ -59,6 +59,11 @@ impl Seeds {
         seeds
     }
 
+    /// Each answer.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = &[u8]> {
+        self.answers.iter().map(Vec::as_slice)
+    }
+
     /// An answer.
     pub(crate) fn answer(&self, rng: &mut Rng) -> &[u8] {
         &self.answers[rng.usize(..self.answers.len())]
