@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
+    failure::Failure,
     io::{Client, Greeting, Socket},
     service,
     streams::{Streams, Wire},
@@ -114,7 +115,7 @@ impl Connection {
     async fn speak(&mut self, http: &Http) {
         match self.greeting().await {
             Greeting::Http2 => Box::pin(self.speak_http2(&http.two)).await,
-            Greeting::Foreign => self.client.turn_away(),
+            Greeting::Foreign => self.client.turn_away(Failure::BadRequest),
             Greeting::Nothing => {}
             Greeting::Http1 => loop {
                 Box::pin(self.speak_http1(&http.one)).await;
@@ -160,7 +161,7 @@ impl Connection {
 
     async fn speak_http2(&mut self, http: &http2::Builder<Local>) {
         let streams = Streams::new(Rc::clone(&self.client));
-        let socket = TokioIo::new(Wire(Rc::clone(&self.client)));
+        let socket = TokioIo::new(Wire::new(Rc::clone(&self.client)));
         let (thread, opened) = (Rc::clone(&self.thread), Rc::clone(&streams));
         let service = service_fn(move |request| {
             service::answer_stream(Rc::clone(&thread), opened.open(), request)

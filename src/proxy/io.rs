@@ -8,6 +8,7 @@ mod deadline;
 mod farewell;
 #[cfg(any(test, fuzzing))]
 pub(super) mod followed;
+mod frames;
 mod framing;
 mod greeting;
 mod own_answer;
@@ -34,7 +35,8 @@ use super::{
 use crate::tls;
 use framing::{BodyEnd, Framing};
 
-pub(super) use greeting::Greeting;
+pub(super) use frames::Frames;
+pub(super) use greeting::{Greeting, PREFACE};
 pub(super) use socket::Socket;
 
 /// How long a client may take to complete a head once the agent drains.
@@ -103,7 +105,7 @@ impl Client {
         let Some(Transport::Plain(stream)) = self.stream.take() else {
             return false;
         };
-        let patience = self.thread.settings.borrow().head_timeout;
+        let patience = self.head_timeout();
         let Ok(Ok(stream)) = timeout(patience, tls.accept(stream)).await else {
             self.thread.counts.tls_failures.increment(1);
             return false;
@@ -111,6 +113,11 @@ impl Client {
         self.stream
             .replace(Some(Transport::Accepted(Box::new(stream))));
         true
+    }
+
+    /// How long a head may take.
+    pub(super) fn head_timeout(&self) -> Duration {
+        self.thread.settings.borrow().head_timeout
     }
 
     /// Waits until nothing has been under way for [`QUIET`], a head that has begun aside.

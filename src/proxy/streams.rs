@@ -6,13 +6,19 @@ use std::{
     net::IpAddr,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 
-use super::io::Client;
+use super::{
+    failure::Failure,
+    io::{Client, Frames, PREFACE},
+};
 
 /// What the streams of one connection share.
 pub(super) struct Streams {
@@ -65,8 +71,40 @@ impl Drop for Open {
     }
 }
 
-/// The socket. hyper keeps the rules of HTTP/2 by itself.
-pub(super) struct Wire(pub(super) Rc<Client>);
+/// The socket. hyper keeps the rules of HTTP/2 by itself, but for how long a head may take.
+pub(super) struct Wire {
+    client: Rc<Client>,
+    frames: Frames,
+    /// Until when the client must send what it owes, and what it had sent when that began.
+    deadline: Option<(Pin<Box<Sleep>>, u64)>,
+}
+
+impl Wire {
+    pub(super) fn new(client: Rc<Client>) -> Self {
+        Self {
+            client,
+            frames: Frames::behind(PREFACE.len()),
+            deadline: None,
+        }
+    }
+
+    /// Ready when what the client owes took too long.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.frames.owes() {
+            self.deadline = None;
+            return Poll::Pending;
+        }
+        let paid = self.frames.paid();
+        if !matches!(self.deadline, Some((_, before)) if before == paid) {
+            self.deadline = Some((Box::pin(sleep(self.client.head_timeout())), paid));
+        }
+        if let Some((timer, _)) = &mut self.deadline {
+            ready!(timer.as_mut().poll(cx));
+        }
+        self.client.turn_away(Failure::HeadTimeout);
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
 
 impl AsyncRead for Wire {
     fn poll_read(
@@ -74,7 +112,14 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.poll_read(cx, into)
+        let this = self.get_mut();
+        let before = into.filled().len();
+        let outcome = this.client.poll_read(cx, into);
+        if outcome.is_pending() {
+            return this.poll_deadline(cx);
+        }
+        this.frames.read(&into.filled()[before..]);
+        outcome
     }
 }
 
@@ -84,7 +129,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.with(|stream| stream.poll_write(cx, bytes))
+        self.client.with(|stream| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -92,7 +137,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.with(|stream| stream.poll_write_vectored(cx, slices))
+        self.client
+            .with(|stream| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -100,7 +146,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.with(|stream| stream.poll_flush(cx))
+        self.client.with(|stream| stream.poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

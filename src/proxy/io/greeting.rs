@@ -20,7 +20,7 @@ use super::{
 };
 
 /// How a client of HTTP/2 begins, whatever it wants (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(in crate::proxy) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Most bytes that are read to find out what a client speaks.
 const ROOM: usize = 1024;
 
@@ -80,9 +80,9 @@ impl Client {
     }
 
     /// Turns a client away without a word, which is counted.
-    pub(in crate::proxy) fn turn_away(&self) {
+    pub(in crate::proxy) fn turn_away(&self, failure: Failure) {
         let id = request_id::generate();
-        Record::unreadable(&self.thread, self.address, &id, Failure::BadRequest);
+        Record::unreadable(&self.thread, self.address, &id, failure);
         self.expect_more();
     }
 

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -12,6 +12,18 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::{Connection, multiplexed::Slot};
 use crate::proxy::thread::Thread;
+
+/// Why the body of an answer did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::proxy) enum PayloadError {
+    /// It broke off, or was not as it must be.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+    /// The upstream ended its stream in the middle without naming an error, which hyper takes for the
+    /// end (RFC 9113, section 8.1).
+    #[error("the stream ended before the answer did")]
+    Cut,
+}
 
 /// The body of an answer: the upstream's, or one of the agent's own.
 pub(in crate::proxy) enum Payload {
@@ -32,6 +44,10 @@ pub(in crate::proxy) enum Lease {
 }
 
 impl Lease {
+    fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream { .. })
+    }
+
     fn end(&mut self) {
         if let Self::Pooled(thread, connection) = self
             && let Some(connection) = connection.take()
@@ -53,22 +69,25 @@ impl Payload {
 
 impl Body for Payload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = PayloadError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, PayloadError>>> {
         match self.get_mut() {
             Self::Own(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
             Self::Upstream(body, lease) => {
-                let frame = Pin::new(&mut *body).poll_frame(cx);
-                if matches!(frame, Poll::Ready(None)) || body.is_end_stream() {
+                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+                if frame.is_none() && lease.is_stream() && !body.is_end_stream() {
+                    return Poll::Ready(Some(Err(PayloadError::Cut)));
+                }
+                if frame.is_none() || body.is_end_stream() {
                     lease.end();
                 }
-                frame
+                Poll::Ready(frame.map(|frame| Ok(frame?)))
             }
         }
     }
