@@ -7,7 +7,8 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+
+use super::dial::connect;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +67,7 @@ async fn ask(
     limit: usize,
 ) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
     let question = question(host, port, path).map_err(ClientError::Question)?;
-    let stream = TcpStream::connect((host, port))
-        .await
-        .map_err(ClientError::Connect)?;
+    let stream = connect(host, port).await.map_err(ClientError::Connect)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(ClientError::Protocol)?;

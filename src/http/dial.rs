@@ -1,0 +1,317 @@
+//! A connection to a host that may be a name.
+//!
+//! A lookup blocks a thread for as long as the resolver is silent, often half a minute. So it gets
+//! a thread that nobody else needs and that no shutdown waits for, all who want the same name wait
+//! for the same lookup, and there is a limit to how many are under way.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{net::TcpStream, sync::watch};
+
+/// A lookup that takes longer is joined by another: the resolver may have come back meanwhile.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Lookups of one name at once: enough to go on asking for as long as resolvers usually take.
+const AT_ONCE: usize = 16;
+
+/// Connects to `host`, a name or an address (IPv6 without brackets); tries each of its addresses.
+///
+/// Waits for as long as the resolver and the system do: put a deadline around it.
+///
+/// # Errors
+/// When the name has no address, or nobody accepts at any.
+pub async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    static LOOKUPS: LazyLock<Lookups> = LazyLock::new(|| Lookups::new(AGAIN, system));
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return TcpStream::connect((address, port)).await;
+    }
+    let addresses = LOOKUPS.find(host).await?;
+    let addresses: Vec<_> = addresses
+        .iter()
+        .map(|ip| SocketAddr::new(*ip, port))
+        .collect();
+    TcpStream::connect(&*addresses).await
+}
+
+/// What the system's resolver says; blocks.
+fn system(host: &str) -> io::Result<Vec<IpAddr>> {
+    let found = (host, 0).to_socket_addrs()?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
+type Found = Option<Result<Arc<[IpAddr]>, Arc<io::Error>>>;
+type Resolve = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+/// The lookups that are under way, by name.
+#[derive(Clone)]
+struct Lookups {
+    asked: Arc<Mutex<HashMap<String, Asked>>>,
+    again: Duration,
+    resolve: Arc<Resolve>,
+}
+
+struct Asked {
+    found: watch::Sender<Found>,
+    /// When the youngest was begun; `None`: one has ended since, so the resolver speaks.
+    since: Option<Instant>,
+    under_way: usize,
+}
+
+impl Lookups {
+    fn new(
+        again: Duration,
+        resolve: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            asked: Arc::default(),
+            again,
+            resolve: Arc::new(resolve),
+        }
+    }
+
+    async fn find(&self, host: &str) -> io::Result<Arc<[IpAddr]>> {
+        let mut found = self.join(host)?;
+        // that nobody says anything new is no reason to forget what was found a moment ago
+        let _ = found.changed().await;
+        let found = found.borrow();
+        match &*found {
+            Some(Ok(addresses)) => Ok(Arc::clone(addresses)),
+            Some(Err(error)) => Err(again(error)),
+            None => Err(io::Error::other("the resolver panicked")),
+        }
+    }
+
+    /// Takes part in the lookup of `host` that is under way; starts one where none is, or none that
+    /// is young.
+    fn join(&self, host: &str) -> io::Result<watch::Receiver<Found>> {
+        let mut asked = self.lock();
+        let entry = asked.entry(host.to_owned()).or_insert_with(|| Asked {
+            found: watch::Sender::new(None),
+            since: None,
+            under_way: 0,
+        });
+        let is_old = entry
+            .since
+            .is_none_or(|since| since.elapsed() >= self.again);
+        if entry.under_way == 0 || is_old && entry.under_way < AT_ONCE {
+            match self.start(host) {
+                Ok(()) => {
+                    entry.since = Some(Instant::now());
+                    entry.under_way += 1;
+                }
+                Err(error) if entry.under_way == 0 => {
+                    asked.remove(host);
+                    return Err(error);
+                }
+                // those under way may still find it
+                Err(_) => {}
+            }
+        }
+        Ok(entry.found.subscribe())
+    }
+
+    fn start(&self, host: &str) -> io::Result<()> {
+        let (lookups, host) = (self.clone(), host.to_owned());
+        let thread = std::thread::Builder::new().name("resolve".to_owned());
+        thread.spawn(move || {
+            let ended = Ended {
+                lookups: &lookups,
+                host: &host,
+            };
+            let found = (lookups.resolve)(&host);
+            ended.tell(found);
+        })?;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Asked>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts a lookup as ended when it is dropped, also by a panic.
+struct Ended<'a> {
+    lookups: &'a Lookups,
+    host: &'a str,
+}
+
+impl Ended<'_> {
+    /// Tells everyone who waits. A failure is told only by the last, and only if none has found it:
+    /// a lookup that was begun into the silence fails long after the resolver has come back.
+    fn tell(self, found: io::Result<Vec<IpAddr>>) {
+        let mut asked = self.lookups.lock();
+        let Some(entry) = asked.get_mut(self.host) else {
+            return;
+        };
+        entry.since = None;
+        let is_last = entry.under_way == 1 && !matches!(*entry.found.borrow(), Some(Ok(_)));
+        if found.is_ok() || is_last {
+            let found = found.map(Arc::from).map_err(Arc::new);
+            entry.found.send_replace(Some(found));
+        }
+    }
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut asked = self.lookups.lock();
+        if let Some(entry) = asked.get_mut(self.host) {
+            entry.under_way -= 1;
+            if entry.under_way == 0 {
+                asked.remove(self.host);
+            }
+        }
+    }
+}
+
+/// The same error for one more who waited.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::Ipv4Addr,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use crossbeam_channel::{Sender, bounded};
+
+    use super::*;
+
+    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    type Answer = io::Result<Vec<IpAddr>>;
+
+    /// A resolver that says what it is told to, lookup by lookup, and is silent until then.
+    #[derive(Clone, Default)]
+    struct Told {
+        asked: Arc<AtomicUsize>,
+        answers: Arc<Mutex<HashMap<usize, Sender<Answer>>>>,
+    }
+
+    impl Told {
+        fn lookups(&self, again: Duration) -> Lookups {
+            let told = self.clone();
+            Lookups::new(again, move |_| {
+                let (say, said) = bounded(1);
+                let number = told.asked.fetch_add(1, Ordering::SeqCst);
+                told.answers.lock().unwrap().insert(number, say);
+                said.recv().expect("it is told")
+            })
+        }
+
+        async fn say(&self, number: usize, answer: Answer) {
+            loop {
+                if let Some(say) = self.answers.lock().unwrap().remove(&number) {
+                    return say.send(answer).unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn all_who_want_a_name_wait_for_one_lookup() {
+        let told = Told::default();
+        let lookups = told.lookups(Duration::from_hours(1));
+        let mut waiting: Vec<_> = (0..50).map(|_| find(lookups.clone(), "model")).collect();
+        tokio::task::yield_now().await;
+        told.say(0, Ok(vec![HOME])).await;
+        for found in waiting.drain(..) {
+            assert_eq!(*found.await.unwrap().unwrap(), [HOME]);
+        }
+        assert_eq!(told.asked.load(Ordering::SeqCst), 1);
+        assert!(lookups.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_silent_resolver_is_asked_again_but_only_so_often() {
+        let told = Told::default();
+        let lookups = told.lookups(Duration::ZERO);
+        let waiting: Vec<_> = (0..3 * AT_ONCE)
+            .map(|_| find(lookups.clone(), "model"))
+            .collect();
+        tokio::task::yield_now().await;
+        // one that was begun after it has come back answers for all
+        told.say(AT_ONCE - 1, Ok(vec![HOME])).await;
+        for found in waiting {
+            assert_eq!(*found.await.unwrap().unwrap(), [HOME]);
+        }
+        assert_eq!(told.asked.load(Ordering::SeqCst), AT_ONCE);
+        for number in 0..AT_ONCE - 1 {
+            told.say(number, Err(io::ErrorKind::TimedOut.into())).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_fails_late_is_not_heard_while_another_may_succeed() {
+        let told = Told::default();
+        let lookups = told.lookups(Duration::ZERO);
+        let first = find(lookups.clone(), "model");
+        let second = find(lookups.clone(), "model");
+        tokio::task::yield_now().await;
+        told.say(0, Err(io::ErrorKind::NotFound.into())).await;
+        told.say(1, Ok(vec![HOME])).await;
+        assert!(first.await.unwrap().is_ok() && second.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn once_the_resolver_speaks_again_nobody_waits_for_what_still_hangs() {
+        let told = Told::default();
+        let lookups = told.lookups(Duration::ZERO);
+        let waiting = [
+            find(lookups.clone(), "model"),
+            find(lookups.clone(), "model"),
+        ];
+        tokio::task::yield_now().await;
+        told.say(1, Ok(vec![HOME])).await;
+        for found in waiting {
+            assert!(found.await.unwrap().is_ok());
+        }
+        let patient = Lookups {
+            again: Duration::from_hours(1),
+            ..lookups
+        };
+        let next = find(patient, "model");
+        told.say(2, Ok(vec![HOME])).await;
+        assert!(next.await.unwrap().is_ok());
+        told.say(0, Err(io::ErrorKind::TimedOut.into())).await;
+    }
+
+    #[tokio::test]
+    async fn the_last_failure_is_told_and_the_next_question_is_asked_anew() {
+        let told = Told::default();
+        let lookups = told.lookups(Duration::from_hours(1));
+        let failed = find(lookups.clone(), "model");
+        told.say(0, Err(io::Error::from_raw_os_error(24))).await;
+        let error = failed.await.unwrap().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(24));
+        let found = find(lookups.clone(), "model");
+        told.say(1, Ok(vec![HOME])).await;
+        assert!(found.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_panics_is_a_failure_and_leaves_nothing_behind() {
+        let lookups = Lookups::new(Duration::ZERO, |_| panic!("as the test wants"));
+        assert!(lookups.find("model").await.is_err());
+        assert!(lookups.lock().is_empty());
+    }
+
+    fn find(
+        lookups: Lookups,
+        host: &'static str,
+    ) -> tokio::task::JoinHandle<io::Result<Arc<[IpAddr]>>> {
+        tokio::spawn(async move { lookups.find(host).await })
+    }
+}
