@@ -281,6 +281,12 @@ fn stored_baselines(state: &config::State) -> anyhow::Result<(Baselines, Option<
         return Ok((Baselines::new(), None));
     };
     let (store, loaded) = Store::open(dir).context("state.dir")?;
+    if store.is_read_only() {
+        tracing::warn!(
+            dir = %dir.display(),
+            "state folder cannot be written: baselines are read from it only"
+        );
+    }
     for damage in &loaded.failures {
         tracing::error!(
             file = %damage.file.display(),

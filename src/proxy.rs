@@ -13,6 +13,7 @@ mod failure;
 mod forward;
 mod interim;
 mod io;
+mod keepalive;
 mod link;
 pub mod listener;
 mod outgoing;

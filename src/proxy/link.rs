@@ -1,16 +1,19 @@
 //! The upstream's socket as hyper sees it.
 //!
 //! Counts what comes in: hyper's error is the same for no byte of an answer and for half a head,
-//! and only the first of them may be followed by a second try.
+//! and only the first of them may be followed by a second try. Says whether something waits to be
+//! read that hyper has not seen yet: an end, or an answer that nobody asked for.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     io,
+    mem::MaybeUninit,
     pin::Pin,
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll},
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -18,27 +21,54 @@ use tokio::{
 
 /// The socket.
 pub(super) struct Link {
-    stream: TcpStream,
-    received: Received,
+    stream: Rc<RefCell<TcpStream>>,
+    received: Rc<Cell<u64>>,
 }
 
-/// Bytes that came from the upstream on one connection.
-#[derive(Clone, Default)]
-pub(super) struct Received(Rc<Cell<u64>>);
+/// What a connection's socket says, to who does not own it.
+pub(super) struct Received {
+    bytes: Rc<Cell<u64>>,
+    stream: Weak<RefCell<TcpStream>>,
+}
 
 impl Received {
+    /// Bytes that came from the upstream.
     pub(super) fn bytes(&self) -> u64 {
-        self.0.get()
+        self.bytes.get()
+    }
+
+    /// Whether the upstream has sent nothing more, not even the end.
+    ///
+    /// hyper notices both when its task runs next; a request sent before that is lost, or gets
+    /// what was there before it for its answer. One system call, some 0.3 us.
+    pub(super) fn is_silent(&self) -> bool {
+        let Some(stream) = self.stream.upgrade() else {
+            return false;
+        };
+        let peeked = SockRef::from(&*stream.borrow()).peek(&mut [MaybeUninit::uninit()]);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
 impl Link {
-    pub(super) fn new(stream: TcpStream, received: Received) -> Self {
-        Self { stream, received }
+    pub(super) fn new(stream: TcpStream) -> (Self, Received) {
+        let stream = Rc::new(RefCell::new(stream));
+        let bytes = Rc::default();
+        let received = Received {
+            bytes: Rc::clone(&bytes),
+            stream: Rc::downgrade(&stream),
+        };
+        let link = Self {
+            stream,
+            received: bytes,
+        };
+        (link, received)
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
-        self.stream
+        Rc::into_inner(self.stream)
+            .expect("others own it only while they look at it")
+            .into_inner()
     }
 }
 
@@ -50,9 +80,9 @@ impl AsyncRead for Link {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = into.filled().len();
-        let outcome = Pin::new(&mut this.stream).poll_read(cx, into);
+        let outcome = Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, into);
         let came = into.filled().len() - before;
-        this.received.0.set(this.received.0.get() + came as u64);
+        this.received.set(this.received.get() + came as u64);
         outcome
     }
 }
@@ -63,7 +93,7 @@ impl AsyncWrite for Link {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -71,18 +101,18 @@ impl AsyncWrite for Link {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.borrow().is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
     }
 }

@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     io::{Client, Socket},
-    service,
+    keepalive, service,
     thread::{Parts, Thread},
 };
 use crate::{config, drain::Phase};
@@ -149,6 +149,7 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
                 let (stream, address) = stream;
                 // small answers must not wait for an acknowledgement; without it they are only slower
                 let _ = stream.set_nodelay(true);
+                keepalive::ask(&stream);
                 let address = address.ip().to_canonical();
                 let connection = Connection {
                     client: Client::new(stream, address, Rc::clone(&thread)),

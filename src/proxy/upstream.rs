@@ -15,15 +15,16 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::sync::oneshot;
 
 use super::{
     failure::Failure,
+    keepalive,
     link::{Link, Received},
     outgoing::Outgoing,
     thread::Thread,
 };
-use crate::config;
+use crate::http;
 
 /// One connection to the upstream, usable when ready.
 pub(super) struct Connection {
@@ -53,7 +54,9 @@ impl Pool {
     pub(super) fn take(&self, idle_limit: Duration) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         let usable = idle.iter().rposition(|(connection, since)| {
-            connection.sender.is_ready() && since.elapsed() < idle_limit
+            connection.sender.is_ready()
+                && since.elapsed() < idle_limit
+                && connection.received.is_silent()
         })?;
         Some(idle.remove(usable).0)
     }
@@ -107,24 +110,21 @@ async fn open(thread: &Thread, patience: Duration) -> Result<(Connection, Driver
         .borrow()
         .clone()
         .ok_or(Failure::NoUpstream)?;
-    let stream = tokio::time::timeout(patience, dial(&upstream))
+    let dialing = http::connect(&upstream.host, upstream.port);
+    let stream = tokio::time::timeout(patience, dialing)
         .await
         .map_err(|_| Failure::ConnectTimeout)?
         .map_err(|e| Failure::from(&e))?;
     // small answers must not wait for an acknowledgement; without it they are only slower
     let _ = stream.set_nodelay(true);
-    let received = Received::default();
-    let link = Link::new(stream, received.clone());
+    keepalive::ask(&stream);
+    let (link, received) = Link::new(stream);
     let (sender, driver) = http1::Builder::new()
         .preserve_header_case(thread.preserve_header_case)
         .handshake(TokioIo::new(link))
         .await
         .map_err(|e| Failure::from(&e))?;
     Ok((Connection { sender, received }, driver))
-}
-
-async fn dial(upstream: &config::Upstream) -> std::io::Result<TcpStream> {
-    TcpStream::connect((upstream.host.as_str(), upstream.port)).await
 }
 
 /// The body of an answer: the upstream's, or one of the agent's own.
