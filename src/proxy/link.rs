@@ -116,3 +116,50 @@ impl AsyncWrite for Link {
         Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt, net::TcpListener, task::yield_now};
+
+    use super::*;
+
+    async fn pair() -> (Link, Received, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (link, received) = Link::new(near);
+        (link, received, listener.accept().await.unwrap().0)
+    }
+
+    /// Ends when the kernel has delivered what the other end did; nothing here reads it.
+    async fn until_heard(received: &Received) {
+        while received.is_silent() {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_silent_until_something_comes_that_nobody_has_read() {
+        let (link, received, mut far) = pair().await;
+        assert!(received.is_silent());
+        far.write_all(b"HTTP/1.1 200 OK").await.unwrap();
+        until_heard(&received).await;
+        assert_eq!(received.bytes(), 0);
+        drop(link);
+        assert!(!received.is_silent(), "what is gone is not usable");
+    }
+
+    #[tokio::test]
+    async fn an_end_and_a_reset_are_heard_before_they_are_read() {
+        let (_link, received, far) = pair().await;
+        drop(far);
+        until_heard(&received).await;
+        let (_link, received, far) = pair().await;
+        SockRef::from(&far)
+            .set_linger(Some(std::time::Duration::ZERO))
+            .unwrap();
+        drop(far);
+        until_heard(&received).await;
+    }
+}

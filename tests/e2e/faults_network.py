@@ -192,7 +192,8 @@ def who_vanishes_without_a_word_is_given_up_and_used_again_when_it_is_back():
             client = h.Process([*inside, sys.executable, "-c", ASK_SLOWLY, NEAR, near.port], "client")
             wait_until(lambda: patient.metrics().one("ml_api_active_requests") == 3, "requests that wait")
             wait_until(lambda: {"far"} <= set(ledger.seen()), "the far client's request")
-            with traffic.window("504 upstream_connect_timeout", "504 upstream_response_timeout", "502 upstream_reset"), \
+            with traffic.window("504 upstream_connect_timeout", "504 upstream_response_timeout", "502 upstream_reset",
+                                "502 upstream_refused"), \
                     waits.window("502 upstream_reset", "504 upstream_connect_timeout"):
                 run(*inside, "ip", "link", "set", "far", "down")
                 traffic.goes_on(20, "504s while the other end is gone", "504 upstream_connect_timeout")

@@ -4,7 +4,9 @@
 Needs the release binary and Python's standard library. The rules that hold in every case are those of `traffic.py`.
 """
 
+import pathlib
 import signal
+import threading
 import time
 
 import harness as h
@@ -105,6 +107,63 @@ def a_reset_costs_the_request_it_hits_and_no_neighbour():
 @case
 def a_body_that_breaks_off_costs_its_request_and_no_neighbour():
     neighbours(["reset-body", "close-body", "bad-chunk"])
+
+
+def meanwhile(number, arrived):
+    """Something comes from the model server on a connection that is kept, after a request for which it will be used.
+
+    The agent is stopped, so that both wait for it when it goes on, and it looks at the request first.
+    """
+    config = {"proxy": {**QUICK["proxy"], "threads": 1, "upstream_idle": "1m"}, "model": {"probe_interval": "1h"}}
+    with Ledger() as ledger, ledger.server() as upstream, Agent(upstream=upstream.port, config=config) as agent:
+        traffic = Traffic(agent, ledger, threads=0)
+        with h.Client(agent.port) as client:
+            for i in range(4):
+                equal(traffic.one(client, f"before-{i}", "POST"), "200", "an answer")
+                # or a connection might not have been given back yet
+                wait_until(lambda: agent.metrics().one("ml_api_active_requests") == 0, "nothing in flight")
+                agent.signal(signal.SIGSTOP)
+                try:
+                    wait_until(lambda: states(agent.pid) == {"T"}, "its threads to stand still", pause=0.005)
+                    waiting = threading.Thread(target=traffic.one, args=(client, f"meanwhile-{i}", "POST"))
+                    waiting.start()
+                    wait_until(lambda: unread(agent.pid, "local", agent.port), "the request to arrive")
+                    upstream.signal(number)
+                    wait_until(lambda: arrived(agent.pid, upstream.port), "what comes from the model server")
+                finally:
+                    agent.signal(signal.SIGCONT)
+                waiting.join()
+        traffic.end()
+
+
+def states(pid):
+    """The states of all threads of `pid`."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return {(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks}
+
+
+def connections(pid, end, port):
+    """The lines of connections of `pid` whose `local` or `remote` end has this port: state, bytes to be read."""
+    column = {"local": 1, "remote": 2}[end]
+    for line in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+        field = line.split()
+        if field[column].endswith(f":{port:04X}"):
+            yield field[3], int(field[4].partition(":")[2], 16)
+
+
+def unread(pid, end, port):
+    return any(state in ("01", "08") and waiting > 0 for state, waiting in connections(pid, end, port))
+
+
+@case
+def an_end_that_came_before_a_kept_connection_is_used_costs_nothing():
+    # 08: the other end is closed, and this one has not noticed
+    meanwhile(signal.SIGUSR1, lambda pid, port: any(state == "08" for state, _ in connections(pid, "remote", port)))
+
+
+@case
+def an_answer_that_came_before_a_kept_connection_is_used_is_nobodys():
+    meanwhile(signal.SIGUSR2, lambda pid, port: unread(pid, "remote", port))
 
 
 @case

@@ -14,6 +14,8 @@ with its answer; what a connection does after that is up to the other side.
     extra           a whole answer, and another one nobody asked for
     slow-head=MS    the head comes byte by byte, in MS altogether slow=MS         the answer comes after MS
     slow-body=MS    the head at once, the body after MS
+
+SIGUSR1 has it close the connections that wait for a request, SIGUSR2 send an answer on them that nobody asked for.
 """
 
 import asyncio
@@ -46,9 +48,11 @@ class Server(asyncio.Protocol):
     """One connection; requests are answered one after the other."""
 
     ledger = None
+    open = set()
 
     def connection_made(self, transport):
         self.transport = transport
+        self.open.add(self)
         self.data = b""
         self.busy = False
         self.name = transport.get_extra_info("sockname")[0]
@@ -57,6 +61,7 @@ class Server(asyncio.Protocol):
 
     def connection_lost(self, error):
         self.transport = None
+        self.open.discard(self)
 
     def data_received(self, data):
         self.data += data
@@ -200,12 +205,19 @@ class Server(asyncio.Protocol):
         self.transport.write(content)
 
 
+def to_all(act):
+    for one in [one for one in Server.open if one.transport and not one.busy]:
+        act(one)
+
+
 async def serve(file, address, port):
     Server.ledger = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Server, address, port, backlog=1024)
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop.add_signal_handler(signal.SIGUSR1, to_all, lambda one: one.end())
+    loop.add_signal_handler(signal.SIGUSR2, to_all, lambda one: one.well("poison", b"{}", 0))
     async with server:
         await stopped.wait()
 
