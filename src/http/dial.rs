@@ -12,14 +12,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{net::TcpStream, sync::watch};
+use tokio::{net::TcpStream, sync::watch, time::timeout};
 
 /// A lookup that takes longer is joined by another: the resolver may have come back meanwhile.
 const AGAIN: Duration = Duration::from_secs(2);
+/// Longest wait for one of several addresses, the last aside: one that swallows what is sent to it
+/// must not use up the patience that the others would have deserved.
+const ONE_OF_MANY: Duration = Duration::from_millis(300);
 /// Lookups of one name at once: enough to go on asking for as long as resolvers usually take.
 const AT_ONCE: usize = 16;
 
-/// Connects to `host`, a name or an address (IPv6 without brackets); tries each of its addresses.
+/// Connects to `host`, a name or an address (IPv6 without brackets); tries its addresses in turn.
 ///
 /// Waits for as long as the resolver and the system do: put a deadline around it.
 ///
@@ -35,7 +38,17 @@ pub async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
         .iter()
         .map(|ip| SocketAddr::new(*ip, port))
         .collect();
-    TcpStream::connect(&*addresses).await
+    first_of(&addresses).await
+}
+
+async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let (last, others) = addresses.split_last().ok_or(io::ErrorKind::NotFound)?;
+    for address in others {
+        if let Ok(Ok(stream)) = timeout(ONE_OF_MANY, TcpStream::connect(address)).await {
+            return Ok(stream);
+        }
+    }
+    TcpStream::connect(last).await
 }
 
 /// What the system's resolver says; blocks.
@@ -231,7 +244,10 @@ mod tests {
             assert_eq!(*found.await.unwrap().unwrap(), [HOME]);
         }
         assert_eq!(told.asked.load(Ordering::SeqCst), 1);
-        assert!(lookups.lock().is_empty());
+        // its thread ends after it has told
+        while !lookups.lock().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     #[tokio::test]
@@ -306,6 +322,34 @@ mod tests {
         let lookups = Lookups::new(Duration::ZERO, |_| panic!("as the test wants"));
         assert!(lookups.find("model").await.is_err());
         assert!(lookups.lock().is_empty());
+    }
+
+    /// A port that takes no more connections and says nothing: what is waiting fills its queue.
+    async fn silent_port() -> (socket2::Socket, SocketAddr, Vec<TcpStream>) {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let any = SocketAddr::new(HOME, 0);
+        socket.bind(&any.into()).unwrap();
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(taken) = timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+            waiting.push(taken.unwrap());
+        }
+        (socket, address, waiting)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_everything_does_not_keep_the_next_from_being_tried() {
+        let (_socket, silent, _waiting) = silent_port().await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listening = listener.local_addr().unwrap();
+        let stream = first_of(&[silent, listening]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), listening);
+        assert!(
+            first_of(&[]).await.is_err(),
+            "a name without an address is an error"
+        );
     }
 
     fn find(
