@@ -12,7 +12,6 @@ import os
 import pathlib
 import resource
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,11 +19,9 @@ import time
 import harness as h
 import traffic as t
 from harness import Agent, Skipped, case, check, close, equal, wait_until
-from traffic import CLOSED, Ledger, Traffic
+from traffic import Ledger, Traffic
 
 IS_ALONE = h.alone("--mount")
-ROWS = h.rows()
-MIB = 1 << 20
 CONFIG = {"proxy": {"connect_timeout": "5s", "response_timeout": "60s", "threads": 2}}
 
 

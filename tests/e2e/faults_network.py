@@ -87,7 +87,8 @@ def a_name_that_changes_costs_nothing_and_is_followed_by_every_new_connection():
             traffic.stop()
             traffic.verify(twice=("window",))
             servers = ledger.servers()
-            equal({servers[s.id] for s in traffic.sent if s.began > since}, {SECOND}, "servers after the old one has ended")
+            new = {servers[s.id] for s in traffic.sent if s.began > since}
+            equal(new, {SECOND}, "servers after the old one has ended")
             agent.settled(requests=len(traffic.sent) + len(more.sent))
             traffic.memory_is_back(memory)
 

@@ -91,8 +91,8 @@ def a_log_reader_that_stands_still_for_ten_seconds_of_full_load_costs_lines_that
                 most = max(most, h.resident_bytes(agent.pid) - memory)
                 check(time.monotonic() < began + 120, f"no line was dropped after {len(traffic.sent)} requests")
                 time.sleep(0.1)
-            print(f"    {most / MIB:.1f} MiB more after {time.monotonic() - began:.0f} s, {len(traffic.sent)} requests, "
-                  f"{lines('dropped'):.0f} lines dropped")
+            print(f"    {most / MIB:.1f} MiB more after {time.monotonic() - began:.0f} s, {len(traffic.sent)} requests "
+                  f"and {lines('dropped'):.0f} lines dropped")
             check(most < 32 * MIB, f"{most / MIB:.1f} MiB more while nobody read the log")
             reader.goes.set()
             wait_until(lambda: len(reader.lines) >= lines("written") - 1, "what waited to be read")

@@ -426,7 +426,8 @@ class Agent(Process):
         command = [*prefix, BINARY, "run", "--config", self.config_file,
                    "--listen", f"{host}:{self.port}", "--ops-listen", f"{host}:{self.ops}"]
         if upstream is not None:
-            command += ["--upstream", f"http://{HOST}:{upstream}" if isinstance(upstream, int) else f"http://{upstream}"]
+            authority = f"{HOST}:{upstream}" if isinstance(upstream, int) else upstream
+            command += ["--upstream", f"http://{authority}"]
         super().__init__(command, name, env=clean_environment(**(env or {})), stdout=stdout)
         if ready:
             self.wait_ready()

@@ -208,7 +208,8 @@ class Traffic:
             may_repeat = sent.method == "GET" and (sent.fault in twice or (bool(windows) and "window" in twice))
             if seen[sent.id] > (2 if may_repeat else 1):
                 repeated.append((seen[sent.id], sent))
-            if (sent.outcome in UNREACHED and seen[sent.id] > may_repeat) or (sent.outcome == "200" and not seen[sent.id]):
+            unread = sent.outcome == "200" and not seen[sent.id]
+            if unread or (sent.outcome in UNREACHED and seen[sent.id] > may_repeat):
                 unsound.append((seen[sent.id], sent))
         check(not lost, lambda: f"{len(lost)} of {len(self.sent)} requests lost: {lost[:5]}\n{self.outcomes()}")
         check(not repeated, lambda: f"{len(repeated)} requests came too often: {repeated[:5]}")
