@@ -41,7 +41,7 @@ use crate::{
     observe::worker,
     ops::{self, Keeper, Ops},
     panics::{contained, hook},
-    proxy::{self, Learned, listener::Proxy},
+    proxy::{self, listener::Proxy},
     telemetry::{self, Sink, events},
 };
 
@@ -135,9 +135,7 @@ impl Agent {
             upstream: origin.upstream(),
             offer,
             metrics: Arc::clone(&metrics),
-            spoken: Arc::default(),
-            room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
-            learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
+            shared: proxy::Shared::new(&config),
             drain: leaving.clone(),
         };
         let mut listening = config.proxy.clone();
@@ -189,19 +187,7 @@ impl Agent {
             ops_listener,
             std::future::pending(),
         ));
-        let (asks, upstream) = (Arc::clone(&ops), origin.upstream());
-        tasks.spawn(kept_up(
-            metrics.counter(&catalogue::PANICS, &["probe"]),
-            move || ops::probe_upstream(Arc::clone(&asks), upstream.clone()),
-        ));
-        tasks.spawn(kept_up(
-            metrics.counter(&catalogue::PANICS, &["schedule"]),
-            move || ops::check_on_schedule(Arc::clone(&ops)),
-        ));
-        tasks.spawn(kept_up(
-            metrics.counter(&catalogue::PANICS, &["upkeep"]),
-            move || keep_up(Arc::clone(&metrics)),
-        ));
+        keep_going(&mut tasks, ops, origin.upstream(), metrics);
         tasks.spawn(reload::on_request(Arc::clone(&reloader), reloads));
         tasks.spawn(reload::on_hangup(reloader, signal(SignalKind::hangup())?));
         Ok(Self {
@@ -281,6 +267,26 @@ async fn kept_up<F: Future<Output = ()>>(panics: Counter, task: impl Fn() -> F) 
     }
 }
 
+/// Starts what goes on for as long as the agent does.
+fn keep_going(
+    tasks: &mut JoinSet<()>,
+    ops: Arc<Ops>,
+    upstream: watch::Receiver<Option<config::Upstream>>,
+    metrics: Arc<Metrics>,
+) {
+    let panics = |part| metrics.counter(&catalogue::PANICS, &[part]);
+    let asks = Arc::clone(&ops);
+    tasks.spawn(kept_up(panics("probe"), move || {
+        ops::probe_upstream(Arc::clone(&asks), upstream.clone())
+    }));
+    tasks.spawn(kept_up(panics("schedule"), move || {
+        ops::check_on_schedule(Arc::clone(&ops))
+    }));
+    tasks.spawn(kept_up(panics("upkeep"), move || {
+        keep_up(Arc::clone(&metrics))
+    }));
+}
+
 async fn keep_up(metrics: Arc<Metrics>) {
     let mut due = tokio::time::interval(UPKEEP);
     loop {
@@ -312,6 +318,12 @@ fn stored_baselines(state: &config::State) -> anyhow::Result<(Baselines, Option<
         return Ok((Baselines::new(), None));
     };
     let (store, loaded) = Store::open(dir).context("state.dir")?;
+    if store.is_read_only() {
+        tracing::warn!(
+            dir = %dir.display(),
+            "state folder cannot be written: baselines are read from it only"
+        );
+    }
     for damage in &loaded.failures {
         tracing::error!(
             file = %damage.file.display(),

@@ -2,11 +2,13 @@
 //!
 //! [`server::serve`] hands whole requests to one [`Handler`] and bounds everything a client may take:
 //! head, body, time and connections. Bodies of responses may be streams. [`client::get`] asks an
-//! upstream how it is. Nothing here is on the path of a proxied request.
+//! upstream how it is. Of all this only [`connect`], to a host that may be a name, is on the path of a
+//! proxied request.
 
 mod answer;
 pub mod client;
 mod connection;
+mod dial;
 mod handler;
 mod request;
 pub mod response;
@@ -15,6 +17,7 @@ pub mod server;
 mod socket;
 
 pub use client::{ClientError, get, get_over};
+pub use dial::{connect, first_of, resolve};
 pub use handler::Handler;
 pub use request::Request;
 pub use response::{Body, Response, content, empty, error_json, full, json, text};

@@ -4,7 +4,8 @@
 //! as hyper sees it, `service` is one request from start to end: read that first. A request goes
 //! through `sanitize` and `way` to `forward`, and over a `link` of `upstream` to the model;
 //! `outgoing` is its body, `interim` what comes before the answer, `trailers` what comes behind it,
-//! `tunnel` what may follow it. Both sockets are a `transport`. `near` is the client's end of it, alone on its connection or one of
+//! `tunnel` what may follow it. Both sockets are a `transport`, and
+//! `keepalive` finds out that one leads nowhere. `near` is the client's end of it, alone on its connection or one of
 //! the `streams` of HTTP/2. `room` bounds how many are under way.
 //! `record` keeps what the exchange was and counts it when the last of its
 //! parts is gone; `failure` says whose fault a missing answer was.
@@ -21,6 +22,7 @@ mod forward;
 pub mod fuzzing;
 mod interim;
 mod io;
+mod keepalive;
 mod link;
 pub mod listener;
 mod near;
@@ -39,8 +41,5 @@ mod tunnel;
 mod upstream;
 mod way;
 
-pub use endpoint::Learned;
 pub use listener::available_threads;
-pub use room::Room;
-pub use thread::{Parts, Settings};
-pub use upstream::Spoken;
+pub use thread::{Parts, Settings, Shared};

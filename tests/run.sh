@@ -169,7 +169,12 @@ suites() {
     step "e2e: the harness itself" suite harness_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
-    step "e2e: faults" suite faults python3
+    step "e2e: faults of the model server" suite faults_upstream python3
+    step "e2e: faults of the network" suite faults_network python3
+    step "e2e: faults of the machine" suite faults_machine python3
+    step "e2e: faults of the observer" suite faults_observer python3
+    step "e2e: faults of the agent" suite faults_agent python3
+    step "e2e: faults of clients" suite faults_clients python3
     step "e2e: HTTP conformance" suite conformance python3
     step "e2e: HTTP/2" suite http2 python3
 }
@@ -194,6 +199,8 @@ quick)
     ;;
 all)
     require python3=python3 g++=g++ curl=curl h2load=nghttp2-client prometheus=prometheus promtool=prometheus
+    # what the faults of network and machine need; without them, and without root, those cases are skipped
+    require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     checks
     step "fuzz" fuzz 30

@@ -2,7 +2,8 @@
 //!
 //! A file is replaced in one step (temporary file, fsync, rename, fsync of the folder), so that
 //! a crash or a full disk leaves the old one or the new one. What cannot be read is moved aside,
-//! never overwritten or deleted. One agent at a time uses a folder.
+//! never overwritten or deleted. One agent at a time uses a folder; one on a read-only file system,
+//! such as a mounted set of baselines, is read by as many as want it and written by none.
 
 mod files;
 mod format;
@@ -25,7 +26,8 @@ pub use format::DamageReason;
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
-    _lock: File,
+    /// `None`: it cannot be written, and so not locked.
+    lock: Option<File>,
     files: Mutex<Files>,
 }
 
@@ -70,6 +72,12 @@ pub enum StoreError {
         /// The folder.
         dir: PathBuf,
     },
+    /// The folder could not be written when it was opened, so that it is not locked.
+    #[error("{} is read-only since the start", dir.display())]
+    ReadOnly {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// The file would be larger than [`open`](Store::open) reads.
     #[error("{} would be larger than {limit} bytes", path.display())]
     TooLarge {
@@ -95,6 +103,7 @@ impl StoreError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::InUse { .. } => "in_use",
+            Self::ReadOnly { .. } => "not_allowed",
             Self::TooLarge { .. } => "too_large",
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
@@ -121,7 +130,8 @@ const LOCK: &str = "sidelight.lock";
 
 impl Store {
     /// Locks the folder, creating it if there is none, and reads every baseline in it. Temporary
-    /// files of an agent that was killed are removed, damaged files moved aside and reported.
+    /// files of an agent that was killed are removed, damaged files moved aside and reported; on a
+    /// read-only file system both stay.
     ///
     /// # Errors
     /// [`StoreError::InUse`], or the file system refuses. No baseline is lost by it: what was moved aside
@@ -134,24 +144,32 @@ impl Store {
             baselines: Baselines::new(),
             failures: Vec::new(),
         };
-        for name in files::ours(dir)? {
+        for name in files::ours(dir, lock.is_some())? {
             let file = dir.join(&name);
             match format::load(&file).and_then(|found| keep(&mut loaded.baselines, &name, found)) {
                 Ok(contents) => {
                     files.insert(name, Some(contents));
                 }
                 Err(reason) => {
-                    let kept = files::set_aside(&file)?;
+                    let kept = match &lock {
+                        Some(_) => files::set_aside(&file)?,
+                        None => file.clone(),
+                    };
                     loaded.failures.push(Damage { file, kept, reason });
                 }
             }
         }
         let store = Self {
             dir: dir.to_owned(),
-            _lock: lock,
+            lock,
             files: Mutex::new(files),
         };
         Ok((store, loaded))
+    }
+
+    /// Whether the folder could not be written when it was opened.
+    pub fn is_read_only(&self) -> bool {
+        self.lock.is_none()
     }
 
     /// Makes the folder hold exactly these baselines; only what has changed is written.
@@ -162,6 +180,10 @@ impl Store {
     /// # Errors
     /// The first of them. The file it names is the old one, whole; saving again tries again.
     pub fn save(&self, baselines: &Baselines) -> Result<(), StoreError> {
+        if self.is_read_only() {
+            let dir = self.dir.clone();
+            return Err(StoreError::ReadOnly { dir });
+        }
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted: BTreeMap<_, _> = baselines
             .iter()
@@ -224,15 +246,16 @@ impl Contents {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, StoreError> {
+/// `None`: the file system is read-only, nobody can write there.
+fn lock(dir: &Path) -> Result<Option<File>, StoreError> {
     let path = dir.join(LOCK);
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(StoreError::io("open", &path))?;
+    let file = match File::options().create(true).append(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => return Ok(None),
+        Err(error) => return Err(StoreError::io("open", &path)(error)),
+    };
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
             dir: dir.to_owned(),
         }),

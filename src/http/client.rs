@@ -7,10 +7,9 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::dial::connect;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +56,7 @@ pub async fn get(
     timeout: Duration,
     body_limit: usize,
 ) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
-    let connecting = TcpStream::connect((host, port));
+    let connecting = connect(host, port);
     get_over(connecting, (host, port), path, timeout, body_limit).await
 }
 

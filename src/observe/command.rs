@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use super::worker::Settings;
 use crate::drift::{Baselines, CheckInput, Verdict};
@@ -14,6 +14,8 @@ const MAX_WAITING: usize = 64;
 /// Pause before a busy observer is asked again, and how often it is.
 const AGAIN: Duration = Duration::from_millis(20);
 const TRIES: u32 = 100;
+/// Longest wait for an answer: an observer that is stuck must not hold up probes.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The way in; cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,7 +24,7 @@ pub struct Handle(Sender<Command>);
 /// Why a command was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// As many commands wait as may.
+    /// As many commands wait as may, or it did not answer in time.
     #[error("the observer is busy, try again")]
     Busy,
     /// It has ended.
@@ -92,21 +94,21 @@ impl Handle {
     /// Copies of recent confidences with the baselines they are compared to.
     ///
     /// # Errors
-    /// When the observer does not take the command, or fails on it.
+    /// When the observer does not take the command, or does not answer within 2 s.
     pub async fn copy(&self, which: Which) -> Result<Vec<CheckInput>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Copy(which, reply))?;
-        answer.await.map_err(|_| Unavailable::Failed)
+        came(answer).await
     }
 
     /// The model and version that predicted last.
     ///
     /// # Errors
-    /// When the observer does not take the command, or fails on it.
+    /// When the observer does not take the command, or does not answer within 2 s.
     pub async fn last_predictor(&self) -> Result<Option<(String, String)>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::LastPredictor(reply))?;
-        answer.await.map_err(|_| Unavailable::Failed)
+        came(answer).await
     }
 
     /// Replaces the baselines in use; waits a while for a busy observer.
@@ -158,5 +160,24 @@ impl Handle {
             tokio::time::sleep(AGAIN).await;
         }
         Err(Unavailable::Busy)
+    }
+}
+
+async fn came<T>(answer: oneshot::Receiver<T>) -> Result<T, Unavailable> {
+    match timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(|_| Unavailable::Failed),
+        Err(_) => Err(Unavailable::Busy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_observer_that_is_stuck_is_not_waited_for() {
+        let (handle, _commands) = channel();
+        assert_eq!(handle.last_predictor().await, Err(Unavailable::Busy));
+        assert_eq!(handle.copy(Which::All).await, Err(Unavailable::Busy));
     }
 }

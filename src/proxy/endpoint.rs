@@ -27,7 +27,7 @@ pub(super) fn other_name() -> Arc<str> {
 
 /// Templates all data threads share: at most `metrics.max_endpoints`.
 #[derive(Debug)]
-pub struct Learned {
+pub(super) struct Learned {
     known: Mutex<HashSet<Arc<str>>>,
     max: usize,
 }
@@ -42,7 +42,7 @@ pub(super) struct Endpoint {
 
 impl Learned {
     /// Room for `max` templates.
-    pub fn new(max: usize) -> Self {
+    pub(super) fn new(max: usize) -> Self {
         Self {
             known: Mutex::default(),
             max,

@@ -2,109 +2,142 @@
 //!
 //! Counts what comes in: hyper's error is the same for no byte of an answer and for half a head,
 //! and only the first of them may be followed by a second try. The first bytes also tell which
-//! version of HTTP the upstream speaks.
+//! version of HTTP the upstream speaks. Says whether something waits to be read that hyper has not
+//! seen yet: an end, or an answer that nobody asked for.
 
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
     io,
+    mem::MaybeUninit,
     pin::Pin,
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll, Waker},
 };
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::transport::Transport;
 
 /// The socket.
 pub(super) struct Link {
-    stream: Transport,
-    received: Received,
+    stream: Rc<RefCell<Transport>>,
+    seen: Rc<Seen>,
 }
 
-/// What came from the upstream on one connection.
-#[derive(Clone, Default)]
-pub(super) struct Received(Rc<Seen>);
-
-#[derive(Default)]
-struct Seen {
-    bytes: Cell<u64>,
-    /// The fourth byte, or that there will be none.
-    fourth: Cell<Fourth>,
-    waits: RefCell<Option<Waker>>,
+/// What a connection's socket says, to who does not own it.
+pub(super) struct Received {
+    seen: Rc<Seen>,
+    stream: Weak<RefCell<Transport>>,
 }
 
-#[derive(Clone, Copy, Default)]
-enum Fourth {
-    #[default]
-    NotYet,
-    Is(u8),
-    Missing,
-}
-
+/// A frame's header: length, type, flags, stream (RFC 9113, section 4.1).
+const HEADER: usize = 9;
 /// Types of frames that an upstream of HTTP/2 begins with: `SETTINGS`, and `GOAWAY` where it was asked
 /// in HTTP/1 (RFC 9113, sections 3.4 and 6.8).
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 
+#[derive(Default)]
+struct Seen {
+    bytes: Cell<u64>,
+    /// The first bytes, as far as they are there.
+    first: Cell<[u8; HEADER]>,
+    /// There will be no more.
+    ended: Cell<bool>,
+    waits: RefCell<Option<Waker>>,
+}
+
 impl Received {
+    /// Bytes that came from the upstream.
     pub(super) fn bytes(&self) -> u64 {
-        self.0.bytes.get()
+        self.seen.bytes.get()
+    }
+
+    /// Whether the upstream has sent nothing more, not even the end.
+    ///
+    /// hyper notices both when its task runs next; a request sent before that is lost, or gets
+    /// what was there before it for its answer. One system call, some 0.3 us.
+    pub(super) fn is_silent(&self) -> bool {
+        let Some(stream) = self.stream.upgrade() else {
+            return false;
+        };
+        let peeked = SockRef::from(stream.borrow().tcp()).peek(&mut [MaybeUninit::uninit()]);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Whether what came first is a frame of HTTP/2.
     pub(super) fn is_http2(&self) -> bool {
-        matches!(self.0.fourth.get(), Fourth::Is(SETTINGS | GOAWAY))
+        self.seen.is_http2()
     }
 
-    /// Waits for the first bytes: whether they are of HTTP/2.
-    ///
-    /// Behind the three bytes of a frame's length stands its type. What begins `HTTP` is an answer
+    /// Waits for the first bytes: whether they are of HTTP/2. Where they are not, they are an answer
     /// of HTTP/1 to what its sender could not read.
     pub(super) async fn speaks_http2(&self) -> bool {
-        poll_fn(|cx| match self.0.fourth.get() {
-            Fourth::NotYet => {
-                *self.0.waits.borrow_mut() = Some(cx.waker().clone());
-                Poll::Pending
+        poll_fn(|cx| {
+            if self.seen.is_settled() {
+                return Poll::Ready(self.is_http2());
             }
-            Fourth::Is(_) | Fourth::Missing => Poll::Ready(self.is_http2()),
+            *self.seen.waits.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
         })
         .await
     }
+}
 
+impl Seen {
     fn came(&self, bytes: &[u8]) {
-        let before = self.0.bytes.get();
-        self.0.bytes.set(before + bytes.len() as u64);
-        if before >= 4 {
+        let before = self.bytes.get();
+        self.bytes.set(before + bytes.len() as u64);
+        if before >= HEADER as u64 || self.ended.get() {
             return;
         }
-        let at = usize::try_from(3 - before.min(3)).unwrap_or_default();
-        match bytes.get(at) {
-            Some(fourth) => self.settle(Fourth::Is(*fourth)),
-            None if bytes.is_empty() => self.settle(Fourth::Missing),
-            None => {}
+        if bytes.is_empty() {
+            self.ended.set(true);
+        }
+        let mut first = self.first.get();
+        let begin = usize::try_from(before).unwrap_or(HEADER);
+        for (slot, byte) in first[begin..].iter_mut().zip(bytes) {
+            *slot = *byte;
+        }
+        self.first.set(first);
+        if self.is_settled() {
+            let waits = self.waits.take();
+            waits.into_iter().for_each(Waker::wake);
         }
     }
 
-    fn settle(&self, fourth: Fourth) {
-        self.0.fourth.set(fourth);
-        let waits = self.0.waits.take();
-        waits.into_iter().for_each(Waker::wake);
+    fn is_settled(&self) -> bool {
+        self.bytes.get() >= HEADER as u64 || self.ended.get()
+    }
+
+    /// A short frame of the connection itself, which no text of HTTP/1 is.
+    fn is_http2(&self) -> bool {
+        let is_whole = self.bytes.get() >= HEADER as u64;
+        is_whole
+            && matches!(
+                self.first.get(),
+                [0, 0, _, SETTINGS | GOAWAY, 0, 0, 0, 0, 0]
+            )
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if matches!(self.received.0.fourth.get(), Fourth::NotYet) {
-            self.received.settle(Fourth::Missing);
-        }
+        self.seen.came(b"");
     }
 }
 
 impl Link {
-    pub(super) fn new(stream: Transport, received: Received) -> Self {
-        Self { stream, received }
+    pub(super) fn new(stream: Transport) -> (Self, Received) {
+        let stream = Rc::new(RefCell::new(stream));
+        let seen = Rc::<Seen>::default();
+        let received = Received {
+            seen: Rc::clone(&seen),
+            stream: Rc::downgrade(&stream),
+        };
+        (Self { stream, seen }, received)
     }
 }
 
@@ -116,9 +149,9 @@ impl AsyncRead for Link {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = into.filled().len();
-        let outcome = Pin::new(&mut this.stream).poll_read(cx, into);
+        let outcome = Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, into);
         if let Poll::Ready(Ok(())) = &outcome {
-            this.received.came(&into.filled()[before..]);
+            this.seen.came(&into.filled()[before..]);
         }
         outcome
     }
@@ -130,7 +163,7 @@ impl AsyncWrite for Link {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -138,43 +171,90 @@ impl AsyncWrite for Link {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.borrow().is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::AsyncWriteExt,
+        net::{TcpListener, TcpStream},
+        task::yield_now,
+    };
+
     use super::*;
 
-    fn seen(pieces: &[&[u8]]) -> Fourth {
-        let received = Received::default();
+    fn seen(pieces: &[&[u8]]) -> (bool, bool) {
+        let seen = Seen::default();
         for piece in pieces {
-            received.came(piece);
+            seen.came(piece);
         }
-        received.0.fourth.get()
+        (seen.is_settled(), seen.is_http2())
     }
 
     #[test]
-    fn the_fourth_byte_is_found_however_the_first_are_cut() {
-        let settings = b"\0\0\x12\x04\0\0\0\0\0";
+    fn a_frame_is_told_from_an_answer_however_the_first_bytes_are_cut() {
+        let settings = b"\0\0\x12\x04\0\0\0\0\0\0\x03";
         for cut in 1..settings.len() {
             let (head, rest) = settings.split_at(cut);
-            assert!(matches!(seen(&[head, rest]), Fourth::Is(SETTINGS)), "{cut}");
+            assert_eq!(seen(&[head, rest]), (true, true), "{cut}");
         }
-        assert!(matches!(seen(&[b"HTTP/1.1 400"]), Fourth::Is(b'P')));
-        assert!(matches!(seen(&[b"\0\0"]), Fourth::NotYet));
-        assert!(matches!(seen(&[b"\0\0", b""]), Fourth::Missing));
+        assert_eq!(seen(&[b"HTT\x04/1.1 400"]), (true, false));
+        assert_eq!(seen(&[b"\0\0\x12\x04\0\0\0\0\x01"]), (true, false));
+        assert_eq!(seen(&[b"\0\0\x12\x04"]), (false, false));
+        assert_eq!(seen(&[b"\0\0\x12\x04", b""]), (true, false));
+    }
+
+    async fn pair() -> (Link, Received, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (link, received) = Link::new(Transport::Plain(near));
+        (link, received, listener.accept().await.unwrap().0)
+    }
+
+    /// Ends when the kernel has delivered what the other end did; nothing here reads it.
+    async fn until_heard(received: &Received) {
+        while received.is_silent() {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_silent_until_something_comes_that_nobody_has_read() {
+        let (link, received, mut far) = pair().await;
+        assert!(received.is_silent());
+        far.write_all(b"HTTP/1.1 200 OK").await.unwrap();
+        until_heard(&received).await;
+        assert_eq!(received.bytes(), 0);
+        drop(link);
+        assert!(!received.is_silent(), "what is gone is not usable");
+    }
+
+    #[tokio::test]
+    async fn an_end_and_a_reset_are_heard_before_they_are_read() {
+        let (_link, received, far) = pair().await;
+        drop(far);
+        until_heard(&received).await;
+        let (_link, received, far) = pair().await;
+        SockRef::from(&far)
+            .set_linger(Some(std::time::Duration::ZERO))
+            .unwrap();
+        drop(far);
+        until_heard(&received).await;
     }
 }

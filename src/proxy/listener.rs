@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, Socket as RawSocket, TcpKeepalive, Type};
+use socket2::{Domain, Socket as RawSocket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Handle, Runtime},
@@ -20,6 +20,7 @@ use tokio::{
 use super::{
     connection::{Connection, Http},
     io::Client,
+    keepalive,
     thread::{Limits, Parts, Thread},
 };
 use crate::{
@@ -32,8 +33,6 @@ use crate::{
 const BACKLOG: i32 = 1024;
 /// Time between two looks at idle upstream connections.
 const TICK: Duration = Duration::from_secs(1);
-/// Silence after which a client is asked for a sign of life, by the system.
-const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Pause after an accept that failed for want of resources: they come back when others end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -112,7 +111,7 @@ fn open(address: SocketAddr, share: bool) -> io::Result<StdListener> {
     // both are inherited by the connections. Small answers must not wait for an acknowledgement, and
     // a client that vanished must not be held for ever by what it asked for.
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+    keepalive::ask(&socket);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

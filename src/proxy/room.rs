@@ -17,7 +17,7 @@ use super::failure::Failure;
 
 /// Room for requests; one for all data threads.
 #[derive(Debug)]
-pub struct Room {
+pub(super) struct Room {
     free: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
@@ -33,7 +33,7 @@ impl Drop for Place<'_> {
 
 impl Room {
     /// For `max` requests.
-    pub fn new(max: usize) -> Self {
+    pub(super) fn new(max: usize) -> Self {
         Self {
             free: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))),
             waiting: AtomicUsize::new(0),

@@ -88,6 +88,28 @@ impl Settings {
     }
 }
 
+/// What data threads share beside counters.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// What the upstream is known to speak.
+    spoken: Arc<Spoken>,
+    /// Room for requests.
+    room: Arc<Room>,
+    /// Route templates.
+    learned: Arc<Learned>,
+}
+
+impl Shared {
+    /// With the bounds of a configuration.
+    pub fn new(config: &config::Config) -> Self {
+        Self {
+            spoken: Arc::default(),
+            room: Arc::new(Room::new(config.proxy.max_requests)),
+            learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
+        }
+    }
+}
+
 /// What every data thread is given.
 #[derive(Clone)]
 pub struct Parts {
@@ -95,16 +117,12 @@ pub struct Parts {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Where requests go; `None` while there is nowhere.
     pub upstream: watch::Receiver<Option<config::Upstream>>,
-    /// What the upstream is known to speak.
-    pub spoken: Arc<Spoken>,
-    /// Room for requests.
-    pub room: Arc<Room>,
+    /// What they share.
+    pub shared: Shared,
     /// Where finished exchanges go.
     pub offer: Offer,
     /// Where everything is counted.
     pub metrics: Arc<Metrics>,
-    /// Route templates all threads share.
-    pub learned: Arc<Learned>,
     /// When to stop.
     pub drain: drain::Watch,
 }
@@ -153,10 +171,10 @@ impl Thread {
             names: Rc::default(),
             pool: Pool::new(proxy.upstream_idle_connections),
             multiplexed: Multiplexed::default(),
-            spoken: parts.spoken,
-            room: parts.room,
+            spoken: parts.shared.spoken,
+            room: parts.shared.room,
             offer: parts.offer,
-            endpoints: Endpoints::new(parts.learned, Arc::clone(&parts.metrics)),
+            endpoints: Endpoints::new(parts.shared.learned, Arc::clone(&parts.metrics)),
             counts: Counts::new(&parts.metrics),
             drain: parts.drain,
             preserve_header_case: proxy.preserve_header_case,
@@ -178,7 +196,7 @@ impl Thread {
     /// Lets go of connections that nobody needs, and looks where the upstream is now.
     pub(super) fn tidy(&self) {
         if let Some(upstream) = &*self.upstream.borrow() {
-            self.names.refresh(upstream);
+            self.names.refresh(&upstream.host);
         }
         let idle = self.settings.borrow().upstream_idle;
         self.pool.prune(idle, &self.names);

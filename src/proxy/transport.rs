@@ -39,12 +39,16 @@ impl Transport {
     ///
     /// Only after a read that was not ready: TLS has then given out all that it had.
     pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let socket = match self {
+        self.tcp().poll_read_ready(cx)
+    }
+
+    /// The socket below.
+    pub(super) fn tcp(&self) -> &TcpStream {
+        match self {
             Self::Plain(stream) => stream,
             Self::Accepted(stream) => stream.get_ref().0,
             Self::Dialed(stream) => stream.get_ref().0,
-        };
-        socket.poll_read_ready(cx)
+        }
     }
 }
 

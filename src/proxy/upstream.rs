@@ -16,4 +16,4 @@ pub(super) use multiplexed::Multiplexed;
 pub(super) use names::Names;
 pub(super) use payload::{Lease, Payload};
 pub(super) use pool::{Connection, Pool};
-pub use spoken::Spoken;
+pub(super) use spoken::Spoken;

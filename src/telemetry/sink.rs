@@ -3,7 +3,7 @@
 //! A reader that stops reading costs log lines, which are counted, and never a request.
 
 use std::{
-    io::Write,
+    io::{ErrorKind, Write},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -126,21 +126,19 @@ impl Writer {
     }
 }
 
-fn write_all(mut out: impl Write, waiting: &Receiver<Message>, counts: &Counts) {
+fn write_all(out: impl Write, waiting: &Receiver<Message>, counts: &Counts) {
+    let mut out = Out { out, is_cut: false };
     for message in waiting {
         match message {
             Message::Lines { bytes, count } => {
                 let panics = counts.panics.get().cloned().unwrap_or(Counter::noop());
                 let outcome = contain(&panics, || {
                     hook("log");
-                    out.write_all(&bytes).and_then(|()| out.flush())
+                    out.write(&bytes)
                 });
-                let counter = if matches!(outcome, Ok(Ok(()))) {
-                    &counts.written
-                } else {
-                    &counts.dropped
-                };
-                counter.fetch_add(count, Ordering::Relaxed);
+                let written = outcome.unwrap_or_default().min(count);
+                counts.written.fetch_add(written, Ordering::Relaxed);
+                counts.dropped.fetch_add(count - written, Ordering::Relaxed);
                 counts.held_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
             }
             // the receiver may have lost its patience
@@ -149,8 +147,42 @@ fn write_all(mut out: impl Write, waiting: &Receiver<Message>, counts: &Counts) 
     }
 }
 
+struct Out<W> {
+    out: W,
+    /// A line was begun and could not be ended, as on a full disk.
+    is_cut: bool,
+}
+
+impl<W: Write> Out<W> {
+    /// Writes what it can of whole lines, and says how many those were. A line that was cut is
+    /// ended first, or the next one would be lost with it.
+    fn write(&mut self, bytes: &[u8]) -> u64 {
+        if self.is_cut && self.out.write_all(b"\n").is_err() {
+            return 0;
+        }
+        self.is_cut = false;
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.out.write(&bytes[sent..]) {
+                Ok(0) => break,
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        if self.out.flush().is_err() {
+            sent = 0;
+        }
+        let sent = &bytes[..sent];
+        self.is_cut = sent.last().is_some_and(|last| *last != b'\n');
+        sent.split(|byte| *byte == b'\n').count() as u64 - 1
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     struct Stuck(Receiver<()>);
@@ -179,7 +211,7 @@ mod tests {
         let (release, stuck) = bounded(0);
         let (sink, writer) = Sink::start(Stuck(stuck), 1000).unwrap();
         for _ in 0..100 {
-            sink.write(vec![b'x'; 100], 2);
+            sink.write([[b'x'; 49].as_slice(), b"\n"].concat().repeat(2), 2);
         }
         assert_eq!(
             sink.dropped(),
@@ -203,6 +235,24 @@ mod tests {
         }
     }
 
+    /// A disk with room for so many bytes.
+    struct Disk(Arc<Mutex<(usize, Vec<u8>)>>);
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let (room, held) = &mut *self.0.lock().unwrap();
+            let fits = bytes.len().min(*room);
+            if fits == 0 {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            *room -= fits;
+            held.extend(&bytes[..fits]);
+            Ok(fits)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn a_panic_costs_the_lines_it_happened_in() {
         let (sink, writer) = Sink::start(Panicking(false), 1000).unwrap();
@@ -215,6 +265,20 @@ mod tests {
         assert_eq!((sink.written(), sink.dropped()), (4, 4));
         assert_eq!(panics.load(Ordering::Relaxed), 2);
         assert_eq!(sink.counts.held_bytes.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_full_disk_costs_the_lines_that_do_not_fit_and_not_the_next() {
+        let disk = Arc::new(Mutex::new((10, Vec::new())));
+        let mut out = Out {
+            out: Disk(Arc::clone(&disk)),
+            is_cut: false,
+        };
+        assert_eq!(out.write(b"1234\n67890\n"), 1);
+        assert_eq!(out.write(b"lost\n"), 0);
+        disk.lock().unwrap().0 = 100;
+        assert_eq!(out.write(b"next\n"), 1);
+        assert_eq!(disk.lock().unwrap().1, b"1234\n67890\nnext\n");
     }
 
     #[test]

@@ -107,20 +107,22 @@ class Process:
     """A child with its output read by threads, line by line."""
 
     def __init__(self, command, name, env=None, stdout="read", stdin=subprocess.DEVNULL, cwd=None):
-        """`stdout`: `read`; `closed`: its reader is gone; `blocked`: its reader never reads."""
+        """`stdout`: `read`; `closed`: its reader is gone; `blocked`: its reader reads nothing; or a file."""
         self.name = name
         self.lines = []
         self.errors = []
         self._read_end = None
         reader = subprocess.PIPE
-        if stdout != "read":
+        if not isinstance(stdout, str):
+            reader = stdout
+        elif stdout != "read":
             self._read_end, reader = os.pipe()
         self.child = subprocess.Popen(
             [str(part) for part in command], env=env, cwd=cwd, stdin=stdin, stdout=reader, stderr=subprocess.PIPE,
         )
         _started.append(self)
         self.pid = self.child.pid
-        if stdout != "read":
+        if stdout in ("closed", "blocked"):
             os.close(reader)
         if stdout == "closed":
             os.close(self._read_end)
@@ -197,6 +199,22 @@ def end_all():
 
 atexit.register(end_all)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def alone(*spaces):
+    """Runs this suite in Linux namespaces of its own (`--mount`, `--net`), where root can give them.
+
+    What is mounted or routed there nobody else sees, and it is gone with the last process. Whether it could be.
+    """
+    mark = "SIDELIGHT_E2E_ALONE"
+    if os.environ.get(mark):
+        return True
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        return False
+    if subprocess.run(["unshare", *spaces, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        return False
+    os.environ[mark] = "1"
+    os.execvp("unshare", ["unshare", *spaces, sys.executable, *sys.argv])
 
 
 def children(pid):
@@ -393,19 +411,23 @@ class Agent(Process):
     """`sidelight run` on free ports, with a configuration file of its own."""
 
     def __init__(self, upstream=None, config=None, env=None, stdout="read", name="sidelight", ready=True,
-                 host=HOST, config_file=None, port=None, ops=None):
-        """`upstream`: a port or `None` for the bundled server. `config`: nested, as in the file."""
-        self.host = host
+                 host=HOST, config_file=None, port=None, ops=None, prefix=()):
+        """`upstream`: a port, `HOST:PORT`, or `None` for the bundled server. `config`: nested, as in the file.
+
+        `prefix`: a command that becomes the agent, such as `unshare`.
+        """
+        self.host = HOST if host == "0.0.0.0" else host
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidelight-e2e-"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.config_file = config_file or self.folder / "sidelight.yaml"
         if config_file is None:
             self.write_config(config or {})
         self.port, self.ops = port or free_port(), ops or free_port()
-        command = [BINARY, "run", "--config", self.config_file,
+        command = [*prefix, BINARY, "run", "--config", self.config_file,
                    "--listen", f"{host}:{self.port}", "--ops-listen", f"{host}:{self.ops}"]
         if upstream is not None:
-            command += ["--upstream", f"http://{HOST}:{upstream}"]
+            authority = f"{HOST}:{upstream}" if isinstance(upstream, int) else upstream
+            command += ["--upstream", f"http://{authority}"]
         super().__init__(command, name, env=clean_environment(**(env or {})), stdout=stdout)
         if ready:
             self.wait_ready()
@@ -427,11 +449,11 @@ class Agent(Process):
 
     def send(self, method, path, body=None, headers=None, timeout=PATIENCE):
         """A request through the proxy."""
-        return request(self.port, method, path, body, headers, timeout=timeout)
+        return request(self.port, method, path, body, headers, self.host, timeout)
 
     def ask(self, method, path, body=None, headers=None, timeout=PATIENCE):
         """A request to the operator's port."""
-        return request(self.ops, method, path, body, headers, timeout=timeout)
+        return request(self.ops, method, path, body, headers, self.host, timeout)
 
     def metrics(self):
         answer = self.ask("GET", "/metrics")
@@ -498,13 +520,14 @@ class Iris(Process):
 class PythonServer(Process):
     """A server written in Python that takes its port as the last argument."""
 
-    def __init__(self, script, *arguments, port=None, python=sys.executable, path="/health"):
+    def __init__(self, script, *arguments, port=None, python=sys.executable, path="/health", host=HOST, prefix=()):
         self.port = port or free_port()
-        super().__init__([python, script, *arguments, self.port], pathlib.Path(script).stem, env=clean_environment())
+        super().__init__([*prefix, python, script, *arguments, self.port], pathlib.Path(script).stem,
+                         env=clean_environment())
 
         def answers():
             check(self.is_alive(), lambda: f"{self.name} has ended\n{self.tail()}")
-            return request(self.port, "GET", path, timeout=5).status < 500
+            return request(self.port, "GET", path, host=host, timeout=5).status < 500
         wait_until(answers, f"{self.name} to answer", patience=120)
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import harness as h
+import traffic as t
 from harness import Failed, Metrics, Process, Tally, case, check, equal
 
 SCRAPE = r'''# HELP ml_api_requests_total Requests.
@@ -68,6 +69,46 @@ ml_model_inference_seconds_count 1
     check(fails(tally.compare, scrape(3, 1.25)), "a wrong count passed")
     check(fails(tally.compare, scrape(2, 1.2500001)), "a wrong sum passed")
     check(fails(tally.add, h.Answer(502, [], b"")), "a failed answer passed for a prediction")
+
+
+@case
+def traffic_that_was_lost_repeated_or_mixed_up_is_seen():
+    class Nobody:
+        def __init__(self, *seen):
+            self.seen = lambda: t.collections.Counter(seen)
+
+    def verified(ledger, *sent, allowed=None, faults=None, twice=(), wrong=()):
+        traffic = t.Traffic(None, Nobody(*ledger), threads=0)
+        traffic.sent = [t.Sent(*one) for one in sent]
+        traffic.wrong = list(wrong)
+        if allowed:
+            with traffic.window(*allowed) as window:
+                window.began = 5.0
+            window.ended = 10.0
+        return not fails(traffic.verify, faults, twice)
+
+    def post(outcome="200", began=1.0, ended=2.0, fault=None, method="POST"):
+        return ("a", method, fault, began, ended, outcome)
+
+    refused, reset = "502 upstream_refused", "502 upstream_reset"
+    check(verified(["a"], post()), "a sound answer")
+    check(not verified(["a"], post(), wrong=["a got b's"]), "another's answer passed")
+    check(not verified([], post()), "an answer nobody gave passed")
+    check(not verified(["a", "a"], post()), "a POST that came twice passed")
+    check(not verified(["a"], post(reset)), "a lost request passed")
+    # a fault excuses those that overlap it, with the outcomes it names, and no others
+    check(verified(["a"], post(reset, 4.0, 6.0), allowed=[reset]), "an outcome that is allowed")
+    check(not verified(["a"], post(reset, 3.0, 4.0), allowed=[reset]), "a loss before the fault passed")
+    check(not verified(["a"], post(reset, 11.0, 12.0), allowed=[reset]), "a loss after the fault passed")
+    check(not verified(["a"], post(reset, 6.0, 7.0), allowed=[refused]), "a loss of another kind passed")
+    check(verified([], post(refused, 6.0, 7.0), allowed=[refused]), "nobody there")
+    check(not verified(["a"], post(refused, 6.0, 7.0), allowed=[refused]), "nobody there, and yet it came, passed")
+    check(not verified(["a", "a"], post("200", 6.0, 7.0), allowed=[reset], twice=["window"]), "a POST repeated passed")
+    get = post("200", 6.0, 7.0, method="GET")
+    check(verified(["a", "a"], get, allowed=[reset], twice=["window"]), "a GET may be repeated")
+    check(not verified(["a", "a"], get, allowed=[reset]), "a GET repeated without leave passed")
+    check(not verified(["a", "a", "a"], get, allowed=[reset], twice=["window"]), "a GET that came thrice passed")
+    check(not verified(["a"], post("200", fault="reset"), faults={"reset": {reset}}), "an answer to a reset passed")
 
 
 @case

@@ -17,7 +17,7 @@ use sidelight::{
     drift::Baselines,
     metrics::Metrics,
     observe::worker,
-    proxy::{self, Learned, listener::Proxy},
+    proxy::{self, listener::Proxy},
     telemetry::Sink,
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -73,9 +73,7 @@ impl Path {
             upstream: watch::channel(Some(upstream)).1,
             offer,
             metrics: Arc::clone(&metrics),
-            spoken: Arc::default(),
-            room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
-            learned: Arc::new(Learned::new(50)),
+            shared: proxy::Shared::new(config),
             drain: watch,
         };
         let proxy = Proxy::start(&config.proxy, &parts).unwrap();

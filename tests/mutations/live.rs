@@ -9,7 +9,7 @@ use sidelight::{
     drift::Baselines,
     metrics::Metrics,
     observe::worker,
-    proxy::{self, Learned, listener::Proxy},
+    proxy::{self, listener::Proxy},
     telemetry::{Sink, Writer},
 };
 use tokio::sync::watch;
@@ -46,9 +46,7 @@ impl Live {
             upstream: watch::channel(Some(upstream)).1,
             offer,
             metrics: Arc::clone(&metrics),
-            spoken: Arc::default(),
-            room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
-            learned: Arc::new(Learned::new(50)),
+            shared: proxy::Shared::new(&config),
             drain: watch,
         };
         let proxy = Proxy::start(&config.proxy, &parts).unwrap();

@@ -11,8 +11,8 @@ use super::{StoreError, format};
 /// Ends the name of a file that is not finished.
 const TEMPORARY: &str = ".tmp";
 
-/// Names of the baselines in the folder, sorted; unfinished ones are removed.
-pub(super) fn ours(dir: &Path) -> Result<Vec<String>, StoreError> {
+/// Names of the baselines in the folder, sorted; unfinished ones are removed where that `is_allowed`.
+pub(super) fn ours(dir: &Path, is_allowed: bool) -> Result<Vec<String>, StoreError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(StoreError::io("read", dir))? {
         let entry = entry.map_err(StoreError::io("read", dir))?;
@@ -22,7 +22,7 @@ pub(super) fn ours(dir: &Path) -> Result<Vec<String>, StoreError> {
         };
         if format::is_name(&name) {
             names.push(name);
-        } else if name.strip_suffix(TEMPORARY).is_some_and(format::is_name) {
+        } else if is_allowed && name.strip_suffix(TEMPORARY).is_some_and(format::is_name) {
             fs::remove_file(entry.path()).map_err(StoreError::io("remove", &entry.path()))?;
         }
     }

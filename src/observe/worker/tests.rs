@@ -127,6 +127,7 @@ fn the_books_balance_when_the_observer_is_stalled() {
 #[test]
 fn verdicts_are_gauges_until_their_version_leaves() {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap();
     let mut config = config();
@@ -200,6 +201,7 @@ fn the_upstreams_own_version_names_the_loaded_model() {
     let gone = ModelState::default();
     running.handle.model(gone).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap();
     runtime.block_on(running.handle.copy(Which::All)).unwrap();

@@ -1,22 +1,22 @@
 //! A new connection to the upstream.
 
 use std::{
-    io,
-    net::SocketAddr,
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, sync::oneshot, time::timeout};
 
 use super::{multiplexed::Sender, pool::Connection};
 use crate::{
+    http,
     panics::CountUnwinding,
     proxy::{
         connection::Local,
         failure::Failure,
+        keepalive,
         link::{Link, Received},
         outgoing::Outgoing,
         thread::Thread,
@@ -35,11 +35,6 @@ const SEND_BUFFER: usize = 64 << 10;
 /// Largest head of an answer over HTTP/2.
 const ANSWER_HEAD: u32 = 256 << 10;
 
-/// Silence after which an upstream that may be gone is asked for a sign of life, and how often.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_RETRIES: u32 = 3;
-
 /// What is left of a connection that is no longer HTTP, once it is not.
 pub(in crate::proxy) type Leftover = oneshot::Receiver<http1::Parts<TokioIo<Link>>>;
 
@@ -49,7 +44,7 @@ pub(super) struct Dialed {
     pub(super) received: Received,
     /// Whether HTTP/2 was agreed upon; `None`: nothing was said of it.
     pub(super) agreed: Option<bool>,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: IpAddr,
     pub(super) generation: u32,
 }
 
@@ -110,7 +105,7 @@ pub(super) async fn http2(
     thread: &Thread,
     patience: Duration,
     is_known: bool,
-) -> Result<Option<(Sender, SocketAddr, u32)>, Failure> {
+) -> Result<Option<(Sender, IpAddr, u32)>, Failure> {
     let begun = Instant::now();
     let alpn = if is_known { Alpn::Http2 } else { Alpn::Either };
     let dialed = dial(thread, patience, alpn).await?;
@@ -158,13 +153,15 @@ async fn try_dial(thread: &Thread, patience: Duration, alpn: Alpn) -> Result<Dia
         .ok_or(Failure::NoUpstream)?;
     let began = Instant::now();
     // where the resolver hangs, some time is left for an address that was known before
-    let addresses = thread.names.resolve(&upstream, patience / 2).await?;
+    let addresses = thread.names.resolve(&upstream.host, patience / 2).await?;
     let left = patience.saturating_sub(began.elapsed());
-    let stream = timeout(left, connect(&addresses))
+    let stream = timeout(left, http::first_of(&addresses, upstream.port))
         .await
         .map_err(|_| Failure::ConnectTimeout)?;
     let (stream, peer) = stream.map_err(|e| Failure::from(&e))?;
-    prepare(&stream);
+    // small requests must not wait for an acknowledgement; without it they are only slower
+    let _ = stream.set_nodelay(true);
+    keepalive::ask(&stream);
     let left = patience.saturating_sub(began.elapsed());
     let (transport, agreed) = if upstream.tls {
         timeout(left, secure(thread, stream, alpn))
@@ -173,26 +170,14 @@ async fn try_dial(thread: &Thread, patience: Duration, alpn: Alpn) -> Result<Dia
     } else {
         (Transport::Plain(stream), None)
     };
-    let received = Received::default();
+    let (link, received) = Link::new(transport);
     Ok(Dialed {
-        link: Link::new(transport, received.clone()),
+        link,
         received,
         agreed,
         peer,
         generation: thread.names.generation(),
     })
-}
-
-/// The first address that accepts; why the last did not, if none does.
-async fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
-    let mut outcome = Err(io::ErrorKind::NotFound.into());
-    for &address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok((stream, address)),
-            Err(error) => outcome = Err(error),
-        }
-    }
-    outcome
 }
 
 async fn secure(
@@ -205,15 +190,4 @@ async fn secure(
     let stream = tls.connect(stream, alpn).await.map_err(|_| Failure::Tls)?;
     let agreed = tls::speaks_http2(stream.get_ref().1);
     Ok((Transport::Dialed(Box::new(stream)), Some(agreed)))
-}
-
-fn prepare(stream: &TcpStream) {
-    // small requests must not wait for an acknowledgement; without it they are only slower
-    let _ = stream.set_nodelay(true);
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_RETRIES);
-    // without it, an upstream that vanished is only found by `proxy.response_timeout`
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }

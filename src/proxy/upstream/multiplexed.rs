@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    net::SocketAddr,
+    net::IpAddr,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -31,7 +31,7 @@ pub(in crate::proxy) struct Multiplexed {
 struct Shared {
     sender: Sender,
     load: Rc<Load>,
-    peer: SocketAddr,
+    peer: IpAddr,
     generation: u32,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    net::SocketAddr,
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -15,7 +15,7 @@ use crate::proxy::{link::Received, outgoing::Outgoing};
 pub(in crate::proxy) struct Connection {
     pub(in crate::proxy) sender: SendRequest<Outgoing>,
     pub(in crate::proxy) received: Received,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: IpAddr,
     /// The upstream's addresses when it was made.
     pub(super) generation: u32,
 }
@@ -39,7 +39,9 @@ impl Pool {
     pub(in crate::proxy) fn take(&self, idle_limit: Duration) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         let usable = idle.iter().rposition(|(connection, since)| {
-            connection.sender.is_ready() && since.elapsed() < idle_limit
+            connection.sender.is_ready()
+                && since.elapsed() < idle_limit
+                && connection.received.is_silent()
         })?;
         Some(idle.remove(usable).0)
     }

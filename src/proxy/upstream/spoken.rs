@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What is known; one for all data threads.
 #[derive(Debug, Default)]
-pub struct Spoken(AtomicU8);
+pub(in crate::proxy) struct Spoken(AtomicU8);
 
 /// What an upstream understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
