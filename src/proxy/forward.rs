@@ -25,7 +25,7 @@ use super::{
     sanitize,
     thread::{Settings, Thread},
     trailers::Trailers,
-    upstream::{Connection, Lease, Leftover, Payload, dial, spoken::Tongue},
+    upstream::{Connection, Lease, Leftover, Payload, dial},
     way::Way,
 };
 
@@ -89,13 +89,7 @@ async fn over_http1(
                     is_repeated = true;
                     request = spare;
                 }
-                _ => {
-                    if connection.received.is_http2() {
-                        // the next request is understood
-                        route.thread.spoken.found(Tongue::OnlyHttp2);
-                    }
-                    return Err(route.no_answer(error.into_error()));
-                }
+                _ => return Err(route.no_answer(error.into_error())),
             },
         }
     }

@@ -34,10 +34,8 @@ pub(super) struct Received {
 
 /// A frame's header: length, type, flags, stream (RFC 9113, section 4.1).
 const HEADER: usize = 9;
-/// Types of frames that an upstream of HTTP/2 begins with: `SETTINGS`, and `GOAWAY` where it was asked
-/// in HTTP/1 (RFC 9113, sections 3.4 and 6.8).
+/// The type of the frame that an upstream of HTTP/2 begins with (RFC 9113, section 3.4).
 const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
 
 #[derive(Default)]
 struct Seen {
@@ -67,17 +65,12 @@ impl Received {
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Whether what came first is a frame of HTTP/2.
-    pub(super) fn is_http2(&self) -> bool {
-        self.seen.is_http2()
-    }
-
     /// Waits for the first bytes: whether they are of HTTP/2. Where they are not, they are an answer
     /// of HTTP/1 to what its sender could not read.
     pub(super) async fn speaks_http2(&self) -> bool {
         poll_fn(|cx| {
             if self.seen.is_settled() {
-                return Poll::Ready(self.is_http2());
+                return Poll::Ready(self.seen.is_http2());
             }
             *self.seen.waits.borrow_mut() = Some(cx.waker().clone());
             Poll::Pending
@@ -115,11 +108,7 @@ impl Seen {
     /// A short frame of the connection itself, which no text of HTTP/1 is.
     fn is_http2(&self) -> bool {
         let is_whole = self.bytes.get() >= HEADER as u64;
-        is_whole
-            && matches!(
-                self.first.get(),
-                [0, 0, _, SETTINGS | GOAWAY, 0, 0, 0, 0, 0]
-            )
+        is_whole && matches!(self.first.get(), [0, 0, _, SETTINGS, 0, 0, 0, 0, 0])
     }
 }
 
