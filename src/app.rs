@@ -121,6 +121,7 @@ impl Agent {
         )?;
 
         let tls = Ends::new(&config)?;
+        let spoken = Arc::new(proxy::Spoken::default());
         let origin = Origin::new(config.proxy.upstream.clone());
         let path = proxy::Settings::new(&config, tls.server.clone(), tls.upstream.clone());
         let (path_settings, path_changes) = watch::channel(Arc::new(path));
@@ -129,7 +130,7 @@ impl Agent {
             upstream: origin.upstream(),
             offer,
             metrics: Arc::clone(&metrics),
-            spoken: Arc::default(),
+            spoken: Arc::clone(&spoken),
             room: Arc::new(proxy::Room::new(config.proxy.max_requests)),
             learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
             drain: leaving.clone(),
@@ -182,7 +183,11 @@ impl Agent {
             ops_listener,
             std::future::pending(),
         ));
-        tasks.spawn(ops::probe_upstream(Arc::clone(&ops), origin.upstream()));
+        tasks.spawn(ops::probe_upstream(
+            Arc::clone(&ops),
+            origin.upstream(),
+            move || spoken.found_only_http2(),
+        ));
         tasks.spawn(ops::check_on_schedule(ops));
         tasks.spawn(keep_up(metrics));
         tasks.spawn(reload::on_request(Arc::clone(&reloader), reloads));

@@ -25,6 +25,12 @@ impl Tongue {
 }
 
 impl Spoken {
+    /// Whoever asks the upstream something else found out that it speaks HTTP/2 alone: then the first
+    /// client of HTTP/1 need not.
+    pub fn found_only_http2(&self) {
+        self.found(Tongue::OnlyHttp2);
+    }
+
     pub(in crate::proxy) fn get(&self) -> Tongue {
         Tongue::ALL[usize::from(self.0.load(Ordering::Relaxed))]
     }
@@ -52,6 +58,10 @@ mod tests {
             spoken.found(tongue);
             assert_eq!(spoken.get(), tongue);
         }
+        spoken.forget();
+        assert_eq!(spoken.get(), Tongue::Unknown);
+        spoken.found_only_http2();
+        assert_eq!(spoken.get(), Tongue::OnlyHttp2);
         spoken.forget();
         assert_eq!(spoken.get(), Tongue::Unknown);
     }
