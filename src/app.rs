@@ -186,7 +186,7 @@ impl Agent {
         tasks.spawn(ops::probe_upstream(
             Arc::clone(&ops),
             origin.upstream(),
-            move || spoken.found_only_http2(),
+            move |only| spoken.set_only_http2(only),
         ));
         tasks.spawn(ops::check_on_schedule(ops));
         tasks.spawn(keep_up(metrics));

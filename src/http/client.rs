@@ -106,9 +106,12 @@ where
 {
     let stream = connecting.await.map_err(ClientError::Connect)?;
     let (stream, began) = Early::new(stream);
-    let misunderstood = |error| match began.is_http2() {
-        true => ClientError::OnlyHttp2,
-        false => ClientError::Protocol(error),
+    let misunderstood = |error| {
+        if began.is_http2() {
+            ClientError::OnlyHttp2
+        } else {
+            ClientError::Protocol(error)
+        }
     };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await

@@ -26,12 +26,12 @@ use crate::{
 /// Time between two questions while the model is not loaded: it should not wait once it is.
 const EAGER: Duration = Duration::from_millis(200);
 
-/// Asks the upstream for as long as there is one who says where it is. `on_only_http2` is called
-/// after each answer of one that speaks nothing else.
+/// Asks the upstream for as long as there is one who says where it is. `on_only_http2` is told while
+/// it speaks nothing else, and once when that is over.
 pub async fn probe_upstream(
     ops: Arc<Ops>,
     mut upstream: watch::Receiver<Option<Upstream>>,
-    on_only_http2: impl Fn(),
+    on_only_http2: impl Fn(bool),
 ) {
     let mut live = ops.settings.clone();
     let mut known = Known::default();
@@ -39,12 +39,13 @@ pub async fn probe_upstream(
     loop {
         let settings = Arc::clone(&live.borrow_and_update());
         let address = upstream.borrow_and_update().clone();
+        let was_only_http2 = known.only_http2;
         let state = match &address {
             Some(address) => known.ask(address, &settings).await,
             None => ModelState::default(),
         };
-        if known.only_http2 {
-            on_only_http2();
+        if known.only_http2 || was_only_http2 {
+            on_only_http2(known.only_http2);
         }
         let pause = if state.loaded {
             settings.model.probe_interval

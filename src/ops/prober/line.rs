@@ -1,7 +1,7 @@
 //! One question to the upstream, on a connection of its own.
 
 use ::http::StatusCode;
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
 
 use super::{question::Question, said::said};
 use crate::{
@@ -104,19 +104,15 @@ impl Line<'_> {
     ) -> Result<http2::Reply, ClientError> {
         let patience = self.settings.model.probe_timeout;
         let authority = self.upstream.authority();
-        match self.tls() {
-            Some(tls) => {
-                let question = question(&format!("https://{authority}"), path)?;
-                let connecting = tls.dial(self.upstream, Alpn::Http2);
-                http2::ask_over(connecting, question, patience, BODY_LIMIT).await
-            }
-            None => {
-                let question = question(&format!("http://{authority}"), path)?;
-                let address = (self.upstream.host.as_str(), self.upstream.port);
-                let connecting = tokio::net::TcpStream::connect(address);
-                http2::ask_over(connecting, question, patience, BODY_LIMIT).await
-            }
+        if let Some(tls) = self.tls() {
+            let question = question(&format!("https://{authority}"), path)?;
+            let connecting = tls.dial(self.upstream, Alpn::Http2);
+            return http2::ask_over(connecting, question, patience, BODY_LIMIT).await;
         }
+        let question = question(&format!("http://{authority}"), path)?;
+        let address = (self.upstream.host.as_str(), self.upstream.port);
+        let connecting = TcpStream::connect(address);
+        http2::ask_over(connecting, question, patience, BODY_LIMIT).await
     }
 }
 

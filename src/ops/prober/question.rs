@@ -29,20 +29,17 @@ impl Question {
 
 /// All that is asked, in order. A path that somebody `chose` may be one of gRPC, over HTTP/2.
 pub(super) fn all(chose: Option<&str>, is_http2: bool) -> Vec<Question> {
-    let mut questions = Vec::new();
-    match chose {
-        Some(path) => {
-            if is_http2 {
-                questions.push(Question::Method(path.to_owned()));
-            }
-            questions.push(Question::Path(path.to_owned()));
-        }
-        None => {
-            if is_http2 {
-                questions.extend(SERVICES.map(|path| Question::Service(path.to_owned())));
-            }
-            questions.extend(PATHS.map(|path| Question::Path(path.to_owned())));
-        }
-    }
-    questions
+    let paths = |paths: &[&str], of: fn(String) -> Question| -> Vec<Question> {
+        paths.iter().map(|path| of((*path).to_owned())).collect()
+    };
+    let of_grpc = match chose {
+        _ if !is_http2 => Vec::new(),
+        Some(path) => paths(&[path], Question::Method),
+        None => paths(&SERVICES, Question::Service),
+    };
+    let by_get = chose.map_or_else(
+        || paths(&PATHS, Question::Path),
+        |path| paths(&[path], Question::Path),
+    );
+    [of_grpc, by_get].concat()
 }

@@ -25,10 +25,14 @@ impl Tongue {
 }
 
 impl Spoken {
-    /// Whoever asks the upstream something else found out that it speaks HTTP/2 alone: then the first
-    /// client of HTTP/1 need not.
-    pub fn found_only_http2(&self) {
-        self.found(Tongue::OnlyHttp2);
+    /// Whoever asks the upstream something else found out that it speaks HTTP/2 alone, so that the
+    /// first client of HTTP/1 need not; or that this is over.
+    pub fn set_only_http2(&self, is: bool) {
+        if is {
+            self.found(Tongue::OnlyHttp2);
+        } else if self.get() == Tongue::OnlyHttp2 {
+            self.forget();
+        }
     }
 
     pub(in crate::proxy) fn get(&self) -> Tongue {
@@ -60,9 +64,12 @@ mod tests {
         }
         spoken.forget();
         assert_eq!(spoken.get(), Tongue::Unknown);
-        spoken.found_only_http2();
+        spoken.found(Tongue::Http1);
+        spoken.set_only_http2(false);
+        assert_eq!(spoken.get(), Tongue::Http1);
+        spoken.set_only_http2(true);
         assert_eq!(spoken.get(), Tongue::OnlyHttp2);
-        spoken.forget();
+        spoken.set_only_http2(false);
         assert_eq!(spoken.get(), Tongue::Unknown);
     }
 }
