@@ -108,7 +108,14 @@ suites() {
     step "e2e: HTTP conformance" suite conformance python3
 }
 
+grpc_readiness() {
+    environment grpc_model tests/e2e/grpc_model/requirements.txt &&
+        suite grpc_model .cache/venv/grpc_model/bin/python
+}
+
 real_programs() {
+    step "e2e: TLS" suite tls python3
+    step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: a real Prometheus" suite prometheus python3
 }
@@ -120,7 +127,8 @@ quick)
     suites
     ;;
 all)
-    require python3=python3 curl=curl prometheus=prometheus promtool=prometheus
+    require python3=python3 curl=curl openssl=openssl \
+        nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     checks
     suites

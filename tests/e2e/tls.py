@@ -141,11 +141,15 @@ def curl(authority, port, path, *options):
 
 
 def read_all(stream):
-    """What comes until the other side ends or resets."""
+    """What comes until the other side ends or resets, which it must."""
     said = b""
-    with contextlib.suppress(OSError):
+    try:
         while data := stream.recv(65536):
             said += data
+    except TimeoutError:
+        raise h.Failed("the other side neither speaks nor leaves") from None
+    except OSError:
+        pass
     return said
 
 
