@@ -101,7 +101,7 @@ def a_model_server_of_open_inference_is_ready_as_it_says():
         for answer, ready in [(b"", False), (b"\x08\x01", True), (b"", False)]:
             said[0] = answer
             wait_until(lambda: is_ready(agent) == ready, f"readiness to be {ready}")  # noqa: B023
-            equal(agent.metrics().one("ml_model_loaded"), ready, "ml_model_loaded")
+            wait_until(lambda: agent.metrics().one("ml_model_loaded") == ready, "ml_model_loaded")  # noqa: B023
 
 
 @case

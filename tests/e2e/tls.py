@@ -438,7 +438,7 @@ def a_client_that_reads_slowly_gets_all_and_costs_no_memory():
     with both_ends() as agent:
         context = believing(AUTHORITY)
         ask(agent.port, context, "POST", "/mirror", body[:MIB])
-        with shake(agent.port, context, SO_RCVBUF=16384) as stream:
+        with shake(agent.port, context, SO_RCVBUF=1 << 18) as stream:
             head = f"POST /mirror HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n"
             stream.sendall(head.encode())
             stream.sendall(body)
