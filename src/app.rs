@@ -127,6 +127,7 @@ impl Agent {
         )?;
 
         let tls = Ends::new(&config)?;
+        let shared = proxy::Shared::new(&config);
         let origin = Origin::new(config.proxy.upstream.clone());
         let path = proxy::Settings::new(&config, tls.server.clone(), tls.upstream.clone());
         let (path_settings, path_changes) = watch::channel(Arc::new(path));
@@ -135,7 +136,7 @@ impl Agent {
             upstream: origin.upstream(),
             offer,
             metrics: Arc::clone(&metrics),
-            shared: proxy::Shared::new(&config),
+            shared: shared.clone(),
             drain: leaving.clone(),
         };
         let mut listening = config.proxy.clone();
@@ -187,7 +188,7 @@ impl Agent {
             ops_listener,
             std::future::pending(),
         ));
-        keep_going(&mut tasks, ops, origin.upstream(), metrics);
+        keep_going(&mut tasks, ops, (origin.upstream(), shared), metrics);
         tasks.spawn(reload::on_request(Arc::clone(&reloader), reloads));
         tasks.spawn(reload::on_hangup(reloader, signal(SignalKind::hangup())?));
         Ok(Self {
@@ -271,13 +272,16 @@ async fn kept_up<F: Future<Output = ()>>(panics: Counter, task: impl Fn() -> F) 
 fn keep_going(
     tasks: &mut JoinSet<()>,
     ops: Arc<Ops>,
-    upstream: watch::Receiver<Option<config::Upstream>>,
+    (upstream, path): (watch::Receiver<Option<config::Upstream>>, proxy::Shared),
     metrics: Arc<Metrics>,
 ) {
     let panics = |part| metrics.counter(&catalogue::PANICS, &[part]);
     let asks = Arc::clone(&ops);
     tasks.spawn(kept_up(panics("probe"), move || {
-        ops::probe_upstream(Arc::clone(&asks), upstream.clone())
+        let path = path.clone();
+        ops::probe_upstream(Arc::clone(&asks), upstream.clone(), move |only| {
+            path.set_only_http2(only);
+        })
     }));
     tasks.spawn(kept_up(panics("schedule"), move || {
         ops::check_on_schedule(Arc::clone(&ops))

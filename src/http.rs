@@ -1,9 +1,9 @@
-//! A small HTTP/1.1 server and client for the agent's own ports: scrapes, probes, JSON.
+//! A small HTTP/1.1 server for the agent's own ports, and a client: scrapes, probes, JSON.
 //!
 //! [`server::serve`] hands whole requests to one [`Handler`] and bounds everything a client may take:
 //! head, body, time and connections. Bodies of responses may be streams. [`client::get`] asks an
-//! upstream how it is. Of all this only [`connect`], to a host that may be a name, is on the path of a
-//! proxied request.
+//! upstream how it is, [`client::http2`] one that speaks HTTP/2 alone, [`client::grpc`] one of gRPC. Of
+//! all this only [`resolve`] and [`first_of`] are on the path of a proxied request.
 
 mod answer;
 pub mod client;

@@ -53,6 +53,8 @@ pub struct Settings {
     pub model: config::Model,
     /// How the upstream is reached, where that is over TLS.
     pub upstream_tls: Option<tls::Client>,
+    /// The version of HTTP that the upstream is asked in.
+    pub upstream_protocol: config::UpstreamProtocol,
     /// Schedule of verdicts, bound of baselines.
     pub drift: config::Drift,
 }
@@ -64,6 +66,7 @@ impl Settings {
             ops: config.ops.clone(),
             model: config.model.clone(),
             upstream_tls,
+            upstream_protocol: config.proxy.upstream_protocol,
             drift: config.drift.clone(),
         }
     }

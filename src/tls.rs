@@ -22,7 +22,7 @@ pub use examine::examine;
 pub use server::Server;
 pub use tokio_rustls::{client::TlsStream as ClientStream, server::TlsStream as ServerStream};
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use rustls::{CommonState, crypto::CryptoProvider};
 
@@ -34,6 +34,15 @@ const HTTP_1_0: &[u8] = b"http/1.0";
 /// upon, HTTP/1 is spoken.
 pub fn speaks_http2(connection: &CommonState) -> bool {
     connection.alpn_protocol() == Some(H2)
+}
+
+/// Whether TLS is why reading or writing failed: in TLS 1.3 an upstream refuses a certificate, or asks
+/// for one in vain, only behind the handshake.
+pub fn broke(error: &io::Error) -> bool {
+    let cause = error.get_ref();
+    cause
+        .and_then(|cause| cause.downcast_ref::<rustls::Error>())
+        .is_some()
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -185,7 +185,14 @@ mutations() {
         timeout --foreground "$suite_limit" cargo test --locked --quiet --test mutations -- --nocapture
 }
 
+grpc_readiness() {
+    environment grpc_model tests/e2e/grpc_model/requirements.txt &&
+        suite grpc_model .cache/venv/grpc_model/bin/python
+}
+
 real_programs() {
+    step "e2e: TLS" suite tls python3
+    step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
@@ -198,7 +205,8 @@ quick)
     suites
     ;;
 all)
-    require python3=python3 g++=g++ curl=curl h2load=nghttp2-client prometheus=prometheus promtool=prometheus
+    require python3=python3 g++=g++ curl=curl openssl=openssl h2load=nghttp2-client \
+        nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus
     # what the faults of network and machine need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip

@@ -1,5 +1,9 @@
 //! One question to one server.
 
+mod early;
+pub mod grpc;
+pub mod http2;
+
 use std::{future::Future, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +14,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::dial::connect;
+
+use early::Early;
+
+const AGENT: &str = concat!("sidelight/", env!("CARGO_PKG_VERSION"));
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +34,12 @@ pub enum ClientError {
     /// The connection broke, or what came is not HTTP/1.
     #[error("not understood: {0}")]
     Protocol(#[source] hyper::Error),
+    /// What came is a frame of HTTP/2: the other side was asked in HTTP/1 and does not speak it.
+    #[error("it speaks HTTP/2 alone")]
+    OnlyHttp2,
+    /// The connection or the answer broke, or what came is not HTTP/2.
+    #[error("not understood over HTTP/2: {0}")]
+    Http2(#[source] h2::Error),
     /// The body is longer than was asked for.
     #[error("the answer has more than {0} bytes")]
     TooLong(usize),
@@ -38,7 +52,8 @@ impl ClientError {
             Self::Connect(_) => "connect",
             Self::Timeout(_) => "timeout",
             Self::Question(_) => "question",
-            Self::Protocol(_) => "protocol",
+            Self::Protocol(_) | Self::Http2(_) => "protocol",
+            Self::OnlyHttp2 => "only_http2",
             Self::TooLong(_) => "too_long",
         }
     }
@@ -89,6 +104,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let stream = connecting.await.map_err(ClientError::Connect)?;
+    let (stream, began) = Early::new(stream);
+    let misunderstood = |error| {
+        if began.is_http2() {
+            ClientError::OnlyHttp2
+        } else {
+            ClientError::Protocol(error)
+        }
+    };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(ClientError::Protocol)?;
@@ -96,7 +119,7 @@ where
         let (head, body) = sender
             .send_request(question)
             .await
-            .map_err(ClientError::Protocol)?
+            .map_err(misunderstood)?
             .into_parts();
         Ok((head.status, head.headers, read(body, limit).await?))
     };
@@ -113,10 +136,7 @@ fn question(host: &str, port: u16, path: &str) -> Result<Request<Empty<Bytes>>, 
         .header(header::HOST, authority)
         .header(header::CONNECTION, "close")
         .header(header::ACCEPT, "*/*")
-        .header(
-            header::USER_AGENT,
-            concat!("sidelight/", env!("CARGO_PKG_VERSION")),
-        )
+        .header(header::USER_AGENT, AGENT)
         .body(Empty::new())
 }
 
@@ -203,6 +223,16 @@ mod tests {
             "protocol"
         );
         assert_eq!(hearing(b"").await.unwrap_err().reason(), "protocol");
+    }
+
+    #[tokio::test]
+    async fn a_server_of_http2_alone_is_told_from_one_that_is_not_understood() {
+        let settings = b"\0\0\0\x04\0\0\0\0\0";
+        assert_eq!(hearing(settings).await.unwrap_err().reason(), "only_http2");
+        let goaway = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
+        assert_eq!(hearing(goaway).await.unwrap_err().reason(), "only_http2");
+        let other = b"\0\0\0\x00\0\0\0\0\0";
+        assert_eq!(hearing(other).await.unwrap_err().reason(), "protocol");
     }
 
     #[tokio::test]

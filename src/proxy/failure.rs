@@ -5,7 +5,7 @@ use std::{error::Error, io};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, response};
 
-use crate::capture::Fault;
+use crate::{capture::Fault, tls};
 
 /// Says on an answer that the agent made itself why it did.
 pub(super) const REASON_FIELD: &str = "x-sidelight-reason";
@@ -177,10 +177,21 @@ impl From<&hyper::Error> for Failure {
         } else if error.is_user() {
             // the request's body gave an error: it came from the client
             Self::RequestBody
+        } else if socket_error(error).is_some_and(tls::broke) {
+            Self::Tls
         } else {
             Self::Reset
         }
     }
+}
+
+/// What the socket said, where that is why.
+fn socket_error(error: &hyper::Error) -> Option<&io::Error> {
+    let cause = error.source()?;
+    let over_http2 = cause
+        .downcast_ref::<h2::Error>()
+        .and_then(h2::Error::get_io);
+    cause.downcast_ref().or(over_http2)
 }
 
 /// Why there is no answer, and how the upstream said so.

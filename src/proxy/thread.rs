@@ -108,6 +108,12 @@ impl Shared {
             learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
         }
     }
+
+    /// Whoever asks the upstream something else found out that it speaks HTTP/2 alone, so that no
+    /// client of HTTP/1 need; or that this is over.
+    pub fn set_only_http2(&self, is: bool) {
+        self.spoken.set_only_http2(is);
+    }
 }
 
 /// What every data thread is given.

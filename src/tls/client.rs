@@ -6,10 +6,7 @@ use rustls::{
     ClientConfig, ConfigBuilder, WantsVerifier, client::WebPkiServerVerifier,
     client::danger::ServerCertVerifier, pki_types::ServerName, sign::SingleCertAndKey,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
@@ -87,19 +84,6 @@ impl Client {
             return Err(io::Error::other("the upstream does not speak HTTP/2"));
         }
         Ok(stream)
-    }
-
-    /// A connection of its own to `upstream`.
-    ///
-    /// # Errors
-    /// Nobody listens there, or as [`connect`](Self::connect).
-    pub async fn dial(
-        &self,
-        upstream: &config::Upstream,
-        alpn: Alpn,
-    ) -> io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect((upstream.host.as_str(), upstream.port)).await?;
-        self.connect(stream, alpn).await
     }
 }
 

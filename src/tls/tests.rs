@@ -216,6 +216,11 @@ async fn clients_need_a_certificate_where_one_signs_theirs() {
     let none = client(authority.path(), &[]);
     let why = refused(&server, &none).await;
     assert!(why.contains("no certificates"), "{why}");
+    let (near, far) = duplex(1 << 14);
+    let asking = async { none.connect(far, Alpn::Http1).await?.read_u8().await };
+    let (accepted, heard) = tokio::join!(server.accept(near), asking);
+    assert!(accepted.is_err());
+    assert!(broke(&heard.unwrap_err()), "it is TLS that refuses");
     let strange = with(&other.issue("proxy"));
     assert_ne!(refused(&server, &strange).await, "");
 }

@@ -25,6 +25,16 @@ impl Tongue {
 }
 
 impl Spoken {
+    /// Whoever asks the upstream something else found out that it speaks HTTP/2 alone, so that the
+    /// first client of HTTP/1 need not; or that this is over.
+    pub(in crate::proxy) fn set_only_http2(&self, is: bool) {
+        if is {
+            self.found(Tongue::OnlyHttp2);
+        } else if self.get() == Tongue::OnlyHttp2 {
+            self.forget();
+        }
+    }
+
     pub(in crate::proxy) fn get(&self) -> Tongue {
         Tongue::ALL[usize::from(self.0.load(Ordering::Relaxed))]
     }
@@ -53,6 +63,13 @@ mod tests {
             assert_eq!(spoken.get(), tongue);
         }
         spoken.forget();
+        assert_eq!(spoken.get(), Tongue::Unknown);
+        spoken.found(Tongue::Http1);
+        spoken.set_only_http2(false);
+        assert_eq!(spoken.get(), Tongue::Http1);
+        spoken.set_only_http2(true);
+        assert_eq!(spoken.get(), Tongue::OnlyHttp2);
+        spoken.set_only_http2(false);
         assert_eq!(spoken.get(), Tongue::Unknown);
     }
 }
