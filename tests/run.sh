@@ -106,6 +106,7 @@ suites() {
     step "e2e: another host" suite outside python3
     step "e2e: faults" suite faults python3
     step "e2e: HTTP conformance" suite conformance python3
+    step "e2e: memory" suite memory python3
 }
 
 real_programs() {
