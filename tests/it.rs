@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[path = "it/parking.rs"]
+mod parking;
 #[path = "it/path.rs"]
 mod path;
 #[path = "it/readme.rs"]
