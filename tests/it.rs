@@ -8,6 +8,8 @@ mod coded;
 mod http2;
 #[path = "it/ops.rs"]
 mod ops;
+#[path = "it/parking.rs"]
+mod parking;
 #[path = "it/path.rs"]
 mod path;
 #[path = "it/readme.rs"]

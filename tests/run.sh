@@ -176,6 +176,7 @@ suites() {
     step "e2e: faults of the agent" suite faults_agent python3
     step "e2e: faults of clients" suite faults_clients python3
     step "e2e: HTTP conformance" suite conformance python3
+    step "e2e: memory" suite memory python3
     step "e2e: HTTP/2" suite http2 python3
 }
 

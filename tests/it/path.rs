@@ -90,6 +90,11 @@ impl Path {
         Counted(self.metrics.render())
     }
 
+    /// Lets the drain begin.
+    pub(super) fn leave(&self) {
+        self.drain.advance(Phase::Draining);
+    }
+
     /// Ends the data threads, then reads what waits; says what was counted.
     pub(super) fn finish(self, config: &Config) -> Counted {
         self.drain.advance(Phase::Draining);

@@ -86,6 +86,15 @@ impl Client {
 }
 
 impl Deadline {
+    /// To be told when everything has left. hyper read while the request was under way, and reads on
+    /// only when there is something: without this the clock of a busy connection would go on.
+    pub(super) fn rest(&mut self, cx: &mut Context<'_>, client: &Client) {
+        if client.stage() == Stage::Idle {
+            // what comes of it is said at the read that the clock brings about
+            let _ = self.poll(cx, client);
+        }
+    }
+
     /// To be asked whenever there is nothing to read; ready when the client was quiet for too long.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<Quiet> {
         let stage = client.stage();

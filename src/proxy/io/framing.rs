@@ -161,6 +161,11 @@ impl Framing {
         outcome
     }
 
+    /// Gives back the room that was kept for the next request.
+    pub(super) fn give_back(&mut self) {
+        self.rest.shrink_to_fit();
+    }
+
     /// It is no longer HTTP: what came after the last head.
     pub(super) fn leave(&mut self) -> Vec<u8> {
         self.state = State::Lost;

@@ -89,6 +89,8 @@ impl Client {
     /// Waits for the next byte of a parked client; `false`: it was quiet for too long.
     pub(in crate::proxy) async fn wakes(&self) -> bool {
         self.is_parked.set(false);
+        // one small thing that stays among what was freed keeps a page of it
+        self.framing.borrow_mut().give_back();
         let idle = self.thread.settings.borrow().client_idle;
         let ready = poll_fn(|cx| match self.stream.borrow().as_ref() {
             Some(stream) => stream.poll_read_ready(cx),

@@ -169,6 +169,7 @@ impl AsyncWrite for Socket {
         // hyper flushes the socket only when its own buffer is empty
         this.client.unsent.set(false);
         ready!(this.client.poll_interims(cx))?;
+        this.deadline.rest(cx, &this.client);
         this.client.with(|stream| stream.poll_flush(cx))
     }
 
