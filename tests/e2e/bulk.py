@@ -43,6 +43,9 @@ class Pace(typing.NamedTuple):
 
 
 FAST = Pace()
+SHORT, STREAMED = 1000, 256 << 20
+# less than loopback takes, and nothing at all at first: what is not held back piles up
+SLOW = Pace(128 << 20, 1)
 
 
 class Taken:

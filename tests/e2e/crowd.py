@@ -1,18 +1,21 @@
 """Thousands of connections held by one process."""
 
+import json
 import resource
 import selectors
 import socket
 import time
 
 import harness as h
-from harness import check
+from harness import check, equal, request, wait_until
 
 # A connection takes one descriptor here, and two of the agent, which keeps some for itself.
 KEPT = 400
 # setsockopt(2): the port is chosen at the connect, so that addresses share ports
 IP_BIND_ADDRESS_NO_PORT = 24
 BATCH = 250
+CONNECTIONS = 10_000
+GATHERING = h.E2E / "gathering.py"
 
 
 def most(wanted):
@@ -101,3 +104,18 @@ def post(number):
     body = b'{"petal_length":1.4}'
     return (b"POST /predict HTTP/1.1\r\nHost: a\r\nX-Request-ID: c%d\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (number, len(body), body))
+
+
+def all_at_once(upstream, clients):
+    """One request on each connection, none of which is answered before all are there."""
+    equal(request(upstream.port, "GET", f"/expect?{len(clients)}").status, 200, "status")
+
+    def arrived(sent):
+        # the last one is answered at once
+        if sent < len(clients):
+            wait_until(lambda: request(upstream.port, "GET", "/waiting").json()["waiting"] >= sent,
+                       f"{sent} requests to arrive")
+    clients.ask(post, arrived)
+    for number, (status, body) in enumerate(clients.answers()):
+        equal(status, "http/1.1 200 ok", "status")
+        equal(json.loads(body)["id"], f"c{number}", "whose answer it is")

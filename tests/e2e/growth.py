@@ -28,19 +28,23 @@ def warm(agent, path="/predict", body='{"petal_length":1.4}', clients=16, reques
 
 
 class Growth:
-    """Measured from the moment when this is made."""
+    """Measured from the moment when this is made, over all of `pids` together."""
 
-    def __init__(self, pid):
-        self.pid = pid
-        # the highest so far counts from here: proc(5), clear_refs
-        pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
-        self.before = status(pid, "VmRSS")
+    def __init__(self, *pids):
+        self.pids = pids
+        for pid in pids:
+            # the highest so far counts from here: proc(5), clear_refs
+            pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+        self.before = self._sum("VmRSS")
+
+    def _sum(self, field):
+        return sum(status(pid, field) for pid in self.pids)
 
     def now(self):
-        return status(self.pid, "VmRSS") - self.before
+        return self._sum("VmRSS") - self.before
 
     def most(self):
-        return status(self.pid, "VmHWM") - self.before
+        return self._sum("VmHWM") - self.before
 
     def falls_below(self, bound, what, patience=h.PATIENCE):
         """Waits until so little is left, and says how much there was before."""
