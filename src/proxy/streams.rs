@@ -118,8 +118,10 @@ impl AsyncRead for Wire {
         if outcome.is_pending() {
             return this.poll_deadline(cx);
         }
-        this.frames.read(&into.filled()[before..]);
-        outcome
+        match this.frames.read(&into.filled()[before..]) {
+            Ok(()) => outcome,
+            Err(_) => Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+        }
     }
 }
 

@@ -22,13 +22,12 @@ MODEL = {"probe_interval": "1h"}
 HEAD_TIMEOUT = 8
 
 # The crate h2 takes off pseudo-fields in trailers, and a request's in an answer, before anyone sees them; nothing of
-# them goes on. It also takes frames before the first SETTINGS. None of it can be seen, and so refused, from outside.
+# them goes on. None of it can be seen, and so refused, from outside.
 KNOWN = {
     "messages: 8.1: the head of another request as a second HEADERS is malformed",
     "messages: 8.1: trailers with a pseudo-field are malformed",
     "messages: 8.1: trailers with :path are malformed",
     "messages: 8.1: trailers with :status are malformed",
-    "preface: 3.4: a frame other than SETTINGS after the preface is a connection error",
     "ends: 8.1.1: an answer with a :path is not passed on",
     "ends: 8.1: trailers of the upstream with a pseudo-field are no clean end",
 }

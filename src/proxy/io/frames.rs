@@ -1,9 +1,9 @@
 //! Where a client's connection of HTTP/2 stands between two heads.
 //!
-//! hyper keeps the rules of frames and has no deadline for them. This follows the same bytes to know
-//! one thing: whether the client owes the rest of something that nobody can do without, its first
-//! `SETTINGS` or the rest of a head (RFC 9113, sections 3.4, 6.2 and 6.10). Payloads are counted, not
-//! looked at.
+//! hyper keeps the rules of frames but one, and has no deadline for them. This follows the same bytes
+//! to know whether the client owes the rest of something that nobody can do without: its first
+//! `SETTINGS`, which no other frame may precede, or the rest of a head (RFC 9113, sections 3.4, 6.2
+//! and 6.10). Payloads are counted, not looked at.
 
 /// Length, type, flags and stream (RFC 9113, section 4.1).
 const HEADER: usize = 9;
@@ -12,6 +12,10 @@ const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
+
+/// Another frame came before the first `SETTINGS` (RFC 9113, section 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) struct Unsettled;
 
 /// Follows what comes behind the preface.
 #[derive(Default)]
@@ -52,7 +56,7 @@ impl Frames {
     }
 
     /// More came from the client.
-    pub(in crate::proxy) fn read(&mut self, mut bytes: &[u8]) {
+    pub(in crate::proxy) fn read(&mut self, mut bytes: &[u8]) -> Result<(), Unsettled> {
         let preface = self.preface.min(bytes.len());
         self.preface -= preface;
         bytes = &bytes[preface..];
@@ -67,21 +71,26 @@ impl Frames {
                 self.filled += now;
                 bytes = &bytes[now..];
                 if self.filled < HEADER {
-                    return;
+                    return Ok(());
                 }
-                self.begin();
+                self.begin()?;
             }
             if self.payload == 0 {
                 self.end();
             }
         }
+        Ok(())
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Result<(), Unsettled> {
         let [a, b, c, kind, ..] = self.header;
+        if !self.is_settled && kind != SETTINGS {
+            return Err(Unsettled);
+        }
         self.payload = u32::from_be_bytes([0, a, b, c]);
         // a frame that has begun is followed to its end
         self.is_in_head |= matches!(kind, HEADERS | CONTINUATION);
+        Ok(())
     }
 
     fn end(&mut self) {
@@ -109,11 +118,11 @@ mod tests {
     /// Whether it owes something, behind each of `frames` that comes in pieces of `size`.
     fn owes(frames: &[Vec<u8>], size: usize) -> Vec<bool> {
         let mut all = Frames::behind(3);
-        all.read(b"PRI");
+        all.read(b"PRI").unwrap();
         let mut behind = Vec::new();
         for frame in frames {
             for piece in frame.chunks(size) {
-                all.read(piece);
+                all.read(piece).unwrap();
             }
             behind.push(all.owes());
         }
@@ -133,6 +142,14 @@ mod tests {
         for size in 1..16 {
             let expected = [false, true, true, false, false, false];
             assert_eq!(owes(&frames, size), expected, "{size}");
+        }
+    }
+
+    #[test]
+    fn nothing_may_come_before_the_settings() {
+        for kind in [0, HEADERS, 6, CONTINUATION] {
+            let mut all = Frames::behind(0);
+            assert_eq!(all.read(&frame(kind, 0, b"12345678")), Err(Unsettled));
         }
     }
 
