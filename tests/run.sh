@@ -131,6 +131,7 @@ soak)
     require python3=python3
     step "release build" cargo build --locked --quiet --release
     suite_limit=0
+    step "e2e: memory of peers" suite memory_peers python3
     step "e2e: soak" suite soak python3
     ;;
 esac
