@@ -8,6 +8,11 @@ use sidelight::{
     tls,
 };
 
+/// Its own thread gives back what is free. What thousands of clients took at once lies scattered among
+/// what stays, and the system's allocator would keep all of it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let report = match cli::parse() {
         Command::Run(sources) => match sources.load_with(tls::examine) {

@@ -223,6 +223,7 @@ soak)
     release
     step "release build: the same bytes elsewhere" tests/reproducible.sh
     suite_limit=0
+    step "e2e: memory of peers" suite memory_peers python3
     step "e2e: soak" suite soak python3
     ;;
 esac
