@@ -36,7 +36,7 @@ FORBIDDEN_FEATURES = {
 }
 
 # Crates of the Linux build without those of tests, the package itself not counted.
-CEILING = 148
+CEILING = 150
 
 
 def allowed(expression):
