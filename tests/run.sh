@@ -169,12 +169,16 @@ suites() {
     step "e2e: the harness itself" suite harness_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
+    step "e2e: faults of the agent" suite faults_agent python3
+    step "e2e: faults of clients" suite faults_clients python3
+}
+
+# What takes a minute and more.
+long_suites() {
     step "e2e: faults of the model server" suite faults_upstream python3
     step "e2e: faults of the network" suite faults_network python3
     step "e2e: faults of the machine" suite faults_machine python3
     step "e2e: faults of the observer" suite faults_observer python3
-    step "e2e: faults of the agent" suite faults_agent python3
-    step "e2e: faults of clients" suite faults_clients python3
     step "e2e: HTTP conformance" suite conformance python3
     step "e2e: memory" suite memory python3
     step "e2e: HTTP/2" suite http2 python3
@@ -206,7 +210,7 @@ quick)
     suites
     ;;
 all)
-    require python3=python3 g++=g++ curl=curl openssl=openssl h2load=nghttp2-client \
+    require python3=python3 g++=g++ make=make curl=curl openssl=openssl h2load=nghttp2-client \
         nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus
     # what the faults of network and machine need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
@@ -214,6 +218,7 @@ all)
     checks
     step "fuzz" fuzz 30
     suites
+    long_suites
     step "100,000 mutated requests" mutations
     real_programs
     ;;
