@@ -121,42 +121,5 @@ def a_client_that_leaves_before_its_answer_is_counted_as_its_own_fault():
         equal(metrics.by("sidelight_request_failures_total", "fault"), {"client": 5}, "failures by fault")
 
 
-def overflow(capture, reason):
-    """Floods an observer that has far more to read than it can; gives what `/metrics` says after."""
-    rows, batch = 4000, json.dumps((ROWS * 27)[:4000])
-    config = {"capture": {"body_limit": "2MiB", **capture}, "log": {"lines": "off"}}
-    with PythonServer(UPSTREAM) as upstream, Agent(upstream=upstream.port, config=config) as agent:
-        stop, sent = threading.Event(), collections.Counter()
-
-        def flood(name):
-            with Client(agent.port) as client:
-                while not stop.is_set():
-                    sent[name, client.request("POST", f"/predict?canned={rows}", batch).status] += 1
-
-        threads = [threading.Thread(target=flood, args=(i,), daemon=True) for i in range(8)]
-        for thread in threads:
-            thread.start()
-        try:
-            wait_until(lambda: agent.metrics().sum("sidelight_shed_total", reason=reason) >= 20,
-                       f"exchanges to be shed for {reason}", patience=120)
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join(h.PATIENCE)
-        requests = sum(sent.values())
-        equal({status for _, status in sent}, {200}, "statuses under overload")
-        metrics = agent.settled(requests=requests)
-        books = metrics.books()
-        equal(books["requests"], books["observed"] + books["shed"] + books.get("not_wanted", 0), "the first equation")
-        equal(books["observed"], sum(books.get(result, 0) for result in
-                                     ("decoded", "decode_failed", "too_long", "aborted")), "the second equation")
-        equal(metrics.sum("sidelight_shed_total"), books["shed"], "shed by reason and altogether")
-        equal(books.get("decoded"), books["observed"], "decoded exchanges")
-        equal(metrics.sum("ml_model_predictions_total"), books["decoded"] * rows, "predictions of those decoded")
-        equal(metrics.one("sidelight_queue_exchanges"), 0, "exchanges that wait")
-        equal(metrics.one("sidelight_queue_bytes"), 0, "bytes that wait")
-        check(h.resident_bytes(agent.pid) < 300 * MIB, f"{h.resident_bytes(agent.pid) / MIB:.0f} MiB resident")
-
-
 if __name__ == "__main__":
     h.main("faults: clients")
