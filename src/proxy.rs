@@ -3,15 +3,16 @@
 //! [`listener`] accepts, `connection` is one client from its first byte to its close, `io` its socket
 //! as hyper sees it, `service` is one request from start to end: read that first. A request goes
 //! through `sanitize` and `way` to `forward`, and over a `link` of `upstream` to the model;
-//! `outgoing` is its body, `interim` what comes before the answer, `trailers` what comes behind it,
-//! `tunnel` what may follow it. Both sockets are a `transport`, and
-//! `keepalive` finds out that one leads nowhere. `near` is the client's end of it, alone on its connection or one of
-//! the `streams` of HTTP/2. `room` bounds how many are under way.
-//! `record` keeps what the exchange was and counts it when the last of its
-//! parts is gone; `failure` says whose fault a missing answer was.
+//! `outgoing` is its body, read from the client by a `patient` reader, `interim` what comes before
+//! the answer, `trailers` what comes behind it, `tunnel` what may follow it. `near` is the client's
+//! end of it, alone on its connection or one of the `streams` of HTTP/2; `room` bounds how many are
+//! under way. Both sockets are a `transport`, and `keepalive` finds out that one leads nowhere.
+//! `record` keeps what the exchange was and counts it when the last of its parts is gone; `failure`
+//! says whose fault a missing answer was.
 //! Emits `ml_api_*`, `sidelight_overhead_seconds`, `sidelight_request_failures_total`,
+//! `sidelight_connection_limits_total`, `sidelight_tls_handshake_failures_total`,
 //! `sidelight_not_forwarded_total`, `sidelight_exchanges_total{outcome="shed"|"not_wanted"}`,
-//! `sidelight_shed_total`.
+//! `sidelight_shed_total`, `sidelight_panics_total`.
 
 mod connection;
 mod endpoint;

@@ -93,7 +93,7 @@ catalogue! {
     DRIFT_BASELINE "ml_drift_baseline_info" Kind::Gauge, ["model", "model_version", "baseline"],
         "Always 1: the baseline in use, by the start of its SHA-256.";
     OVERHEAD_SECONDS "sidelight_overhead_seconds" Kind::Histogram(OVERHEAD), [],
-        "Time the agent added to a request, connecting to the upstream included.";
+        "Time the agent added to a request, waiting for room and connecting to the upstream included.";
     FAILURES "sidelight_request_failures_total" Kind::Counter, ["fault", "reason"],
         "Requests without a whole answer from the upstream, by whose fault it was and why.";
     TLS_FAILURES "sidelight_tls_handshake_failures_total" Kind::Counter, [],

@@ -22,9 +22,11 @@ use crate::{config, drain::Phase, panics::CountUnwinding};
 
 /// How long a client of HTTP/2 may keep a connection on which nothing will be answered.
 const QUIET: Duration = Duration::from_secs(1);
-/// Bytes that a client may send on one stream, and on all, before the upstream takes them.
-const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes that a client may send on one stream before the upstream takes them. All streams together
+/// have room for each: one that is not taken holds up no other.
+const STREAM_WINDOW: u32 = 128 << 10;
+/// The largest window there is (RFC 9113, section 6.9.1).
+const MAX_WINDOW: u32 = (1 << 31) - 1;
 /// Bytes of one answer that wait for a client to make room.
 const SEND_BUFFER: usize = 64 << 10;
 
@@ -62,13 +64,22 @@ impl Http {
         let mut two = http2::Builder::new(Local(panics));
         // what is a little too large is refused by `sanitize`, which counts it
         let most = u32::try_from(settings.max_head.saturating_mul(2)).unwrap_or(u32::MAX);
+        let streams = u32::try_from(settings.max_streams).unwrap_or(u32::MAX);
+        let window = STREAM_WINDOW.saturating_mul(streams).min(MAX_WINDOW);
         two.auto_date_header(false)
-            .max_concurrent_streams(u32::try_from(settings.max_streams).unwrap_or(u32::MAX))
+            .max_concurrent_streams(streams)
             .max_header_list_size(most)
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_connection_window_size(window)
             .max_send_buf_size(SEND_BUFFER);
         Self { one, two }
+    }
+}
+
+/// Ends when the system was asked what has arrived, which a thread does between its tasks.
+pub(super) async fn a_look_at_the_sockets() {
+    for _ in 0..2 {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -127,16 +138,28 @@ impl Connection {
     }
 
     async fn greeting(&mut self) -> Greeting {
-        tokio::select! {
-            greeting = self.client.greeting() => greeting,
-            () = self.drain.reached(Phase::Draining) => Greeting::Nothing,
-        }
+        let client = Rc::clone(&self.client);
+        let greeting = self.until_drained(client.greeting()).await;
+        greeting.unwrap_or(Greeting::Nothing)
     }
 
     async fn wakes(&mut self) -> bool {
+        let client = Rc::clone(&self.client);
+        self.until_drained(client.wakes()).await.unwrap_or(false)
+    }
+
+    /// What `waiting` gives; `None`: the drain began first. What has arrived by then still counts.
+    async fn until_drained<F: Future>(&mut self, waiting: F) -> Option<F::Output> {
+        let mut waiting = pin!(waiting);
         tokio::select! {
-            wakes = self.client.wakes() => wakes,
-            () = self.drain.reached(Phase::Draining) => false,
+            biased;
+            outcome = waiting.as_mut() => return Some(outcome),
+            () = self.drain.reached(Phase::Draining) => {}
+        }
+        tokio::select! {
+            biased;
+            outcome = waiting => Some(outcome),
+            () = a_look_at_the_sockets() => None,
         }
     }
 
@@ -148,10 +171,10 @@ impl Connection {
         });
         let mut connection = pin!(http.serve_connection(socket, service));
         // what goes wrong with a request is in its record; the rest is a client that left
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = self.drain.reached(Phase::Draining) => connection.as_mut().graceful_shutdown(),
+        if self.until_drained(connection.as_mut()).await.is_some() {
+            return;
         }
+        connection.as_mut().graceful_shutdown();
         tokio::select! {
             _ = connection => {}
             // a head that does not end must not hold up the drain
@@ -172,7 +195,7 @@ impl Connection {
         tokio::select! {
             outcome = connection.as_mut() => return self.part(&outcome),
             () = self.drain.reached(end) => {}
-            () = streams.quiet(idle) => {}
+            () = streams.quiet(idle) => self.client.count_idle(),
         }
         connection.as_mut().graceful_shutdown();
         tokio::select! {

@@ -214,14 +214,30 @@ impl From<Failure> for NoAnswer {
 
 impl From<hyper::Error> for NoAnswer {
     fn from(error: hyper::Error) -> Self {
-        let failure = Failure::from(&error);
-        let cause = error.source().and_then(|e| e.downcast_ref::<h2::Error>());
-        let is_reset = cause.is_some_and(|cause| cause.is_reset() && cause.is_remote());
         Self {
-            failure,
-            reset: is_reset.then_some(error),
+            failure: Failure::from(&error),
+            reset: is_reset(&error).then_some(error),
         }
     }
+}
+
+fn cause(error: &hyper::Error) -> Option<&h2::Error> {
+    error.source()?.downcast_ref()
+}
+
+/// Whether the upstream ended this one stream.
+pub(super) fn is_reset(error: &hyper::Error) -> bool {
+    cause(error).is_some_and(|cause| cause.is_reset() && cause.is_remote())
+}
+
+/// Whether nothing can have come of a request of which no head of an answer is there: the upstream
+/// says so, or the connection is lost (RFC 9113, section 8.7).
+pub(super) fn is_unprocessed(error: &hyper::Error) -> bool {
+    cause(error).is_some_and(|cause| {
+        let is_refused = cause.reason() == Some(h2::Reason::REFUSED_STREAM);
+        let is_left_out = cause.is_go_away() && cause.reason() == Some(h2::Reason::NO_ERROR);
+        cause.is_io() || cause.is_remote() && (is_refused || is_left_out)
+    })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use hyper::{
 };
 
 use super::{
-    failure::{Failure, NoAnswer},
+    failure::{self, Failure, NoAnswer},
     interim::Interim,
     near::Near,
     outgoing::Outgoing,
@@ -95,51 +95,51 @@ async fn over_http1(
     }
 }
 
-/// Over HTTP/2 a connection carries many requests, so that its bytes say nothing of this one: that
-/// no head of an answer came is all that is known.
+/// Over HTTP/2 a connection carries many requests, so that its bytes say nothing of this one: what
+/// may be sent once more is what the upstream says it has not processed, and what was lost with the
+/// connection before a head of an answer came (RFC 9113, section 8.7).
 async fn over_http2(
     route: &Route<'_>,
     request: Request<Outgoing>,
 ) -> Result<Response<Payload>, NoAnswer> {
     let settings = Arc::clone(&route.thread.settings.borrow());
     let mut request = translated(route.thread, request)?;
-    let mut is_repeated = false;
+    let mut spares = 1;
     loop {
-        let slot = route
-            .thread
-            .multiplexed
-            .slot(route.thread, settings.connect_timeout);
-        let mut slot = match slot.await {
+        let slots = &route.thread.multiplexed;
+        let slot = slots.slot(route.thread, settings.connect_timeout).await;
+        let mut slot = match slot {
             Ok(slot) => slot,
             Err(failure) => return Err(without_body(request, failure).await),
         };
-        let may_repeat = slot.is_reused && !is_repeated;
-        let spare = may_repeat.then(|| repeatable(&request)).flatten();
+        let spare = (spares > 0).then(|| repeatable(&request)).flatten();
         let sending = slot.sender.try_send_request(request);
-        match route.send(&settings, sending).await? {
+        let mut error = match route.send(&settings, sending).await? {
             Ok(response) => {
-                return Ok(
-                    response.map(|body| Payload::upstream(body, Lease::Stream { _slot: slot }))
-                );
+                let lease = Lease::Stream { _slot: slot };
+                return Ok(response.map(|body| Payload::upstream(body, lease)));
             }
-            Err(mut error) => match (error.take_message(), spare) {
-                (Some(unsent), _) if slot.is_reused => {
-                    slot.give_up();
-                    request = unsent;
+            Err(error) => error,
+        };
+        let unsent = error.take_message();
+        let error = error.into_error();
+        request = match (unsent, spare) {
+            (Some(unsent), _) => {
+                slot.give_up();
+                unsent
+            }
+            (None, Some(spare)) if failure::is_unprocessed(&error) => {
+                spares -= 1;
+                spare
+            }
+            _ => {
+                if !failure::is_reset(&error) {
+                    // whoever answers there may have changed
+                    route.thread.spoken.forget();
                 }
-                (None, Some(spare)) => {
-                    is_repeated = true;
-                    request = spare;
-                }
-                _ => {
-                    if !slot.is_reused {
-                        // whoever answers there may have changed
-                        route.thread.spoken.forget();
-                    }
-                    return Err(route.no_answer(error.into_error()));
-                }
-            },
-        }
+                return Err(route.no_answer(error));
+            }
+        };
     }
 }
 

@@ -18,7 +18,7 @@ use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
     net::IpAddr,
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Poll, Waker},
     time::Duration,
@@ -26,7 +26,10 @@ use std::{
 
 use http::{Request, header};
 use hyper::body::{Body, Incoming};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, Sleep, timeout},
+};
 
 use super::{
     failure::Failure, interim::Interim, thread::Thread, transport::Transport, tunnel,
@@ -59,12 +62,16 @@ pub(super) struct Client {
     open: Cell<usize>,
     /// Whether the client may be sending what nobody reads.
     expects_more: Cell<bool>,
+    /// Until when a client that takes nothing is waited for.
+    stall: RefCell<Option<Pin<Box<Sleep>>>>,
     /// Whether hyper may hold bytes of a response that have not left.
     unsent: Cell<bool>,
     /// Whether the head took too long.
     is_late: Cell<bool>,
     /// Whether hyper was told that the connection ends, and it waits for its next request instead.
     is_parked: Cell<bool>,
+    /// How many heads there were when it was parked first, and since when there was no other.
+    rested: Cell<Option<(u64, Instant)>>,
     /// Bytes that were read to find out what the client speaks.
     early: RefCell<Vec<u8>>,
     interims: RefCell<Interims>,
@@ -91,9 +98,11 @@ impl Client {
             is_busy: Cell::default(),
             open: Cell::default(),
             expects_more: Cell::default(),
+            stall: RefCell::default(),
             unsent: Cell::default(),
             is_late: Cell::default(),
             is_parked: Cell::default(),
+            rested: Cell::default(),
             early: RefCell::default(),
             interims: RefCell::default(),
             far: Cell::default(),
@@ -123,11 +132,21 @@ impl Client {
     /// Waits until nothing has been under way for [`QUIET`], a head that has begun aside.
     pub(super) async fn quiet(&self) {
         loop {
-            let before = self.heads.get();
+            let before = (self.heads.get(), self.body_bytes());
             tokio::time::sleep(QUIET).await;
-            if before == self.heads.get() && !self.is_busy.get() && !self.has_response() {
+            let is_same = before == (self.heads.get(), self.body_bytes());
+            if is_same && !self.is_busy.get() && !self.has_response() {
                 return;
             }
+        }
+    }
+
+    /// What shows that the rest of a body goes on coming.
+    fn body_bytes(&self) -> u64 {
+        if self.framing.borrow().is_in_body() {
+            self.received.get()
+        } else {
+            0
         }
     }
 

@@ -13,6 +13,7 @@ use std::{
     pin::Pin,
     rc::{Rc, Weak},
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use socket2::SockRef;
@@ -37,9 +38,10 @@ const HEADER: usize = 9;
 /// The type of the frame that an upstream of HTTP/2 begins with (RFC 9113, section 3.4).
 const SETTINGS: u8 = 4;
 
-#[derive(Default)]
 struct Seen {
     bytes: Cell<u64>,
+    /// When something came last.
+    heard: Cell<Instant>,
     /// The first bytes, as far as they are there.
     first: Cell<[u8; HEADER]>,
     /// There will be no more.
@@ -47,7 +49,24 @@ struct Seen {
     waits: RefCell<Option<Waker>>,
 }
 
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            bytes: Cell::default(),
+            heard: Cell::new(Instant::now()),
+            first: Cell::default(),
+            ended: Cell::default(),
+            waits: RefCell::default(),
+        }
+    }
+}
+
 impl Received {
+    /// When something came last; at first, when the connection was made.
+    pub(super) fn heard(&self) -> Instant {
+        self.seen.heard.get()
+    }
+
     /// Bytes that came from the upstream.
     pub(super) fn bytes(&self) -> u64 {
         self.seen.bytes.get()
@@ -81,6 +100,7 @@ impl Received {
 
 impl Seen {
     fn came(&self, bytes: &[u8]) {
+        self.heard.set(Instant::now());
         let before = self.bytes.get();
         self.bytes.set(before + bytes.len() as u64);
         if before >= HEADER as u64 || self.ended.get() {

@@ -1,10 +1,13 @@
 //! Data threads: each has a runtime, a listening socket and a pool of its own.
 
 use std::{
+    future::poll_fn,
     io,
     net::{SocketAddr, TcpListener as StdListener},
+    pin::pin,
     rc::Rc,
     sync::Arc,
+    task::Poll,
     thread::JoinHandle,
     time::Duration,
 };
@@ -18,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    connection::{Connection, Http},
+    connection::{Connection, Http, a_look_at_the_sockets},
     io::Client,
     keepalive,
     thread::{Limits, Parts, Thread},
@@ -96,14 +99,19 @@ pub fn available_threads() -> usize {
 fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
     let only = open(address, false)?;
     if count <= 1 {
-        return Ok(vec![only]);
+        return Ok(vec![listening(&only)?]);
     }
-    let address = only.local_addr()?;
-    drop(only);
-    (0..count).map(|_| open(address, true)).collect()
+    let address = StdListener::from(only).local_addr()?;
+    let shared = |_| listening(&open(address, true)?);
+    (0..count).map(shared).collect()
 }
 
-fn open(address: SocketAddr, share: bool) -> io::Result<StdListener> {
+fn listening(socket: &RawSocket) -> io::Result<StdListener> {
+    socket.listen(BACKLOG)?;
+    Ok(socket.try_clone()?.into())
+}
+
+fn open(address: SocketAddr, share: bool) -> io::Result<RawSocket> {
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(share)?;
@@ -113,8 +121,7 @@ fn open(address: SocketAddr, share: bool) -> io::Result<StdListener> {
     socket.set_tcp_nodelay(true)?;
     keepalive::ask(&socket);
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 fn run(runtime: &Runtime, listener: StdListener, settings: &config::Proxy, parts: Parts) {
@@ -140,6 +147,17 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
     let room = Arc::new(Semaphore::new(max as usize));
     let mut tick = tokio::time::interval(TICK);
     let panics = thread.counts.accept_panics.clone();
+    let serve = |(stream, address): (TcpStream, SocketAddr), permit| {
+        hook("accept");
+        let address = address.ip().to_canonical();
+        let connection = Connection {
+            client: Client::new(stream, address, Rc::clone(&thread)),
+            thread: Rc::clone(&thread),
+            drain: stop.clone(),
+            _permit: permit,
+        };
+        tokio::task::spawn_local(connection.serve(Rc::clone(&http)));
+    };
     loop {
         tokio::select! {
             () = drain.reached(Phase::Draining) => break,
@@ -151,26 +169,31 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
                 let _ = contain(&panics, || thread.tidy());
             }
             (stream, permit) = next(&listener, &room, &thread.counts.limits) => {
-                let (stream, address) = stream;
-                let address = address.ip().to_canonical();
-                let _ = contain(&panics, || {
-                    hook("accept");
-                    let connection = Connection {
-                        client: Client::new(stream, address, Rc::clone(&thread)),
-                        thread: Rc::clone(&thread),
-                        drain: stop.clone(),
-                        _permit: permit,
-                    };
-                    tokio::task::spawn_local(connection.serve(Rc::clone(&http)));
-                });
+                let _ = contain(&panics, || serve(stream, permit));
             }
         }
+    }
+    // who has connected by now is not reset
+    a_look_at_the_sockets().await;
+    while let Some((stream, permit)) = at_once(next(&listener, &room, &thread.counts.limits)).await
+    {
+        let _ = contain(&panics, || serve(stream, permit));
     }
     drop(listener);
     tokio::select! {
         _ = room.acquire_many(max) => {}
         () = stop.reached(Phase::Stopped) => {}
     }
+}
+
+/// What `waiting` gives without waiting.
+async fn at_once<F: Future>(waiting: F) -> Option<F::Output> {
+    let mut waiting = pin!(waiting);
+    poll_fn(|cx| match waiting.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// The next connection, once there is room for it.
@@ -180,20 +203,22 @@ async fn next(
     limits: &Limits,
 ) -> ((TcpStream, SocketAddr), OwnedSemaphorePermit) {
     loop {
-        if room.available_permits() == 0 {
-            limits.is_full.set(true);
-        }
+        let was_full = room.available_permits() == 0;
         let permit = Arc::clone(room)
             .acquire_owned()
             .await
             .expect("it is never closed");
-        match listener.accept().await {
-            Ok(accepted) => {
-                if limits.is_full.take() {
-                    limits.connections.increment(1);
-                }
-                return (accepted, permit);
-            }
+        let mut accepting = pin!(listener.accept());
+        let waiting = at_once(accepting.as_mut()).await;
+        if was_full && waiting.is_some() {
+            limits.connections.increment(1);
+        }
+        let accepted = match waiting {
+            Some(accepted) => accepted,
+            None => accepting.await,
+        };
+        match accepted {
+            Ok(accepted) => return (accepted, permit),
             Err(error) => {
                 limits.sockets.increment(1);
                 tracing::warn!(%error, "cannot accept");

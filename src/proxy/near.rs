@@ -61,8 +61,9 @@ impl Near {
     ///
     /// `trailers`: what can pass behind it; `lost` counts the rest.
     pub(super) fn in_hand<B>(self, body: B, trailers: Trailers, lost: Counter) -> InHand<B> {
-        if let Self::Alone(client) = &self {
-            client.answer_begins();
+        match &self {
+            Self::Alone(client) => client.answer_begins(),
+            Self::Stream(stream) => stream.answered(),
         }
         InHand {
             body,

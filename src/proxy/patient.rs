@@ -5,13 +5,15 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::streams::Open;
 
 /// Why the body of a request did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -28,32 +30,49 @@ pub(super) enum BodyError {
 pub(super) struct Patient {
     body: Incoming,
     /// `None`: who reads the socket looks after it.
-    limit: Option<Duration>,
+    stream: Option<(Open, Duration)>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
-    pub(super) fn new(body: Incoming, limit: Option<Duration>) -> Self {
+    /// One of HTTP/1.
+    pub(super) fn new(body: Incoming) -> Self {
         Self {
             body,
-            limit,
+            stream: None,
+            timer: None,
+        }
+    }
+
+    /// One of HTTP/2, of which something must come within `limit` until there is an answer: who is
+    /// answered already may listen for as long as it likes.
+    pub(super) fn of_stream(body: Incoming, stream: Open, limit: Duration) -> Self {
+        Self {
+            body,
+            stream: Some((stream, limit)),
             timer: None,
         }
     }
 
     /// Ready when nothing came for too long.
     fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(limit) = self.limit else {
+        let Some((stream, limit)) = &self.stream else {
             return Poll::Pending;
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-        timer.as_mut().poll(cx)
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(*limit)));
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if !stream.is_answered() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(Instant::now() + *limit);
+        }
     }
 
     /// Something came: the time begins anew, when it is next waited for.
     fn start_anew(&mut self) {
-        if let (Some(limit), Some(timer)) = (self.limit, &mut self.timer) {
-            timer.as_mut().reset(Instant::now() + limit);
+        if let (Some((_, limit)), Some(timer)) = (&self.stream, &mut self.timer) {
+            timer.as_mut().reset(Instant::now() + *limit);
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn answer(
 ) -> impl Future<Output = Result<Answer, hyper::Error>> {
     let framing = client.head_read(&request);
     let (head, body) = request.into_parts();
-    let body = Patient::new(body, None);
+    let body = Patient::new(body);
     async move { finish(&thread, Near::Alone(client), head, body, framing).await }
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn answer_stream(
 ) -> Result<Answer, hyper::Error> {
     let (head, body) = request.into_parts();
     let limit = thread.settings.borrow().client_idle;
-    let body = Patient::new(body, Some(limit));
+    let body = Patient::of_stream(body, stream.again(), limit);
     finish(&thread, Near::Stream(stream), head, body, Ok(())).await
 }
 
@@ -80,7 +80,7 @@ async fn finish(
             record.failed(failure);
             match reset {
                 Some(reset) if !near.is_alone() => return Err(reset),
-                _ => own(failure, &record, &asked),
+                _ => own(failure, &record, &asked, &near),
             }
         }
     };
@@ -151,7 +151,7 @@ async fn exchange(
     let mut request = Request::from_parts(head, ());
     let lost = thread.counts.lost_interims.clone();
     let interim = Interim::of(&mut request, version, lost);
-    if is_waiting && way == Way::Http1 {
+    if is_waiting {
         body.hold(&interim);
     }
     let request = request.map(|()| body);
@@ -202,8 +202,14 @@ fn agree(
 }
 
 /// An answer of the agent itself, which is in the record before it is sent.
-fn own(failure: Failure, record: &Record, asked: &Asked) -> (response::Parts, Payload) {
-    if asked.is_grpc {
+fn own(
+    failure: Failure,
+    record: &Record,
+    asked: &Asked,
+    near: &Near,
+) -> (response::Parts, Payload) {
+    // gRPC is HTTP/2: whoever names it over HTTP/1 is refused as everyone there
+    if asked.is_grpc && !near.is_alone() {
         return (failure.grpc_answer(), Payload::Own(Full::default()));
     }
     let (mut head, body) = failure.response().into_parts();

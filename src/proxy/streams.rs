@@ -28,8 +28,11 @@ pub(super) struct Streams {
     begun: Cell<u64>,
 }
 
-/// A request on its way, until its answer has ended.
-pub(super) struct Open(Rc<Streams>);
+/// A request on its way, until its answer has ended and its body too.
+pub(super) struct Open {
+    streams: Rc<Streams>,
+    is_answered: Rc<Cell<bool>>,
+}
 
 impl Streams {
     pub(super) fn new(client: Rc<Client>) -> Rc<Self> {
@@ -42,9 +45,16 @@ impl Streams {
 
     /// One more.
     pub(super) fn open(self: &Rc<Self>) -> Open {
-        self.open.set(self.open.get() + 1);
         self.begun.set(self.begun.get() + 1);
-        Open(Rc::clone(self))
+        self.hold(Rc::default())
+    }
+
+    fn hold(self: &Rc<Self>, is_answered: Rc<Cell<bool>>) -> Open {
+        self.open.set(self.open.get() + 1);
+        Open {
+            streams: Rc::clone(self),
+            is_answered,
+        }
     }
 
     /// Waits until there was no stream for at least `time`, and at most twice that.
@@ -61,13 +71,28 @@ impl Streams {
 
 impl Open {
     pub(super) fn address(&self) -> IpAddr {
-        self.0.client.address
+        self.streams.client.address
+    }
+
+    /// The same request, for another of its parts.
+    pub(super) fn again(&self) -> Self {
+        self.streams.hold(Rc::clone(&self.is_answered))
+    }
+
+    /// The head of its answer is on its way.
+    pub(super) fn answered(&self) {
+        self.is_answered.set(true);
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_answered.get()
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
+        let open = &self.streams.open;
+        open.set(open.get() - 1);
     }
 }
 
@@ -131,7 +156,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.client.with(|stream| stream.poll_write(cx, bytes))
+        self.client
+            .send(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -140,7 +166,7 @@ impl AsyncWrite for Wire {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.client
-            .with(|stream| stream.poll_write_vectored(cx, slices))
+            .send(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {

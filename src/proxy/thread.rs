@@ -1,11 +1,6 @@
 //! What one data thread owns. Nothing in it is shared with another but what counts and queues.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use ::metrics::{Counter, Gauge, Histogram};
 use http::Method;
@@ -242,8 +237,6 @@ impl Thread {
 pub(super) struct Limits {
     /// `proxy.max_connections` were open, and the next had to wait.
     pub(super) connections: Counter,
-    /// Whether the next connection has to wait, or had to.
-    pub(super) is_full: Cell<bool>,
     /// The system gave no socket.
     pub(super) sockets: Counter,
     /// A client was quiet for `proxy.client_idle`.
@@ -255,7 +248,6 @@ impl Limits {
         let of = |limit| metrics.counter(&catalogue::CONNECTION_LIMITS, &[limit]);
         Self {
             connections: of("max_connections"),
-            is_full: Cell::default(),
             sockets: of("descriptors"),
             client_idle: of("client_idle"),
         }

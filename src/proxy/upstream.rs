@@ -12,7 +12,7 @@ mod pool;
 pub(super) mod spoken;
 
 pub(super) use dial::Leftover;
-pub(super) use multiplexed::Multiplexed;
+pub(super) use multiplexed::{Found, Multiplexed};
 pub(super) use names::Names;
 pub(super) use payload::{Lease, Payload};
 pub(super) use pool::{Connection, Pool};

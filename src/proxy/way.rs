@@ -1,10 +1,14 @@
 //! In which version of HTTP a request goes out.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use http::{HeaderMap, Version, header};
 
-use super::{failure::Failure, thread::Thread, upstream::spoken::Tongue};
+use super::{
+    failure::Failure,
+    thread::Thread,
+    upstream::{Found, spoken::Tongue},
+};
 use crate::config::UpstreamProtocol;
 
 /// The version of one request to the upstream.
@@ -20,7 +24,7 @@ pub(super) enum Way {
 /// so with Sidelight in front of it. Whether it speaks HTTP/2 is found out on a connection, when a
 /// request wants that and nobody knows; gRPC is HTTP/2 by definition.
 pub(super) async fn choose(
-    thread: &Thread,
+    thread: &Rc<Thread>,
     version: Version,
     fields: &HeaderMap,
 ) -> Result<Way, Failure> {
@@ -40,12 +44,13 @@ pub(super) async fn choose(
     }
 }
 
-async fn find_out(thread: &Thread) -> Result<Way, Failure> {
+async fn find_out(thread: &Rc<Thread>) -> Result<Way, Failure> {
     let patience = thread.settings.borrow().connect_timeout;
-    let slot = thread.multiplexed.try_slot(thread, patience).await?;
-    let (tongue, way) = match slot {
-        Some(_) => (Tongue::Http2, Way::Http2),
-        None => (Tongue::Http1, Way::Http1),
+    let (tongue, way) = match thread.multiplexed.find_out(thread, patience).await? {
+        Found::Http2 => (Tongue::Http2, Way::Http2),
+        Found::Http1 => (Tongue::Http1, Way::Http1),
+        // the next one asks again
+        Found::Nothing => return Ok(Way::Http1),
     };
     thread.spoken.found(tongue);
     Ok(way)

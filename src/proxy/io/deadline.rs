@@ -18,11 +18,11 @@ const PARK_AFTER: Duration = Duration::from_millis(100);
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Nothing of a request is there, but for the rest of one that has been answered.
+    /// Nothing of a request is there.
     Idle,
     /// A head has begun.
     Head,
-    /// A request is under way, and the rest of its body is the client's to send.
+    /// The rest of a request's body is the client's to send: it waits for its answer, or has had it.
     Body,
     /// A request is under way: it may take any time.
     Busy,
@@ -52,7 +52,8 @@ pub(super) struct Deadline {
 impl Client {
     fn stage(&self) -> Stage {
         let framing = self.framing.borrow();
-        if self.is_busy.get() && framing.is_in_body() {
+        // who is being answered may listen for as long as it likes
+        if framing.is_in_body() && self.open.get() == 0 {
             Stage::Body
         } else if self.is_busy.get() {
             Stage::Busy

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, ReadBuf},
-    time::{sleep, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
@@ -91,21 +91,27 @@ impl Client {
         self.is_parked.set(false);
         // one small thing that stays among what was freed keeps a page of it
         self.framing.borrow_mut().give_back();
-        let idle = self.thread.settings.borrow().client_idle;
+        let rested = match self.rested.get() {
+            // it woke, and asked for nothing
+            Some((heads, since)) if heads == self.heads.get() => since,
+            _ => Instant::now(),
+        };
+        self.rested.set(Some((self.heads.get(), rested)));
+        let idle = rested + self.thread.settings.borrow().client_idle;
         let ready = poll_fn(|cx| match self.stream.borrow().as_ref() {
             Some(stream) => stream.poll_read_ready(cx),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         });
         tokio::select! {
             outcome = ready => outcome.is_ok(),
-            () = sleep(idle) => {
+            () = sleep_until(idle) => {
                 self.count_idle();
                 false
             }
         }
     }
 
-    pub(super) fn count_idle(&self) {
+    pub(in crate::proxy) fn count_idle(&self) {
         self.thread.counts.limits.client_idle.increment(1);
     }
 

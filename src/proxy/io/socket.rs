@@ -12,7 +12,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::sleep,
+};
 
 use super::{
     super::transport::Transport,
@@ -73,8 +76,27 @@ impl Client {
         }
     }
 
+    /// Writes for hyper; an error when the client has taken nothing for `proxy.client_idle`.
+    pub(in crate::proxy) fn send(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let outcome = self.with(|stream| write(stream, cx));
+        let mut stall = self.stall.borrow_mut();
+        if outcome.is_ready() {
+            *stall = None;
+            return outcome;
+        }
+        let patience = self.thread.settings.borrow().client_idle;
+        let timer = stall.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(timer.as_mut().poll(cx));
+        self.count_idle();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match ready!(self.with(|stream| stream.poll_write(cx, bytes)))? {
+        match ready!(self.send(cx, |stream, cx| stream.poll_write(cx, bytes)))? {
             0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             sent => Poll::Ready(Ok(sent)),
         }
@@ -139,7 +161,8 @@ impl AsyncWrite for Socket {
         if this.replace_own_answer(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        this.client.with(|stream| stream.poll_write(cx, bytes))
+        this.client
+            .send(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -156,7 +179,7 @@ impl AsyncWrite for Socket {
             return Poll::Ready(Ok(only.len()));
         }
         this.client
-            .with(|stream| stream.poll_write_vectored(cx, slices))
+            .send(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {

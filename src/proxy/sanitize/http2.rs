@@ -88,8 +88,6 @@ pub(super) fn join_cookies(fields: &mut HeaderMap) {
 pub(in crate::proxy) fn translate(head: &mut request::Parts, scheme: Scheme, authority: &str) {
     head.headers.remove(header::CONNECTION);
     head.headers.remove(header::TRANSFER_ENCODING);
-    // the agent has answered it
-    head.headers.remove(header::EXPECT);
     let host = head.headers.remove(header::HOST);
     let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let mut parts = http::uri::Parts::default();

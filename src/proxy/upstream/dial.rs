@@ -1,7 +1,11 @@
 //! A new connection to the upstream.
 
 use std::{
+    cell::RefCell,
+    future::poll_fn,
     net::IpAddr,
+    pin::Pin,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -9,7 +13,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, sync::oneshot, time::timeout};
 
-use super::{multiplexed::Sender, pool::Connection};
+use super::pool::Connection;
 use crate::{
     http,
     panics::CountUnwinding,
@@ -99,20 +103,47 @@ async fn open_http1(thread: &Thread, patience: Duration) -> Result<(Connection, 
     Ok((connection, driver))
 }
 
-/// A new connection of HTTP/2, driven by a task of this thread; `None`: the upstream does not
-/// speak it. `is_known`: it does; otherwise its first bytes are waited for, which say so.
+/// Sends requests on a connection of HTTP/2.
+pub(super) type Sender = http2::SendRequest<Outgoing>;
+
+/// A connection of HTTP/2.
+pub(super) struct Http2 {
+    pub(super) sender: Sender,
+    pub(super) received: Received,
+    pub(super) peer: IpAddr,
+    pub(super) generation: u32,
+    driver: Rc<RefCell<http2::Connection<TokioIo<Link>, Outgoing, Local>>>,
+}
+
+/// What came of trying it.
+pub(super) enum Tried {
+    Open(Http2),
+    /// The upstream answers in HTTP/1.
+    Http1,
+    /// It said nothing for half the time.
+    Silent,
+}
+
+impl Http2 {
+    /// How many streams the upstream allows at once, as far as it has said so.
+    pub(super) fn allowed(&self) -> usize {
+        self.driver.borrow().current_max_send_streams()
+    }
+}
+
+/// A new connection of HTTP/2, driven by a task of this thread. `is_known`: the upstream speaks it;
+/// otherwise its first bytes are waited for, which say so.
 pub(super) async fn http2(
     thread: &Thread,
     patience: Duration,
     is_known: bool,
-) -> Result<Option<(Sender, IpAddr, u32)>, Failure> {
+) -> Result<Tried, Failure> {
     let begun = Instant::now();
     let alpn = if is_known { Alpn::Http2 } else { Alpn::Either };
     let dialed = dial(thread, patience, alpn).await?;
     if dialed.agreed == Some(false) {
-        return Ok(None);
+        return Ok(Tried::Http1);
     }
-    let is_known = is_known || dialed.agreed.is_some();
     let (sender, driver) = http2::Builder::new(Local(thread.counts.upstream_panics.clone()))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -121,20 +152,28 @@ pub(super) async fn http2(
         .handshake(TokioIo::new(dialed.link))
         .await
         .map_err(|e| Failure::from(&e))?;
-    let panics = thread.counts.upstream_panics.clone();
+    let driver = Rc::new(RefCell::new(driver));
+    let (task, panics) = (Rc::clone(&driver), thread.counts.upstream_panics.clone());
     tokio::task::spawn_local(async move {
         let _count = CountUnwinding(panics);
         // whoever waits for an answer gets the error; an idle connection has nobody to tell
-        let _ = driver.await;
+        let _ = poll_fn(|cx| Pin::new(&mut *task.borrow_mut()).poll(cx)).await;
     });
-    if !is_known {
-        let left = patience.saturating_sub(begun.elapsed());
-        let speaks = timeout(left, dialed.received.speaks_http2()).await;
-        if !speaks.unwrap_or(false) {
-            return Ok(None);
+    if !is_known && dialed.agreed.is_none() {
+        let left = patience.saturating_sub(begun.elapsed()) / 2;
+        match timeout(left, dialed.received.speaks_http2()).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Tried::Http1),
+            Err(_) => return Ok(Tried::Silent),
         }
     }
-    Ok(Some((sender, dialed.peer, dialed.generation)))
+    Ok(Tried::Open(Http2 {
+        sender,
+        received: dialed.received,
+        peer: dialed.peer,
+        generation: dialed.generation,
+        driver,
+    }))
 }
 
 async fn dial(thread: &Thread, patience: Duration, alpn: Alpn) -> Result<Dialed, Failure> {
