@@ -7,10 +7,10 @@ use std::{
     convert::Infallible,
     error::Error,
     io::Write,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener as TcpListenerStd, TcpStream as TcpStreamStd},
     sync::{Arc, Mutex, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -69,6 +69,14 @@ fn grpc(path: &str) -> Request<Body> {
 
 /// A model server of HTTP/2: what it does depends on the path. Ends with the process.
 fn model() -> SocketAddr {
+    model_seen(&Seen::default())
+}
+
+/// Paths that were asked for.
+type Seen = Arc<Mutex<Vec<String>>>;
+
+fn model_seen(seen: &Seen) -> SocketAddr {
+    let seen = Arc::clone(seen);
     let (tell, told) = mpsc::sync_channel(1);
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -81,8 +89,14 @@ fn model() -> SocketAddr {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let io = TokioIo::new(stream);
+                let seen = Arc::clone(&seen);
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let path = request.uri().path().to_owned();
+                    seen.lock().unwrap().push(path);
+                    act(request)
+                });
                 let serving =
-                    http2::Builder::new(TokioExecutor::new()).serve_connection(io, service_fn(act));
+                    http2::Builder::new(TokioExecutor::new()).serve_connection(io, service);
                 tokio::spawn(serving);
             }
         });
@@ -94,10 +108,17 @@ async fn act(request: Request<Incoming>) -> Result<Response<Body>, h2::Error> {
     let is_http2 = request.version() == http::Version::HTTP_2;
     let (head, body) = request.into_parts();
     assert!(is_http2 && !head.headers.contains_key("host"));
+    if head.uri.path() == "/ticks" {
+        tokio::spawn(body.collect());
+        return Ok(Response::new(ticks()));
+    }
     let body = body.collect().await;
     let sent = body.ok().and_then(|body| body.trailers().cloned());
     match head.uri.path() {
         "/calm" => Err(h2::Reason::ENHANCE_YOUR_CALM.into()),
+        "/refuses" => Err(h2::Reason::REFUSED_STREAM.into()),
+        "/cancels" => Err(h2::Reason::CANCEL.into()),
+        "/fails" => Err(h2::Reason::INTERNAL_ERROR.into()),
         "/only-trailers" => {
             let head = Response::builder().header("grpc-status", "5");
             Ok(head.body(full("")).unwrap())
@@ -311,4 +332,107 @@ fn a_stream_that_stops_in_its_body_ends_and_others_go_on() {
         r#"sidelight_request_failures_total{fault="client",reason="request_body_broken"}"#;
     assert_eq!(counted.sum(stopped), 1.0);
     assert_eq!(counted.sum("ml_api_requests_total{"), 21.0);
+}
+
+/// Sends `path` with `method` on a connection that is in use, to a model that counts.
+fn sent_to_a_model_that(answers: &'static str, method: &'static str) -> usize {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let path = Path::start(&config(1000), model_seen(&seen));
+    call(&path, async |mut caller| {
+        assert_eq!(
+            caller.send_request(grpc("/echo")).await.unwrap().status(),
+            200
+        );
+        let sent = Request::builder().method(method);
+        let sent = sent.uri(format!("http://m{answers}"));
+        let sent = sent.header("content-type", "application/grpc");
+        let _ = caller.send_request(sent.body(full("")).unwrap()).await;
+    });
+    drop(finish(path));
+    let seen = seen.lock().unwrap();
+    seen.iter().filter(|path| *path == answers).count()
+}
+
+#[test]
+fn a_stream_goes_out_once_more_only_if_the_model_says_that_it_did_nothing() {
+    assert_eq!(sent_to_a_model_that("/refuses", "GET"), 2);
+    assert_eq!(sent_to_a_model_that("/refuses", "POST"), 1);
+    for answers in ["/calm", "/cancels", "/fails"] {
+        for method in ["GET", "DELETE", "POST"] {
+            assert_eq!(
+                sent_to_a_model_that(answers, method),
+                1,
+                "{method} {answers}"
+            );
+        }
+    }
+}
+
+#[test]
+fn all_who_want_a_connection_wait_for_one_dial_and_no_longer_than_for_their_own() {
+    // nobody accepts: connections fill its queue and the next is not answered
+    let full_up = TcpListenerStd::bind("127.0.0.1:0").unwrap();
+    let address = full_up.local_addr().unwrap();
+    let waiting = fill(address);
+    let mut config = config(1000);
+    config.proxy.connect_timeout = Duration::from_millis(500);
+    let path = Path::start(&config, address);
+    let began = Instant::now();
+    call(&path, async |caller| {
+        let calls = (0..20).map(|_| {
+            let mut caller = caller.clone();
+            tokio::spawn(async move { caller.send_request(grpc("/any")).await })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            let answer = call.await.unwrap().unwrap();
+            assert_eq!(answer.headers()["grpc-message"], "upstream_connect_timeout");
+        }
+    });
+    // one after the other they would take 10 s
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    drop((waiting, finish(path)));
+}
+
+/// Connections to `address` until it takes no more.
+fn fill(address: SocketAddr) -> Vec<TcpStreamStd> {
+    let patience = Duration::from_millis(300);
+    std::iter::from_fn(|| TcpStreamStd::connect_timeout(&address, patience).ok()).collect()
+}
+
+#[test]
+fn a_caller_may_listen_for_as_long_as_the_model_goes_on() {
+    let mut config = config(1000);
+    config.proxy.client_idle = Duration::from_secs(1);
+    let path = Path::start(&config, model());
+    call(&path, async |mut caller| {
+        // its own side stays open, and it says nothing more
+        let (sender, body) = http_body_util::channel::Channel::<Bytes>::new(1);
+        let sent = request("/ticks", "application/grpc", body.boxed());
+        let answer = caller.send_request(sent).await.unwrap();
+        let heard = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(heard.len(), TICKS);
+        drop(sender);
+    });
+    let counted = finish(path);
+    assert_eq!(counted.sum("sidelight_request_failures_total{"), 0.0);
+}
+
+/// Events of `/ticks`, one in a tenth of a second.
+const TICKS: usize = 25;
+
+fn ticks() -> Body {
+    let (mut sender, body) = http_body_util::channel::Channel::<Bytes>::new(1);
+    tokio::spawn(async move {
+        for _ in 0..TICKS {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if sender.send_data(Bytes::from_static(b".")).await.is_err() {
+                return;
+            }
+        }
+    });
+    body.boxed()
 }

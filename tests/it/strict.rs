@@ -519,3 +519,124 @@ fn declared_trailers_pass_both_ways() {
     );
     finish(path);
 }
+
+#[test]
+fn a_refusal_over_http1_is_one_of_http1_whatever_its_content_type() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let path = Path::start(&config(1000), stale(&seen, OK));
+    for fields in [
+        "Host: a\r\nHost: b\r\n",
+        "Host: a b\r\n",
+        "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
+    ] {
+        let refused = format!("POST / HTTP/1.1\r\nContent-Type: application/grpc\r\n{fields}\r\n");
+        let answer = ask(
+            &path,
+            &format!("{refused}GET /second HTTP/1.1\r\nHost: m\r\n\r\n"),
+        );
+        let status = &answer[..12];
+        assert!(
+            ["HTTP/1.1 400", "HTTP/1.1 501"].contains(&status),
+            "{answer}"
+        );
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
+    assert_eq!(seen.load(Ordering::Relaxed), 0, "nothing may go on");
+    drop(finish(path));
+}
+
+#[test]
+fn a_body_that_goes_on_behind_its_answer_is_not_cut() {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let address = upstream(move |mut stream| {
+        head(&mut stream);
+        stream.write_all(OK).unwrap();
+        let mut bytes = 0;
+        let mut room = [0; 1000];
+        while let Ok(count @ 1..) = stream.read(&mut room) {
+            bytes += count;
+        }
+        tell.send(bytes).unwrap();
+    });
+    let mut config = config(1000);
+    config.proxy.client_idle = Duration::from_secs(1);
+    let path = Path::start(&config, address);
+    let mut client = connect(&path);
+    client
+        .write_all(b"POST / HTTP/1.1\r\nHost: m\r\nContent-Length: 3000\r\n\r\n")
+        .unwrap();
+    assert!(until(&mut client, "ok").starts_with("HTTP/1.1 200"));
+    for _ in 0..30 {
+        client.write_all(&[b'x'; 100]).unwrap();
+        thread::sleep(Duration::from_millis(100));
+    }
+    client
+        .write_all(b"GET /next HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    assert!(until(&mut client, "ok").starts_with("HTTP/1.1 200"));
+    drop(client);
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), 3000);
+    drop(finish(path));
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_let_go_and_others_have_its_room() {
+    let address = upstream(|mut stream| {
+        while !head(&mut stream).is_empty() {
+            let head = b"HTTP/1.1 200 OK\r\nContent-Length: 64000000\r\n\r\n";
+            if stream.write_all(head).is_err() || stream.write_all(&vec![0; 64_000_000]).is_err() {
+                return;
+            }
+        }
+    });
+    let mut config = config(1000);
+    config.proxy.client_idle = Duration::from_secs(1);
+    config.proxy.max_requests = 1;
+    config.proxy.queue_timeout = PATIENCE;
+    let path = Path::start(&config, address);
+    let get = b"GET / HTTP/1.1\r\nHost: m\r\n\r\n";
+    let mut deaf = connect(&path);
+    deaf.write_all(get).unwrap();
+    while path.counted().sum("ml_api_active_requests") < 1.0 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let mut other = connect(&path);
+    other.write_all(get).unwrap();
+    assert!(head(&mut other).starts_with("HTTP/1.1 200"));
+    drop((deaf, other));
+    let counted = finish(path);
+    let let_go = r#"sidelight_connection_limits_total{limit="client_idle"}"#;
+    assert!(counted.sum(let_go) >= 1.0);
+}
+
+#[test]
+fn what_has_arrived_when_the_drain_begins_is_answered() {
+    for round in 0..20 {
+        let address = upstream(|mut stream| {
+            while !head(&mut stream).is_empty() {
+                stream.write_all(OK).unwrap();
+            }
+        });
+        let path = Path::start(&config(1000), address);
+        let get = b"GET / HTTP/1.1\r\nHost: m\r\n\r\n";
+        let mut clients: Vec<TcpStream> = (0..30).map(|_| connect(&path)).collect();
+        // some have never spoken, some have, some of those are parked
+        for client in &mut clients[..20] {
+            client.write_all(get).unwrap();
+            assert!(until(client, "ok").starts_with("HTTP/1.1 200"));
+        }
+        if round % 2 == 0 {
+            thread::sleep(Duration::from_millis(150));
+        }
+        for client in &mut clients {
+            client.write_all(get).unwrap();
+        }
+        path.leave();
+        for client in &mut clients {
+            let answer = until(client, "ok");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{round}: {answer:?}");
+        }
+        drop(finish(path));
+    }
+}
