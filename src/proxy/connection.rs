@@ -4,7 +4,6 @@ use std::{pin::pin, rc::Rc, time::Duration};
 
 use ::metrics::Counter;
 use hyper::{
-    rt::Executor,
     server::conn::{http1, http2},
     service::service_fn,
 };
@@ -14,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     failure::Failure,
     io::{Client, Greeting, Socket},
+    local::Local,
     service,
     streams::{Streams, Wire},
     thread::Thread,
@@ -34,20 +34,6 @@ const SEND_BUFFER: usize = 64 << 10;
 pub(super) struct Http {
     one: http1::Builder,
     two: http2::Builder<Local>,
-}
-
-/// Runs the tasks of hyper on this thread; a panic loses one of them and is counted.
-#[derive(Clone)]
-pub(super) struct Local(pub(super) Counter);
-
-impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
-    fn execute(&self, task: F) {
-        let count = CountUnwinding(self.0.clone());
-        tokio::task::spawn_local(async move {
-            let _count = count;
-            task.await
-        });
-    }
 }
 
 impl Http {

@@ -18,10 +18,10 @@ use crate::{
     http,
     panics::CountUnwinding,
     proxy::{
-        connection::Local,
         failure::Failure,
         keepalive,
         link::{Link, Received},
+        local::Local,
         outgoing::Outgoing,
         thread::Thread,
         transport::Transport,
