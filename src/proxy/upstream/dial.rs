@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     net::IpAddr,
     pin::Pin,
-    rc::Rc,
+    rc::{Rc, Weak},
     time::{Duration, Instant},
 };
 
@@ -112,7 +112,8 @@ pub(super) struct Http2 {
     pub(super) received: Received,
     pub(super) peer: IpAddr,
     pub(super) generation: u32,
-    driver: Rc<RefCell<http2::Connection<TokioIo<Link>, Outgoing, Local>>>,
+    /// Its task alone keeps it: with it goes what waits to be sent, and says so.
+    driver: Weak<RefCell<http2::Connection<TokioIo<Link>, Outgoing, Local>>>,
 }
 
 /// What came of trying it.
@@ -127,12 +128,13 @@ pub(super) enum Tried {
 impl Http2 {
     /// How many streams the upstream allows at once, as far as it has said so.
     pub(super) fn allowed(&self) -> usize {
-        self.driver.borrow().current_max_send_streams()
+        let driver = self.driver.upgrade();
+        driver.map_or(0, |driver| driver.borrow().current_max_send_streams())
     }
 }
 
 /// A new connection of HTTP/2, driven by a task of this thread. `is_known`: the upstream speaks it;
-/// otherwise its first bytes are waited for, which say so.
+/// otherwise its first bytes say whether it does.
 pub(super) async fn http2(
     thread: &Thread,
     patience: Duration,
@@ -153,27 +155,28 @@ pub(super) async fn http2(
         .await
         .map_err(|e| Failure::from(&e))?;
     let driver = Rc::new(RefCell::new(driver));
-    let (task, panics) = (Rc::clone(&driver), thread.counts.upstream_panics.clone());
-    tokio::task::spawn_local(async move {
-        let _count = CountUnwinding(panics);
-        // whoever waits for an answer gets the error; an idle connection has nobody to tell
-        let _ = poll_fn(|cx| Pin::new(&mut *task.borrow_mut()).poll(cx)).await;
-    });
-    if !is_known && dialed.agreed.is_none() {
-        let left = patience.saturating_sub(begun.elapsed()) / 2;
-        match timeout(left, dialed.received.speaks_http2()).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(Tried::Http1),
-            Err(_) => return Ok(Tried::Silent),
-        }
-    }
-    Ok(Tried::Open(Http2 {
+    let connection = Http2 {
         sender,
         received: dialed.received,
         peer: dialed.peer,
         generation: dialed.generation,
-        driver,
-    }))
+        driver: Rc::downgrade(&driver),
+    };
+    let panics = thread.counts.upstream_panics.clone();
+    tokio::task::spawn_local(async move {
+        let _count = CountUnwinding(panics);
+        // whoever waits for an answer gets the error; an idle connection has nobody to tell
+        let _ = poll_fn(|cx| Pin::new(&mut *driver.borrow_mut()).poll(cx)).await;
+    });
+    // with them comes how many streams it allows
+    let left = patience.saturating_sub(begun.elapsed()) / 2;
+    let first = timeout(left, connection.received.speaks_http2()).await;
+    let is_known = is_known || dialed.agreed.is_some();
+    Ok(match first {
+        Ok(false) if !is_known => Tried::Http1,
+        Err(_) if !is_known => Tried::Silent,
+        Ok(_) | Err(_) => Tried::Open(connection),
+    })
 }
 
 async fn dial(thread: &Thread, patience: Duration, alpn: Alpn) -> Result<Dialed, Failure> {
