@@ -16,6 +16,8 @@ use hyper::{
     client::conn::TrySendError,
 };
 
+use tokio::time::timeout;
+
 use super::{
     failure::{self, Failure, NoAnswer},
     interim::Interim,
@@ -67,16 +69,10 @@ async fn over_http1(
     let settings = Arc::clone(&route.thread.settings.borrow());
     let mut is_repeated = false;
     loop {
-        let pooled = (!is_repeated)
-            .then(|| route.thread.pool.take(settings.upstream_idle))
-            .flatten();
-        let is_reused = pooled.is_some();
-        let mut connection = match pooled {
-            Some(connection) => connection,
-            None => match dial::http1(route.thread, settings.connect_timeout).await {
-                Ok(connection) => connection,
-                Err(failure) => return Err(without_body(request, failure).await),
-            },
+        let connecting = connect(route.thread, &settings, is_repeated);
+        let (mut connection, is_reused) = match connecting.await {
+            Ok(connection) => connection,
+            Err(failure) => return Err(without_body(request, failure).await),
         };
         let spare = is_reused.then(|| repeatable(&request)).flatten();
         let before = connection.received.bytes();
@@ -93,6 +89,34 @@ async fn over_http1(
             },
         }
     }
+}
+
+/// A connection from the pool, or a new one, within `proxy.connect_timeout`; and whether it was there
+/// before. `anew`: it must not have been.
+///
+/// Only so many are made at once: a burst would overflow the queue of a small server, which answers
+/// a second later. Who waits for its turn takes what others have given back meanwhile.
+async fn connect(
+    thread: &Thread,
+    settings: &Settings,
+    anew: bool,
+) -> Result<(Connection, bool), Failure> {
+    let from_pool = || thread.pool.take(settings.upstream_idle);
+    if let Some(connection) = (!anew).then(from_pool).flatten() {
+        return Ok((connection, true));
+    }
+    let connecting = async {
+        // it is never closed
+        let _turn = thread.dials.acquire().await;
+        if let Some(connection) = (!anew).then(from_pool).flatten() {
+            return Ok((connection, true));
+        }
+        let connection = dial::http1(thread, settings.connect_timeout).await?;
+        Ok((connection, false))
+    };
+    timeout(settings.connect_timeout, connecting)
+        .await
+        .unwrap_or(Err(Failure::ConnectTimeout))
 }
 
 /// Over HTTP/2 a connection carries many requests, so that its bytes say nothing of this one: what

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use ::metrics::{Counter, Gauge, Histogram};
 use http::Method;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{
     endpoint::{Endpoints, Learned},
@@ -23,6 +23,10 @@ use crate::{
     metrics::{Metrics, catalogue},
     tls,
 };
+
+/// Connections of HTTP/1 to the upstream that a thread makes at once: half of the smallest queue that
+/// servers usually have.
+const DIALS: usize = 64;
 
 /// What the path goes by and a reload can change.
 #[derive(Debug)]
@@ -134,6 +138,8 @@ pub(super) struct Thread {
     pub(super) upstream: watch::Receiver<Option<config::Upstream>>,
     pub(super) names: Rc<Names>,
     pub(super) pool: Pool,
+    /// Turns to make a connection of HTTP/1.
+    pub(super) dials: Semaphore,
     pub(super) multiplexed: Multiplexed,
     pub(super) spoken: Arc<Spoken>,
     pub(super) room: Arc<Room>,
@@ -171,6 +177,7 @@ impl Thread {
             upstream: parts.upstream,
             names: Rc::default(),
             pool: Pool::new(proxy.upstream_idle_connections),
+            dials: Semaphore::new(DIALS),
             multiplexed: Multiplexed::default(),
             spoken: parts.shared.spoken,
             room: parts.shared.room,
