@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header, uri::Scheme};
+use http::{HeaderMap, Request, Response, Version, header, uri::Scheme};
 use http_body_util::BodyExt;
 use hyper::{
     body::{Body, Incoming},
@@ -251,8 +251,11 @@ fn respond(
     response: Response<Incoming>,
     connection: Connection,
 ) -> Response<Payload> {
-    // where its end is in doubt, so is what comes after it (RFC 9112, section 6.3)
-    let lease = if sanitize::is_ambiguous(response.headers()) {
+    // where its end is in doubt, so is what comes after it (RFC 9112, section 6.3); to who answers in
+    // HTTP/1.0 hyper speaks that from then on
+    let is_last =
+        sanitize::is_ambiguous(response.headers()) || response.version() == Version::HTTP_10;
+    let lease = if is_last {
         Lease::Last
     } else {
         Lease::Pooled(Rc::clone(thread), Some(connection))
