@@ -1,14 +1,21 @@
 //! The only way from the data threads to the observer: bounded by count and by bytes, never waits.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::Exchange;
 use crate::config;
+
+/// Longest time that an exchange waits for an observer with nothing else to do. To wake a thread
+/// costs two system calls; a busy agent saves them by looking every so often.
+pub const TICK: Duration = Duration::from_millis(10);
 
 /// Why an exchange was dropped instead of queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +50,9 @@ impl Shed {
 pub struct Offer {
     queue: Sender<Box<Exchange>>,
     depth: Depth,
-    max_bytes: usize,
+    bounds: Bounds,
+    bell: Sender<()>,
+    rest: Arc<AtomicU8>,
 }
 
 /// Where the observer takes them out.
@@ -51,6 +60,21 @@ pub struct Offer {
 pub struct Take {
     queue: Receiver<Box<Exchange>>,
     depth: Depth,
+    bounds: Bounds,
+    bell: Receiver<()>,
+    rest: Arc<AtomicU8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    exchanges: usize,
+    bytes: usize,
+}
+
+impl Bounds {
+    fn are_half_reached(self, exchanges: usize, bytes: usize) -> bool {
+        exchanges >= self.exchanges.div_ceil(2) || bytes >= self.bytes.div_ceil(2)
+    }
 }
 
 /// How much waits; readable from anywhere.
@@ -63,22 +87,41 @@ struct Held {
     bytes: AtomicUsize,
 }
 
+/// What the observer is doing, and so what wakes it.
+mod rest {
+    /// Nothing needs to.
+    pub(super) const AWAKE: u8 = 0;
+    /// A queue that is half full, before its tick does.
+    pub(super) const TICKING: u8 = 1;
+    /// The next exchange.
+    pub(super) const ASLEEP: u8 = 2;
+}
+
 /// A queue with the bounds of `capture.queue_*`.
 pub fn queue(bounds: &config::Capture) -> (Offer, Take) {
     let (sender, receiver) = bounded(bounds.queue_exchanges);
+    let (ringer, bell) = bounded(1);
     let depth = Depth::default();
+    let rest = Arc::new(AtomicU8::new(rest::AWAKE));
+    let bounds = Bounds {
+        exchanges: bounds.queue_exchanges,
+        bytes: bounds.queue_bytes,
+    };
     let offer = Offer {
         queue: sender,
         depth: depth.clone(),
-        max_bytes: bounds.queue_bytes,
+        bounds,
+        bell: ringer,
+        rest: Arc::clone(&rest),
     };
-    (
-        offer,
-        Take {
-            queue: receiver,
-            depth,
-        },
-    )
+    let take = Take {
+        queue: receiver,
+        depth,
+        bounds,
+        bell,
+        rest,
+    };
+    (offer, take)
 }
 
 impl Offer {
@@ -89,8 +132,8 @@ impl Offer {
     pub fn offer(&self, exchange: Box<Exchange>) -> Result<(), Shed> {
         let size = exchange.held_bytes();
         // counted before it is sent: the observer may take it out at once
-        let held = self.depth.add(size);
-        let outcome = if held + size > self.max_bytes {
+        let (exchanges, bytes) = self.depth.add(size);
+        let outcome = if bytes + size > self.bounds.bytes {
             Err(Shed::Bytes)
         } else {
             self.queue.try_send(exchange).map_err(|e| match e {
@@ -101,7 +144,23 @@ impl Offer {
         if outcome.is_err() {
             self.depth.remove(size);
         }
+        self.wake(self.bounds.are_half_reached(exchanges, bytes));
         outcome
+    }
+
+    /// Ends the observer's rest, if what waits is worth it.
+    fn wake(&self, is_half_full: bool) {
+        let found = self.rest.load(Ordering::SeqCst);
+        let is_due = match found {
+            rest::AWAKE => false,
+            rest::TICKING => is_half_full,
+            _ => true,
+        };
+        // one bell for all that come before it is heard
+        if is_due && self.rest.swap(rest::AWAKE, Ordering::SeqCst) != rest::AWAKE {
+            // it is full only where one waits to be heard, and gone only with the observer
+            let _ = self.bell.try_send(());
+        }
     }
 
     /// How much waits.
@@ -111,14 +170,42 @@ impl Offer {
 }
 
 impl Take {
-    /// The channel, to wait on together with others; give what came out to [`Take::taken`].
-    pub fn receiver(&self) -> &Receiver<Box<Exchange>> {
-        &self.queue
+    /// The next exchange that waits, if one does.
+    pub fn next(&self) -> Option<Box<Exchange>> {
+        let exchange = self.queue.try_recv().ok()?;
+        self.depth.remove(exchange.held_bytes());
+        Some(exchange)
     }
 
-    /// Notes that `exchange` waits no longer.
-    pub fn taken(&self, exchange: &Exchange) {
-        self.depth.remove(exchange.held_bytes());
+    /// How much waits.
+    pub fn depth(&self) -> &Depth {
+        &self.depth
+    }
+
+    /// Says that the observer rests, and gives how long it may: with nothing to do in its last turn
+    /// (`is_idle`) until the bell, otherwise a [`TICK`] at most.
+    pub fn rest(&self, is_idle: bool) -> Duration {
+        let state = if is_idle { rest::ASLEEP } else { rest::TICKING };
+        self.rest.store(state, Ordering::SeqCst);
+        // who offers counts first and looks at the state last: one of both sees the other
+        let exchanges = self.depth.0.exchanges.load(Ordering::SeqCst);
+        if self.bounds.are_half_reached(exchanges, self.depth.bytes()) {
+            Duration::ZERO
+        } else if is_idle && exchanges == 0 {
+            Duration::MAX
+        } else {
+            TICK
+        }
+    }
+
+    /// What ends a rest before its time; closed when every [`Offer`] is gone.
+    pub fn bell(&self) -> &Receiver<()> {
+        &self.bell
+    }
+
+    /// Says that the observer is up.
+    pub fn is_up(&self) {
+        self.rest.store(rest::AWAKE, Ordering::SeqCst);
     }
 }
 
@@ -133,9 +220,11 @@ impl Depth {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
-    fn add(&self, bytes: usize) -> usize {
-        self.0.exchanges.fetch_add(1, Ordering::Relaxed);
-        self.0.bytes.fetch_add(bytes, Ordering::Relaxed)
+    /// Adds one exchange, and gives what waits with it.
+    fn add(&self, bytes: usize) -> (usize, usize) {
+        let exchanges = self.0.exchanges.fetch_add(1, Ordering::SeqCst) + 1;
+        let before = self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        (exchanges, before)
     }
 
     fn remove(&self, bytes: usize) {
@@ -177,9 +266,7 @@ mod tests {
         assert_eq!(offer.offer(exchange(10)), Ok(()));
         assert_eq!(offer.offer(exchange(10)), Err(Shed::Count));
         assert_eq!(offer.depth().exchanges(), 2);
-        while let Ok(e) = take.receiver().try_recv() {
-            take.taken(&e);
-        }
+        while take.next().is_some() {}
         assert_eq!((offer.depth().exchanges(), offer.depth().bytes()), (0, 0));
     }
 
@@ -190,6 +277,36 @@ mod tests {
         assert_eq!(offer.offer(exchange(60_000)), Err(Shed::Bytes));
         assert_eq!(offer.offer(exchange(1_000)), Ok(()));
         assert!(offer.depth().bytes() <= 100_000);
+    }
+
+    #[test]
+    fn a_busy_observer_is_woken_by_a_half_full_queue_alone() {
+        let (offer, take) = queue(&bounds(8, usize::MAX));
+        assert_eq!(take.rest(false), TICK);
+        for _ in 0..3 {
+            offer.offer(exchange(1)).unwrap();
+            assert!(take.bell().is_empty());
+        }
+        offer.offer(exchange(1)).unwrap();
+        offer.offer(exchange(1)).unwrap();
+        assert_eq!(take.bell().len(), 1, "one bell for both");
+    }
+
+    #[test]
+    fn an_idle_observer_is_woken_by_the_first_exchange_and_not_by_the_next() {
+        let (offer, take) = queue(&bounds(8, usize::MAX));
+        assert_eq!(take.rest(true), Duration::MAX);
+        offer.offer(exchange(1)).unwrap();
+        assert_eq!(take.bell().try_recv(), Ok(()));
+        offer.offer(exchange(1)).unwrap();
+        assert!(take.bell().is_empty());
+    }
+
+    #[test]
+    fn what_came_while_it_lay_down_is_not_slept_over() {
+        let (offer, take) = queue(&bounds(8, usize::MAX));
+        offer.offer(exchange(1)).unwrap();
+        assert_eq!(take.rest(true), TICK);
     }
 
     #[test]

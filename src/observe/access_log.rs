@@ -2,7 +2,7 @@
 
 mod line;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,6 +22,8 @@ use crate::{
 
 /// Bytes of lines that are handed over at once.
 const BLOCK: usize = 32 * 1024;
+/// Longest time that a line waits for others, while there are others.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What an exchange predicted, and by whom.
 #[derive(Clone, Copy)]
@@ -38,6 +40,8 @@ pub(super) struct AccessLog {
     /// Stands in for a key that the configuration does not name.
     own_key: [u8; 32],
     block: Block,
+    /// When a block was handed over last.
+    flushed: Instant,
 }
 
 /// What is shown, and how.
@@ -64,6 +68,7 @@ impl AccessLog {
             form: Form::new(settings, &own_key),
             own_key,
             block: Block::default(),
+            flushed: Instant::now(),
         })
     }
 
@@ -93,8 +98,15 @@ impl AccessLog {
         bytes.truncate(whole);
     }
 
-    /// Hands over what is written so far.
-    pub(super) fn flush(&mut self) {
+    /// Hands over what is written so far when nothing more comes (`is_idle`), or has not for long.
+    pub(super) fn flush_if_due(&mut self, is_idle: bool) {
+        if is_idle || self.flushed.elapsed() >= PATIENCE {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flushed = Instant::now();
         let Block { bytes, lines } = std::mem::take(&mut self.block);
         if lines > 0 {
             self.sink.write(bytes, lines);

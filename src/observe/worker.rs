@@ -22,9 +22,6 @@ use crate::{
     telemetry::Sink,
 };
 
-/// Exchanges read before commands are looked at, and before the log is handed over.
-const BATCH: usize = 64;
-
 /// What the observer goes by and a reload can change.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -100,26 +97,44 @@ struct Worker {
 
 impl Worker {
     fn run(&mut self, mut commands: Receiver<Command>) {
-        let queue = self.take.receiver().clone();
+        let bell = self.take.bell().clone();
+        let mut is_idle = false;
         loop {
             self.unpanicked(Self::publish);
-            select! {
-                recv(queue) -> exchange => {
-                    let Ok(exchange) = exchange else { break };
-                    self.observe(&exchange);
-                    for exchange in queue.try_iter().take(BATCH - 1) {
-                        self.observe(&exchange);
-                    }
-                    self.log.flush();
-                }
-                recv(commands) -> command => match command {
-                    Ok(command) => self.unpanicked(|worker| worker.obey(command)),
-                    // the operator's side has ended first: what waits is still read
-                    Err(_) => commands = never(),
-                },
+            let rest = self.take.rest(is_idle);
+            let (command, is_over) = select! {
+                recv(bell) -> rung => (None, rung.is_err()),
+                recv(commands) -> command => (Some(command), false),
+                default(rest) => (None, false),
+            };
+            self.take.is_up();
+            is_idle = !self.observe_what_waits();
+            match command {
+                None => {}
+                Some(Ok(command)) => self.unpanicked(|worker| worker.obey(command)),
+                // the operator's side has ended first: what waits is still read
+                Some(Err(_)) => commands = never(),
+            }
+            if is_over {
+                break;
             }
         }
+        while self.observe_what_waits() {}
         self.unpanicked(Self::publish);
+    }
+
+    /// Reads what waits now, so that a command finds what came before it; `false`: nothing did.
+    fn observe_what_waits(&mut self) -> bool {
+        let count = self.take.depth().exchanges();
+        for _ in 0..count {
+            // one that is counted may not be there yet
+            let Some(exchange) = self.take.next() else {
+                break;
+            };
+            self.observe(&exchange);
+        }
+        self.log.flush_if_due(count == 0);
+        count > 0
     }
 
     /// A panic costs what it happened in: the thread goes on, and no half line is written.
@@ -159,7 +174,6 @@ impl Worker {
     }
 
     fn observe(&mut self, exchange: &Exchange) {
-        self.take.taken(exchange);
         if exchange.interest == Interest::Head {
             return self.unpanicked(|worker| worker.log.write(exchange, None));
         }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use super::transport::Transport;
 
@@ -75,12 +75,17 @@ impl Received {
     /// Whether the upstream has sent nothing more, not even the end.
     ///
     /// hyper notices both when its task runs next; a request sent before that is lost, or gets
-    /// what was there before it for its answer. One system call, some 0.3 us.
+    /// what was there before it for its answer. Costs a system call only where the last look at all
+    /// sockets found something on this one.
     pub(super) fn is_silent(&self) -> bool {
         let Some(stream) = self.stream.upgrade() else {
             return false;
         };
-        let peeked = SockRef::from(stream.borrow().tcp()).peek(&mut [MaybeUninit::uninit()]);
+        let stream = stream.borrow();
+        let tcp = stream.tcp();
+        let peeked = tcp.try_io(Interest::READABLE, || {
+            SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()])
+        });
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 

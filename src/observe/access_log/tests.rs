@@ -80,7 +80,7 @@ fn written(settings: config::Log, exchanges: &[(Exchange, Option<Inference>)]) -
         });
         log.write(exchange, seen);
     }
-    log.flush();
+    log.flush_if_due(true);
     writer.finish(Duration::from_mins(1));
     String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
 }
