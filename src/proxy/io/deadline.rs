@@ -101,6 +101,10 @@ impl Deadline {
         let stage = client.stage();
         let progress = client.progress(stage);
         let since = match self.seen {
+            // the timer is set, and nothing comes of it before the stage changes
+            Some((Stage::Busy, p, _)) if (stage, progress) == (Stage::Busy, p) => {
+                return Poll::Pending;
+            }
             Some((s, p, since)) if (s, p) == (stage, progress) => since,
             _ => Instant::now(),
         };

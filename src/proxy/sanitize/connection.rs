@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{super::failure::Failure, members};
 
-const HOP_BY_HOP: [HeaderName; 7] = [
+static HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -40,7 +40,10 @@ pub(in crate::proxy) fn remove(fields: &mut HeaderMap) {
         }
     }
     for name in &HOP_BY_HOP {
-        fields.remove(name);
+        // in a map of a few names, to compare them is cheaper than to compute where one would be
+        if fields.keys().any(|other| other == name) {
+            fields.remove(name);
+        }
     }
 }
 
