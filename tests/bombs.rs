@@ -25,16 +25,15 @@ use sidelight::{
 const ALLOWED_BYTES: u64 = 12 << 20;
 
 fn message(coding: &str, bytes: Vec<u8>) -> Message {
-    Message {
-        content_type: None,
-        content_encoding: Some(coding.to_owned()),
-        body: Some(Captured {
-            passed: bytes.len() as u64,
-            bytes,
-            end: End::Complete,
-            trailers: false,
-        }),
-    }
+    let mut message = Message::default();
+    message.content_encoding = Some(coding.to_owned());
+    message.body = Some(Captured {
+        passed: bytes.len() as u64,
+        bytes,
+        end: End::Complete,
+        trailers: false,
+    });
+    message
 }
 
 fn exchange(coding: &str, bytes: &[u8]) -> Exchange {

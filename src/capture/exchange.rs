@@ -1,6 +1,11 @@
 //! One request with its answer, as the observer gets it.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    mem,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{HeaderMap, Method, header};
 
@@ -29,6 +34,8 @@ impl Fault {
 }
 
 /// One request with its answer. Everything is copied: nothing holds a connection's buffers.
+///
+/// The default is one of which nothing is known yet.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     /// The client's id or the one made for it.
@@ -77,11 +84,56 @@ pub struct Message {
     pub content_encoding: Option<String>,
     /// The body, or as much of it as the limit allows; `None`: no body was seen to its end.
     pub body: Option<Captured>,
+    /// Empty: what an earlier message was kept in.
+    room: Room,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Room {
+    content_type: String,
+    body: Vec<u8>,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            request_id: String::new(),
+            trace_id: None,
+            method: None,
+            path: String::new(),
+            endpoint: Arc::default(),
+            route: None,
+            client_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            started: Duration::ZERO,
+            status: 0,
+            duration: Duration::ZERO,
+            upstream: None,
+            forwarded_after: None,
+            fault: None,
+            error: None,
+            interest: Interest::Head,
+            request: Message::default(),
+            response: Message::default(),
+        }
+    }
 }
 
 impl Exchange {
     /// Longest path that is kept.
     pub const MAX_PATH: usize = 2048;
+    /// Most bytes of one buffer that are kept for another exchange.
+    const MAX_ROOM: usize = 4096;
+
+    /// The same as a new one, but for the room in its buffers.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            request_id: emptied(&mut self.request_id),
+            path: emptied(&mut self.path),
+            request: self.request.cleared(),
+            response: self.response.cleared(),
+            ..Self::default()
+        };
+    }
 
     /// Bytes it holds while it waits: what the queue's bound counts.
     pub fn held_bytes(&self) -> usize {
@@ -97,31 +149,64 @@ impl Message {
     /// Stands for a list that was not kept: no coding has this name.
     pub const UNREADABLE: &str = "unreadable";
 
-    /// The fields that say how to read a body; the body comes later.
-    pub fn of(fields: &HeaderMap) -> Self {
+    /// Notes the fields that say how to read a body; the body comes later.
+    pub fn note(&mut self, fields: &HeaderMap) {
+        let room = mem::take(&mut self.room.content_type);
+        self.content_type = text(fields, &header::CONTENT_TYPE, room);
+        self.content_encoding = list(fields, &header::CONTENT_ENCODING);
+    }
+
+    /// Where the body can be kept.
+    pub fn take_room(&mut self) -> Vec<u8> {
+        mem::take(&mut self.room.body)
+    }
+
+    fn cleared(&mut self) -> Self {
+        let room = &mut self.room;
+        if let Some(text) = &mut self.content_type {
+            room.content_type = emptied(text);
+        }
+        if let Some(body) = &mut self.body
+            && (1..=Exchange::MAX_ROOM).contains(&body.bytes.capacity())
+        {
+            body.bytes.clear();
+            room.body = mem::take(&mut body.bytes);
+        }
         Self {
-            content_type: text(fields, &header::CONTENT_TYPE),
-            content_encoding: list(fields, &header::CONTENT_ENCODING),
-            body: None,
+            room: mem::take(room),
+            ..Self::default()
         }
     }
 
     fn held_bytes(&self) -> usize {
         self.body.as_ref().map_or(0, |b| b.bytes.capacity())
+            + self.room.body.capacity()
             + self.content_type.as_ref().map_or(0, String::len)
             + self.content_encoding.as_ref().map_or(0, String::len)
     }
 }
 
-fn text(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+/// What is left of `text` is its room, if that is worth keeping.
+fn emptied(text: &mut String) -> String {
+    let mut text = mem::take(text);
+    if text.capacity() > Exchange::MAX_ROOM {
+        return String::new();
+    }
+    text.clear();
+    text
+}
+
+fn text(fields: &HeaderMap, name: &header::HeaderName, room: String) -> Option<String> {
     let value = fields.get(name)?.to_str().ok()?;
-    (value.len() <= 256).then(|| value.to_owned())
+    (value.len() <= 256).then(|| room + value)
 }
 
 /// All fields of a name as one list (RFC 9110, 5.3).
 fn list(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+    let values = fields.get_all(name);
+    values.iter().next()?;
     let mut list = String::new();
-    for value in fields.get_all(name) {
+    for value in values {
         match value.to_str() {
             Ok(value) if list.len() + value.len() < 256 => {
                 let comma = if list.is_empty() { "" } else { "," };
@@ -130,7 +215,7 @@ fn list(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
             _ => return Some(Message::UNREADABLE.to_owned()),
         }
     }
-    fields.contains_key(name).then_some(list)
+    Some(list)
 }
 
 #[cfg(any(test, fuzzing))]
@@ -148,6 +233,7 @@ impl Exchange {
                 passed: body.len() as u64,
                 trailers: false,
             }),
+            ..Message::default()
         };
         Self {
             request_id: "0192f5d4-0000-7000-8000-000000000001".to_owned(),
@@ -184,7 +270,21 @@ mod tests {
             let value = HeaderValue::from_bytes(value).unwrap();
             fields.append(header::CONTENT_ENCODING, value);
         }
-        Message::of(&fields).content_encoding
+        let mut message = Message::default();
+        message.note(&fields);
+        message.content_encoding
+    }
+
+    #[test]
+    fn a_cleared_exchange_is_as_new_and_keeps_room_that_is_not_large() {
+        let mut used = Exchange::example("/predict", "{}", &"x".repeat(5000));
+        let id = used.request_id.as_ptr();
+        used.clear();
+        assert_eq!(format!("{used:?}"), format!("{:?}", Exchange::default()));
+        used.request_id.push('a');
+        assert_eq!(used.request_id.as_ptr(), id);
+        assert_eq!(used.request.take_room().capacity(), 2);
+        assert_eq!(used.response.take_room().capacity(), 0);
     }
 
     #[test]

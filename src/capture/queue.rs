@@ -17,6 +17,9 @@ use crate::config;
 /// costs two system calls; a busy agent saves them by looking every so often.
 pub const TICK: Duration = Duration::from_millis(10);
 
+/// Exchanges that wait to be used again: about those of one [`TICK`] of a busy agent.
+const USED: usize = 512;
+
 /// Why an exchange was dropped instead of queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Shed {
@@ -53,6 +56,7 @@ pub struct Offer {
     bounds: Bounds,
     bell: Sender<()>,
     rest: Arc<AtomicU8>,
+    used: Receiver<Box<Exchange>>,
 }
 
 /// Where the observer takes them out.
@@ -63,6 +67,7 @@ pub struct Take {
     bounds: Bounds,
     bell: Receiver<()>,
     rest: Arc<AtomicU8>,
+    used: Sender<Box<Exchange>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +106,7 @@ mod rest {
 pub fn queue(bounds: &config::Capture) -> (Offer, Take) {
     let (sender, receiver) = bounded(bounds.queue_exchanges);
     let (ringer, bell) = bounded(1);
+    let (give_back, used) = bounded(USED);
     let depth = Depth::default();
     let rest = Arc::new(AtomicU8::new(rest::AWAKE));
     let bounds = Bounds {
@@ -113,6 +119,7 @@ pub fn queue(bounds: &config::Capture) -> (Offer, Take) {
         bounds,
         bell: ringer,
         rest: Arc::clone(&rest),
+        used,
     };
     let take = Take {
         queue: receiver,
@@ -120,11 +127,18 @@ pub fn queue(bounds: &config::Capture) -> (Offer, Take) {
         bounds,
         bell,
         rest,
+        used: give_back,
     };
     (offer, take)
 }
 
 impl Offer {
+    /// An exchange to fill: one that was observed, with room in its buffers, or a new one. What one
+    /// thread takes from the allocator and another gives back costs both of them.
+    pub fn blank(&self) -> Box<Exchange> {
+        self.used.try_recv().unwrap_or_default()
+    }
+
     /// Queues `exchange` or drops it; never waits.
     ///
     /// # Errors
@@ -175,6 +189,13 @@ impl Take {
         let exchange = self.queue.try_recv().ok()?;
         self.depth.remove(exchange.held_bytes());
         Some(exchange)
+    }
+
+    /// Takes back an exchange that was observed.
+    pub fn give_back(&self, mut exchange: Box<Exchange>) {
+        exchange.clear();
+        // one that has no place goes to the allocator
+        let _ = self.used.try_send(exchange);
     }
 
     /// How much waits.

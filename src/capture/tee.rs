@@ -71,11 +71,12 @@ where
     R: Report,
 {
     /// `limit`: most bytes kept; 0 keeps none and still reports.
+    /// `room`: an empty buffer to keep them in.
     /// `report`: told once, at the end or when the body is dropped before it.
-    pub fn new(body: B, limit: usize, report: R) -> Self {
+    pub fn new(body: B, limit: usize, room: Vec<u8>, report: R) -> Self {
         let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let copy = Captured {
-            bytes: Vec::new(),
+            bytes: room,
             end: End::Dropped,
             passed: 0,
             trailers: false,
@@ -224,7 +225,7 @@ mod tests {
         stop_after: usize,
     ) -> (Vec<u8>, Vec<Captured>) {
         let reports = Rc::new(RefCell::new(Vec::new()));
-        let mut tee = Tee::new(Frames(frames.into()), limit, {
+        let mut tee = Tee::new(Frames(frames.into()), limit, Vec::new(), {
             let reports = Rc::clone(&reports);
             move |c| reports.borrow_mut().push(c)
         });
@@ -291,7 +292,7 @@ mod tests {
     fn an_empty_body_is_complete_before_it_is_polled() {
         let ended = RefCell::new(None);
         let body = Full::new(Bytes::new());
-        drop(Tee::new(body, 9, |c: Captured| {
+        drop(Tee::new(body, 9, Vec::new(), |c: Captured| {
             *ended.borrow_mut() = Some(c.end);
         }));
         assert_eq!(ended.into_inner(), Some(End::Complete));

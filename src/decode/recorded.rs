@@ -9,7 +9,6 @@ use serde::Deserialize;
 
 use super::*;
 use crate::capture::{
-    exchange::Message,
     policy::{self, Interest},
     route::Routes,
 };
@@ -69,14 +68,8 @@ impl Recorded {
         exchange.interest =
             policy::interest(&method, &self.path, &fields, exchange.route.as_deref());
         exchange.status = self.response.status;
-        exchange.request = Message {
-            body: exchange.request.body,
-            ..Message::of(&fields)
-        };
-        exchange.response = Message {
-            body: exchange.response.body,
-            ..Message::of(&self.response.fields())
-        };
+        exchange.request.note(&fields);
+        exchange.response.note(&self.response.fields());
         exchange
     }
 }

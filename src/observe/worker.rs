@@ -132,6 +132,7 @@ impl Worker {
                 break;
             };
             self.observe(&exchange);
+            self.take.give_back(exchange);
         }
         self.log.flush_if_due(count == 0);
         count > 0

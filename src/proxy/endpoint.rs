@@ -19,12 +19,6 @@ const FROM_THE_START: [u16; 7] = [200, 400, 422, 500, 502, 503, 504];
 /// Where everything beyond a bound is counted.
 pub(super) const OTHER: &str = "other";
 
-/// The name of the endpoint for everything else, shared.
-pub(super) fn other_name() -> Arc<str> {
-    static NAME: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| Arc::from(OTHER));
-    Arc::clone(&NAME)
-}
-
 /// Templates all data threads share: at most `metrics.max_endpoints`.
 #[derive(Debug)]
 pub(super) struct Learned {

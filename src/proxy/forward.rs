@@ -58,8 +58,13 @@ pub(super) async fn forward(
 ) -> Result<Response<Payload>, NoAnswer> {
     match way {
         Way::Http1 => over_http1(route, request).await,
-        Way::Http2 => over_http2(route, request).await,
+        Way::Http2 => rarely(over_http2(route, request)).await,
     }
+}
+
+/// A future in a box of its own: what most requests never come to is not moved about with all.
+fn rarely<F: Future>(future: F) -> Pin<Box<F>> {
+    Box::pin(future)
 }
 
 async fn over_http1(
@@ -69,21 +74,28 @@ async fn over_http1(
     let settings = Arc::clone(&route.thread.settings.borrow());
     let mut is_repeated = false;
     loop {
-        let connecting = connect(route.thread, &settings, is_repeated);
-        let (mut connection, is_reused) = match connecting.await {
+        let since = route.record.started();
+        let pooled = (!is_repeated)
+            .then(|| route.thread.pool.take(settings.upstream_idle, since))
+            .flatten();
+        let connected = match pooled {
+            Some(connection) => Ok((connection, true)),
+            None => rarely(connect(route.thread, &settings, is_repeated)).await,
+        };
+        let (mut connection, is_reused) = match connected {
             Ok(connection) => connection,
-            Err(failure) => return Err(without_body(request, failure).await),
+            Err(failure) => return Err(rarely(without_body(request, failure)).await),
         };
         let spare = is_reused.then(|| repeatable(&request)).flatten();
         let before = connection.received.bytes();
-        let sending = connection.sender.try_send_request(request);
+        let sending = pin!(connection.sender.try_send_request(request));
         match route.send(&settings, sending).await? {
             Ok(response) => return Ok(respond(route.thread, response, connection)),
             Err(mut error) => match (error.take_message(), spare) {
                 (Some(unsent), _) if is_reused => request = unsent,
                 (None, Some(spare)) if connection.received.bytes() == before => {
                     is_repeated = true;
-                    request = spare;
+                    request = *spare;
                 }
                 _ => return Err(route.no_answer(error.into_error())),
             },
@@ -91,8 +103,8 @@ async fn over_http1(
     }
 }
 
-/// A connection from the pool, or a new one, within `proxy.connect_timeout`; and whether it was there
-/// before. `anew`: it must not have been.
+/// A new connection within `proxy.connect_timeout`, or one that was given back meanwhile; and whether
+/// it was there before. `anew`: it must not have been.
 ///
 /// Only so many are made at once: a burst would overflow the queue of a small server, which answers
 /// a second later. Who waits for its turn takes what others have given back meanwhile.
@@ -101,14 +113,11 @@ async fn connect(
     settings: &Settings,
     anew: bool,
 ) -> Result<(Connection, bool), Failure> {
-    let from_pool = || thread.pool.take(settings.upstream_idle);
-    if let Some(connection) = (!anew).then(from_pool).flatten() {
-        return Ok((connection, true));
-    }
     let connecting = async {
         // it is never closed
         let _turn = thread.dials.acquire().await;
-        if let Some(connection) = (!anew).then(from_pool).flatten() {
+        let pool = || thread.pool.take(settings.upstream_idle, Instant::now());
+        if let Some(connection) = (!anew).then(pool).flatten() {
             return Ok((connection, true));
         }
         let connection = dial::http1(thread, settings.connect_timeout).await?;
@@ -134,10 +143,10 @@ async fn over_http2(
         let slot = slots.slot(route.thread, settings.connect_timeout).await;
         let mut slot = match slot {
             Ok(slot) => slot,
-            Err(failure) => return Err(without_body(request, failure).await),
+            Err(failure) => return Err(rarely(without_body(request, failure)).await),
         };
         let spare = (spares > 0).then(|| repeatable(&request)).flatten();
-        let sending = slot.sender.try_send_request(request);
+        let sending = pin!(slot.sender.try_send_request(request));
         let mut error = match route.send(&settings, sending).await? {
             Ok(response) => {
                 let lease = Lease::Stream { _slot: slot };
@@ -154,7 +163,7 @@ async fn over_http2(
             }
             (None, Some(spare)) if failure::is_unprocessed(&error) => {
                 spares -= 1;
-                spare
+                *spare
             }
             _ => {
                 if !failure::is_reset(&error) {
@@ -189,7 +198,7 @@ pub(super) async fn switch(
     let settings = Arc::clone(&route.thread.settings.borrow());
     let (mut connection, leftover) =
         dial::http1_to_switch(route.thread, settings.connect_timeout).await?;
-    let sending = connection.sender.try_send_request(request);
+    let sending = pin!(connection.sender.try_send_request(request));
     let answer = route.send(&settings, sending).await?;
     let response = answer.map_err(|error| route.no_answer(error.into_error()))?;
     let response = response.map(|body| Payload::upstream(body, Lease::Last));
@@ -203,13 +212,12 @@ impl Route<'_> {
     async fn send(
         &self,
         settings: &Settings,
-        sending: impl Future<Output = Sent>,
+        sending: Pin<&mut impl Future<Output = Sent>>,
     ) -> Result<Sent, Failure> {
         self.record.forwarded();
         let answer = pin!(self.near.pass_on(self.interim, sending));
         match settings.response_timeout {
-            Some(patience) => self
-                .within(patience, answer)
+            Some(patience) => rarely(self.within(patience, answer))
                 .await
                 .ok_or(Failure::ResponseTimeout),
             None => Ok(answer.await),
@@ -264,7 +272,7 @@ fn respond(
 }
 
 /// The same request once more, if it may be sent twice.
-fn repeatable(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
+fn repeatable(request: &Request<Outgoing>) -> Option<Box<Request<Outgoing>>> {
     if !request.method().is_idempotent() || !request.body().is_end_stream() {
         return None;
     }
@@ -274,7 +282,7 @@ fn repeatable(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     request.headers().clone_into(again.headers_mut());
     request.extensions().clone_into(again.extensions_mut());
     *again.version_mut() = request.version();
-    Some(again)
+    Some(Box::new(again))
 }
 
 /// Nobody gets the body of `request`.

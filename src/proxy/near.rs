@@ -7,11 +7,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::metrics::Counter;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::{interim::Interim, io::Client, streams::Open, trailers::Trailers, upstream::Leftover};
+use super::{
+    interim::Interim, io::Client, streams::Open, thread::Thread, trailers::Trailers,
+    upstream::Leftover,
+};
 
 /// Who asked.
 pub(super) enum Near {
@@ -59,8 +61,8 @@ impl Near {
 
     /// Marks an answer as handed to hyper until its body has ended.
     ///
-    /// `trailers`: what can pass behind it; `lost` counts the rest.
-    pub(super) fn in_hand<B>(self, body: B, trailers: Trailers, lost: Counter) -> InHand<B> {
+    /// `trailers`: what can pass behind it; `thread` counts the rest.
+    pub(super) fn in_hand<B>(self, body: B, trailers: Trailers, thread: Rc<Thread>) -> InHand<B> {
         match &self {
             Self::Alone(client) => client.answer_begins(),
             Self::Stream(stream) => stream.answered(),
@@ -69,7 +71,7 @@ impl Near {
             body,
             near: self,
             trailers,
-            lost,
+            thread,
         }
     }
 }
@@ -79,7 +81,7 @@ pub(super) struct InHand<B> {
     body: B,
     near: Near,
     trailers: Trailers,
-    lost: Counter,
+    thread: Rc<Thread>,
 }
 
 impl<B> Drop for InHand<B> {
@@ -101,7 +103,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for InHand<B> {
         let this = self.get_mut();
         let frame = Pin::new(&mut this.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &frame {
-            this.trailers.count_lost(frame, &this.lost);
+            this.trailers.count_lost(frame, &this.thread.counts);
         }
         frame
     }

@@ -2,11 +2,11 @@
 
 use std::{
     pin::Pin,
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use ::metrics::Counter;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
@@ -15,6 +15,7 @@ use super::{
     interim::{self, Interim},
     patient::{BodyError, Patient},
     record::RequestEnd,
+    thread::Thread,
     trailers::Trailers,
 };
 use crate::capture::tee::Tee;
@@ -24,9 +25,9 @@ pub(super) struct Outgoing {
     /// `None`: a request without a body, sent again.
     body: Option<Tee<Patient, RequestEnd>>,
     hold: Option<Hold>,
-    /// What can pass behind it, and where the rest is counted.
+    /// What can pass behind it, and who counts the rest.
     trailers: Trailers,
-    lost: Counter,
+    thread: Option<Rc<Thread>>,
 }
 
 /// Until the upstream wants the body: to ask for a frame of it makes hyper tell the client to send.
@@ -36,13 +37,13 @@ struct Hold {
 }
 
 impl Outgoing {
-    /// `lost`: counts trailer fields that do not pass.
-    pub(super) fn new(body: Tee<Patient, RequestEnd>, lost: Counter) -> Self {
+    /// `thread`: counts trailer fields that do not pass.
+    pub(super) fn new(body: Tee<Patient, RequestEnd>, thread: Rc<Thread>) -> Self {
         Self {
             body: Some(body),
             hold: None,
             trailers: Trailers::All,
-            lost,
+            thread: Some(thread),
         }
     }
 
@@ -52,7 +53,7 @@ impl Outgoing {
             body: None,
             hold: None,
             trailers: Trailers::All,
-            lost: Counter::noop(),
+            thread: None,
         }
     }
 
@@ -96,8 +97,8 @@ impl Body for Outgoing {
             return Poll::Ready(None);
         };
         let frame = Pin::new(body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame {
-            this.trailers.count_lost(frame, &this.lost);
+        if let (Poll::Ready(Some(Ok(frame))), Some(thread)) = (&frame, &this.thread) {
+            this.trailers.count_lost(frame, &thread.counts);
         }
         frame
     }

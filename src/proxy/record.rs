@@ -7,15 +7,16 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use http::{request, response};
+use hyper::body::Body;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{failure::Failure, request_id, thread::Thread};
 use crate::capture::{
     Exchange, Fault,
-    exchange::Message,
     policy::{self, Interest},
-    tee::{Captured, End, Report},
+    tee::{Captured, End, Report, Tee},
 };
 
 /// One request. Shared by the bodies of both directions: when the last of them is gone, so is
@@ -34,10 +35,10 @@ pub(super) struct Record {
 }
 
 /// Tells the record how the request's body ended.
-pub(super) struct RequestEnd(pub(super) Rc<Record>);
+pub(super) struct RequestEnd(Rc<Record>);
 
 /// Tells the record how the answer's body ended.
-pub(super) struct ResponseEnd(pub(super) Rc<Record>);
+pub(super) struct ResponseEnd(Rc<Record>);
 
 impl Record {
     /// Begins with the head of a request.
@@ -52,14 +53,16 @@ impl Record {
         let settings = thread.settings.borrow();
         let route = settings.routes.find(path).cloned();
         let interest = policy::interest(&head.method, path, &head.headers, route.as_deref());
-        let mut exchange = blank(client, id);
+        let mut exchange = blank(thread, client, id);
         exchange.trace_id = request_id::trace_id(&head.headers);
         exchange.method = Some(head.method.clone());
-        path[..path.floor_char_boundary(Exchange::MAX_PATH)].clone_into(&mut exchange.path);
+        exchange
+            .path
+            .push_str(&path[..path.floor_char_boundary(Exchange::MAX_PATH)]);
         exchange.route = route;
         exchange.interest = interest;
         if interest == Interest::Bodies {
-            exchange.request = Message::of(&head.headers);
+            exchange.request.note(&head.headers);
         }
         Rc::new(Self::begin(thread, exchange, started))
     }
@@ -71,7 +74,7 @@ impl Record {
         id: &http::HeaderValue,
         failure: Failure,
     ) {
-        Self::begin(thread, blank(client, id), Instant::now()).failed(failure);
+        Self::begin(thread, blank(thread, client, id), Instant::now()).failed(failure);
     }
 
     fn begin(thread: &Rc<Thread>, exchange: Box<Exchange>, started: Instant) -> Self {
@@ -89,7 +92,7 @@ impl Record {
     }
 
     /// Most bytes of a body that are worth keeping.
-    pub(super) fn copy_limit(&self) -> usize {
+    fn copy_limit(&self) -> usize {
         let wanted = self.with(|e| e.interest) == Some(Interest::Bodies);
         if wanted {
             self.thread.settings.borrow().body_limit
@@ -98,9 +101,32 @@ impl Record {
         }
     }
 
+    /// The request's body on its way, copied as far as it is worth keeping.
+    pub(super) fn tee_request<B>(self: &Rc<Self>, body: B) -> Tee<B, RequestEnd>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let room = self.with(|e| e.request.take_room()).unwrap_or_default();
+        Tee::new(body, self.copy_limit(), room, RequestEnd(Rc::clone(self)))
+    }
+
+    /// The answer's body likewise; the record ends with both.
+    pub(super) fn tee_response<B>(self: Rc<Self>, body: B) -> Tee<B, ResponseEnd>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let room = self.with(|e| e.response.take_room()).unwrap_or_default();
+        Tee::new(body, self.copy_limit(), room, ResponseEnd(self))
+    }
+
     /// It may be under way, and takes this room while it is.
     pub(super) fn enter(&self, permit: OwnedSemaphorePermit) {
         self.permit.set(Some(permit));
+    }
+
+    /// When the request's head was there.
+    pub(super) fn started(&self) -> Instant {
+        self.started
     }
 
     /// The request goes to the upstream now; called again when it is sent anew.
@@ -138,7 +164,7 @@ impl Record {
                 _ => None,
             };
             if e.interest == Interest::Bodies {
-                e.response = Message::of(&head.headers);
+                e.response.note(&head.headers);
             }
         });
     }
@@ -268,24 +294,12 @@ fn since_1970() -> Duration {
         .unwrap_or_default()
 }
 
-fn blank(client: IpAddr, id: &http::HeaderValue) -> Box<Exchange> {
-    Box::new(Exchange {
-        request_id: id.to_str().unwrap_or_default().to_owned(),
-        trace_id: None,
-        method: None,
-        path: String::new(),
-        endpoint: super::endpoint::other_name(),
-        route: None,
-        client_ip: client,
-        started: since_1970(),
-        status: 0,
-        duration: Duration::ZERO,
-        upstream: None,
-        forwarded_after: None,
-        fault: None,
-        error: None,
-        interest: Interest::Head,
-        request: Message::default(),
-        response: Message::default(),
-    })
+fn blank(thread: &Thread, client: IpAddr, id: &http::HeaderValue) -> Box<Exchange> {
+    let mut exchange = thread.offer.blank();
+    exchange
+        .request_id
+        .push_str(id.to_str().unwrap_or_default());
+    exchange.client_ip = client;
+    exchange.started = since_1970();
+    exchange
 }

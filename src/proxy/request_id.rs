@@ -1,35 +1,55 @@
 //! The id that ties client, upstream and log together, and the trace id that is only read.
 
+use std::cell::RefCell;
+
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The field it travels in, both ways.
 pub(super) const FIELD: HeaderName = HeaderName::from_static("x-request-id");
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The longest id of a client that is kept.
 const MAX_LENGTH: usize = 128;
 
-/// The client's id if it sent exactly one of at most 128 visible ASCII characters, else a UUID.
-///
-/// A UUID, because some model servers answer 400 to anything else.
-pub(super) fn of(fields: &HeaderMap) -> HeaderValue {
-    let mut sent = fields.get_all(FIELD).iter();
-    match (sent.next(), sent.next()) {
-        (Some(id), None) if is_acceptable(id.as_bytes()) => id.clone(),
-        _ => generate(),
-    }
-}
+/// Bytes that ids are cut from, before more are asked of the allocator.
+const PIECE: usize = 4096;
 
-/// A random UUID (version 4). Unique, not secret: no system call is spent on it.
-pub(super) fn generate() -> HeaderValue {
-    let uuid = uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid();
-    let mut text = uuid::Uuid::encode_buffer();
-    HeaderValue::from_str(uuid.hyphenated().encode_lower(&mut text))
-        .expect("hexadecimal digits and hyphens are visible ASCII")
+/// Gives ids, many from one piece of memory.
+pub(super) struct Ids(RefCell<BytesMut>);
+
+impl Ids {
+    pub(super) fn new() -> Self {
+        Self(RefCell::new(BytesMut::with_capacity(PIECE)))
+    }
+
+    /// The client's id if it sent exactly one of at most 128 visible ASCII characters, else a UUID.
+    ///
+    /// A UUID, because some model servers answer 400 to anything else.
+    pub(super) fn of(&self, fields: &HeaderMap) -> HeaderValue {
+        let mut sent = fields.get_all(FIELD).iter();
+        match (sent.next(), sent.next()) {
+            (Some(id), None) if is_acceptable(id.as_bytes()) => id.clone(),
+            _ => self.generate(),
+        }
+    }
+
+    /// A random UUID (version 4). Unique, not secret: no system call is spent on it.
+    pub(super) fn generate(&self) -> HeaderValue {
+        let uuid = uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid();
+        let mut text = uuid::Uuid::encode_buffer();
+        let text = uuid.hyphenated().encode_lower(&mut text);
+        let mut piece = self.0.borrow_mut();
+        piece.extend_from_slice(text.as_bytes());
+        HeaderValue::from_maybe_shared(piece.split().freeze())
+            .expect("hexadecimal digits and hyphens are visible ASCII")
+    }
 }
 
 /// The trace id of `traceparent` (W3C Trace Context): 32 lower-case hexadecimal digits, not all 0.
 pub(super) fn trace_id(fields: &HeaderMap) -> Option<String> {
-    let mut parts = fields.get("traceparent")?.to_str().ok()?.split('-');
+    let mut parts = fields.get(TRACEPARENT)?.to_str().ok()?.split('-');
     let (version, trace) = (parts.next()?, parts.next()?);
     let is_hex = |s: &str| s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let is_valid = version.len() == 2
@@ -60,7 +80,7 @@ mod tests {
     #[test]
     fn a_visible_id_of_the_client_is_kept() {
         for id in [&b"a"[..], b"7f3/x:~!", &[b'z'; 128]] {
-            assert_eq!(of(&fields("x-request-id", &[id])).as_bytes(), id);
+            assert_eq!(Ids::new().of(&fields("x-request-id", &[id])).as_bytes(), id);
         }
     }
 
@@ -75,10 +95,17 @@ mod tests {
             &[&long],
             &[b"a", b"b"],
         ] {
-            let made = of(&fields("x-request-id", ids));
+            let made = Ids::new().of(&fields("x-request-id", ids));
             let uuid = uuid::Uuid::parse_str(made.to_str().unwrap()).unwrap();
             assert_eq!(uuid.get_version_num(), 4, "{ids:?}");
         }
+    }
+
+    #[test]
+    fn no_two_ids_are_the_same() {
+        let ids = Ids::new();
+        let made: std::collections::HashSet<_> = (0..1000).map(|_| ids.generate()).collect();
+        assert_eq!(made.len(), 1000);
     }
 
     #[test]

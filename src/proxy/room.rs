@@ -49,6 +49,15 @@ impl Room {
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
             return Ok(permit);
         }
+        // in a box: most requests never wait, and all would carry it
+        Box::pin(self.wait(max_waiting, patience)).await
+    }
+
+    async fn wait(
+        &self,
+        max_waiting: usize,
+        patience: Duration,
+    ) -> Result<OwnedSemaphorePermit, Failure> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _place = Place(&self.waiting);
         if before >= max_waiting {

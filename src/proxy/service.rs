@@ -14,7 +14,7 @@ use super::{
     near::{InHand, Near},
     outgoing::Outgoing,
     patient::Patient,
-    record::{Record, RequestEnd, ResponseEnd},
+    record::{Record, ResponseEnd},
     request_id,
     sanitize::{self, Wants},
     streams::Open,
@@ -62,10 +62,9 @@ async fn finish(
     framing: Result<(), Failure>,
 ) -> Result<Answer, hyper::Error> {
     let asked = Asked::of(&head);
-    let id = request_id::of(&head.headers);
+    let id = thread.ids.of(&head.headers);
     let record = Record::open(thread, near.address(), &head, &id);
-    let body = Tee::new(body, record.copy_limit(), RequestEnd(Rc::clone(&record)));
-    let body = Outgoing::new(body, thread.counts.lost_trailers.clone());
+    let body = Outgoing::new(record.tee_request(body), Rc::clone(thread));
     hook("request");
 
     let outcome = match framing {
@@ -97,13 +96,8 @@ async fn finish(
         Trailers::All
     };
     record.answering();
-    let limit = record.copy_limit();
-    let body = Tee::new(payload, limit, ResponseEnd(record));
-    let lost = thread.counts.lost_trailers.clone();
-    Ok(Response::from_parts(
-        head,
-        near.in_hand(body, trailers, lost),
-    ))
+    let body = near.in_hand(record.tee_response(payload), trailers, Rc::clone(thread));
+    Ok(Response::from_parts(head, body))
 }
 
 /// What of a request decides how its answer is written.
@@ -138,7 +132,7 @@ async fn exchange(
     let wants = sanitize::request(&mut head, has_body, bounds, || authority(thread))?;
     head.headers.insert(request_id::FIELD, id.clone());
     if let Err(failure) = enter(thread, record).await {
-        forward::discard(&head.headers, body).await;
+        Box::pin(forward::discard(&head.headers, body)).await;
         return Err(failure.into());
     }
     let way = match wants {
@@ -164,7 +158,7 @@ async fn exchange(
     let response = match wants {
         Wants::Answer => forward::forward(&route, way, request).await?,
         Wants::Tunnel => {
-            let (response, far) = forward::switch(&route, request).await?;
+            let (response, far) = Box::pin(forward::switch(&route, request)).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(agree(near, record, response, far)?);
             }

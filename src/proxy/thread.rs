@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use super::{
     endpoint::{Endpoints, Learned},
     failure::Failure,
+    request_id::Ids,
     room::Room,
     sanitize::Bounds,
     upstream::{Multiplexed, Names, Pool, Spoken},
@@ -146,6 +147,7 @@ pub(super) struct Thread {
     pub(super) offer: Offer,
     pub(super) endpoints: Endpoints,
     pub(super) counts: Counts,
+    pub(super) ids: Ids,
     drain: drain::Watch,
     pub(super) preserve_header_case: bool,
     pub(super) bounds: Bounds,
@@ -184,6 +186,7 @@ impl Thread {
             offer: parts.offer,
             endpoints: Endpoints::new(parts.shared.learned, Arc::clone(&parts.metrics)),
             counts: Counts::new(&parts.metrics),
+            ids: Ids::new(),
             drain: parts.drain,
             preserve_header_case: proxy.preserve_header_case,
             bounds: Bounds {

@@ -3,11 +3,10 @@
 //! Over HTTP/2 all do. Over HTTP/1 hyper sends those that `Trailer` declares, to a client only if it
 //! says `TE: trailers`, and drops the rest; here they are counted.
 
-use ::metrics::Counter;
 use http::{HeaderMap, HeaderName, header};
 use hyper::body::Frame;
 
-use super::sanitize;
+use super::{sanitize, thread::Counts};
 
 /// What can pass.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,9 +33,9 @@ impl Trailers {
     }
 
     /// Counts the fields of `frame` that do not pass.
-    pub(super) fn count_lost<D>(&self, frame: &Frame<D>, lost: &Counter) {
+    pub(super) fn count_lost<D>(&self, frame: &Frame<D>, counts: &Counts) {
         if let (Self::Declared(names), Some(trailers)) = (self, frame.trailers_ref()) {
-            lost.increment(lost_of(names, trailers));
+            counts.lost_trailers.increment(lost_of(names, trailers));
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn choose(
     match thread.spoken.get() {
         Tongue::OnlyHttp2 => Ok(Way::Http2),
         Tongue::Http2 if is_http2 => Ok(Way::Http2),
-        Tongue::Unknown if is_http2 => find_out(thread).await,
+        Tongue::Unknown if is_http2 => Box::pin(find_out(thread)).await,
         Tongue::Http1 | Tongue::Http2 | Tongue::Unknown => Ok(Way::Http1),
     }
 }

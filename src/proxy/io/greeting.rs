@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    super::{failure::Failure, record::Record, request_id},
+    super::{failure::Failure, record::Record},
     Client,
 };
 
@@ -81,7 +81,7 @@ impl Client {
 
     /// Turns a client away without a word, which is counted.
     pub(in crate::proxy) fn turn_away(&self, failure: Failure) {
-        let id = request_id::generate();
+        let id = self.thread.ids.generate();
         Record::unreadable(&self.thread, self.address, &id, failure);
         self.expect_more();
     }

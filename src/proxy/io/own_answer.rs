@@ -25,7 +25,7 @@ pub(super) fn to_a_late_head(client: &Client) -> Bytes {
 }
 
 fn counted(bytes: &[u8], client: &Client, failure: Failure) -> Bytes {
-    let id = request_id::generate();
+    let id = client.thread.ids.generate();
     Record::unreadable(&client.thread, client.address, &id, failure);
     with_own_fields(bytes, &id, failure)
 }

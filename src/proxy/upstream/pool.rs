@@ -22,8 +22,15 @@ pub(in crate::proxy) struct Connection {
 
 /// Idle connections, the most recently used last.
 pub(in crate::proxy) struct Pool {
-    idle: RefCell<Vec<(Connection, Instant)>>,
+    idle: RefCell<Vec<Connection>>,
     max: usize,
+}
+
+impl Connection {
+    /// Since its last answer ended, which is when something came last.
+    fn was_idle_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.received.heard())
+    }
 }
 
 impl Pool {
@@ -35,22 +42,24 @@ impl Pool {
         }
     }
 
-    /// The most recently used connection that can take a request at once.
-    pub(in crate::proxy) fn take(&self, idle_limit: Duration) -> Option<Connection> {
+    /// The most recently used connection that can take a request at once, and from which something
+    /// came within `idle_limit` before `now`.
+    pub(in crate::proxy) fn take(&self, idle_limit: Duration, now: Instant) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
-        let usable = idle.iter().rposition(|(connection, since)| {
+        let usable = idle.iter().rposition(|connection| {
             connection.sender.is_ready()
-                && since.elapsed() < idle_limit
+                && connection.was_idle_for(now) < idle_limit
                 && connection.received.is_silent()
         })?;
-        Some(idle.remove(usable).0)
+        Some(idle.remove(usable))
     }
 
     /// Closes what is closed at the other end, has been idle for too long, or leads nowhere.
     pub(in crate::proxy) fn prune(&self, idle_limit: Duration, names: &Names) {
-        self.idle.borrow_mut().retain(|(connection, since)| {
+        let now = Instant::now();
+        self.idle.borrow_mut().retain(|connection| {
             !connection.sender.is_closed()
-                && since.elapsed() < idle_limit
+                && connection.was_idle_for(now) < idle_limit
                 && names.leads_to(connection.peer, connection.generation)
         });
     }
@@ -60,7 +69,7 @@ impl Pool {
         let is_usable = !connection.sender.is_closed()
             && names.leads_to(connection.peer, connection.generation);
         if is_usable && idle.len() < self.max {
-            idle.push((connection, Instant::now()));
+            idle.push(connection);
         }
     }
 }
