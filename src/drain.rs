@@ -2,7 +2,11 @@
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
+mod relay;
+
 use tokio::sync::watch;
+
+pub use relay::{Reached, Relay};
 
 /// Where the agent is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,10 @@
 //! One client's connection, from its first byte to its close.
 
-use std::{pin::pin, rc::Rc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    rc::Rc,
+    time::Duration,
+};
 
 use ::metrics::Counter;
 use hyper::{
@@ -73,16 +77,15 @@ pub(super) async fn a_look_at_the_sockets() {
 pub(super) struct Connection {
     pub(super) client: Rc<Client>,
     pub(super) thread: Rc<Thread>,
-    pub(super) drain: crate::drain::Watch,
     pub(super) _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
     /// Serves one client until it leaves or the drain ends it.
-    pub(super) async fn serve(mut self, http: Rc<Http>) {
+    pub(super) async fn serve(self, http: Rc<Http>) {
         // a panic loses the connection, and the thread goes on
         let _count = CountUnwinding(self.thread.counts.panics.clone());
-        let mut stop = self.drain.clone();
+        let stopped = self.thread.reached(Phase::Stopped);
         let serving = async {
             if self.shake_hands().await {
                 self.speak(&http).await;
@@ -92,24 +95,24 @@ impl Connection {
         };
         tokio::select! {
             () = serving => {}
-            () = stop.reached(Phase::Stopped) => {}
+            () = stopped => {}
         }
     }
 
     /// TLS, where it is asked for.
-    async fn shake_hands(&mut self) -> bool {
+    async fn shake_hands(&self) -> bool {
         let Some(tls) = self.thread.settings.borrow().tls.clone() else {
             return true;
         };
         let shaking = Box::pin(self.client.secure(&tls));
         tokio::select! {
             is_secure = shaking => is_secure,
-            () = self.drain.reached(Phase::Draining) => false,
+            () = self.thread.reached(Phase::Draining) => false,
         }
     }
 
     /// HTTP, for as long as it is that. Each version in a box, gone while the client is parked.
-    async fn speak(&mut self, http: &Http) {
+    async fn speak(&self, http: &Http) {
         match self.greeting().await {
             Greeting::Http2 => Box::pin(self.speak_http2(&http.two)).await,
             Greeting::Foreign => self.client.turn_away(Failure::BadRequest),
@@ -123,24 +126,23 @@ impl Connection {
         }
     }
 
-    async fn greeting(&mut self) -> Greeting {
-        let client = Rc::clone(&self.client);
-        let greeting = self.until_drained(client.greeting()).await;
+    async fn greeting(&self) -> Greeting {
+        let greeting = pin!(self.client.greeting());
+        let greeting = self.until_drained(greeting).await;
         greeting.unwrap_or(Greeting::Nothing)
     }
 
-    async fn wakes(&mut self) -> bool {
-        let client = Rc::clone(&self.client);
-        self.until_drained(client.wakes()).await.unwrap_or(false)
+    async fn wakes(&self) -> bool {
+        let waking = pin!(self.client.wakes());
+        self.until_drained(waking).await.unwrap_or(false)
     }
 
     /// What `waiting` gives; `None`: the drain began first. What has arrived by then still counts.
-    async fn until_drained<F: Future>(&mut self, waiting: F) -> Option<F::Output> {
-        let mut waiting = pin!(waiting);
+    async fn until_drained<T>(&self, mut waiting: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         tokio::select! {
             biased;
             outcome = waiting.as_mut() => return Some(outcome),
-            () = self.drain.reached(Phase::Draining) => {}
+            () = self.thread.reached(Phase::Draining) => {}
         }
         tokio::select! {
             biased;
@@ -149,7 +151,7 @@ impl Connection {
         }
     }
 
-    async fn speak_http1(&mut self, http: &http1::Builder) {
+    async fn speak_http1(&self, http: &http1::Builder) {
         let socket = TokioIo::new(Socket::new(Rc::clone(&self.client)));
         let (thread, client) = (Rc::clone(&self.thread), Rc::clone(&self.client));
         let service = service_fn(move |request| {
@@ -168,7 +170,7 @@ impl Connection {
         }
     }
 
-    async fn speak_http2(&mut self, http: &http2::Builder<Local>) {
+    async fn speak_http2(&self, http: &http2::Builder<Local>) {
         let streams = Streams::new(Rc::clone(&self.client));
         let socket = TokioIo::new(Wire::new(Rc::clone(&self.client)));
         let (thread, opened) = (Rc::clone(&self.thread), Rc::clone(&streams));
@@ -180,7 +182,7 @@ impl Connection {
         let mut connection = pin!(http.serve_connection(socket, service));
         tokio::select! {
             outcome = connection.as_mut() => return self.part(&outcome),
-            () = self.drain.reached(end) => {}
+            () = self.thread.reached(end) => {}
             () = streams.quiet(idle) => self.client.count_idle(),
         }
         connection.as_mut().graceful_shutdown();
@@ -193,7 +195,7 @@ impl Connection {
     /// A client that is told to go as soon as the agent leaves finds another in time; one that comes
     /// later is served until the drain begins.
     fn end_of_http2(&self) -> Phase {
-        match self.drain.phase() {
+        match self.thread.phase() {
             Phase::Serving => Phase::Leaving,
             _ => Phase::Draining,
         }

@@ -136,8 +136,7 @@ fn run(runtime: &Runtime, listener: StdListener, settings: &config::Proxy, parts
 
 /// Accepts until the drain begins, then waits for those in flight.
 async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
-    let mut drain = parts.drain.clone();
-    let mut stop = parts.drain.clone();
+    let drain = parts.drain.clone();
     let mut changes = parts.settings.clone();
     let thread = Thread::new(parts, settings);
     let http = Rc::new(Http::new(settings, thread.counts.panics.clone()));
@@ -153,14 +152,15 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
         let connection = Connection {
             client: Client::new(stream, address, Rc::clone(&thread)),
             thread: Rc::clone(&thread),
-            drain: stop.clone(),
             _permit: permit,
         };
         tokio::task::spawn_local(connection.serve(Rc::clone(&http)));
     };
+    let relay = Rc::clone(&thread.relay);
+    tokio::task::spawn_local(async move { relay.follow(drain).await });
     loop {
         tokio::select! {
-            () = drain.reached(Phase::Draining) => break,
+            () = thread.reached(Phase::Draining) => break,
             Ok(()) = changes.changed() => {
                 let settings = Arc::clone(&changes.borrow_and_update());
                 let _ = contain(&panics, || thread.apply(settings));
@@ -182,7 +182,7 @@ async fn accept(listener: TcpListener, settings: &config::Proxy, parts: Parts) {
     drop(listener);
     tokio::select! {
         _ = room.acquire_many(max) => {}
-        () = stop.reached(Phase::Stopped) => {}
+        () = thread.reached(Phase::Stopped) => {}
     }
 }
 

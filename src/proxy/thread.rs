@@ -148,7 +148,7 @@ pub(super) struct Thread {
     pub(super) endpoints: Endpoints,
     pub(super) counts: Counts,
     pub(super) ids: Ids,
-    drain: drain::Watch,
+    pub(super) relay: Rc<drain::Relay>,
     pub(super) preserve_header_case: bool,
     pub(super) bounds: Bounds,
 }
@@ -187,7 +187,7 @@ impl Thread {
             endpoints: Endpoints::new(parts.shared.learned, Arc::clone(&parts.metrics)),
             counts: Counts::new(&parts.metrics),
             ids: Ids::new(),
-            drain: parts.drain,
+            relay: drain::Relay::new(&parts.drain),
             preserve_header_case: proxy.preserve_header_case,
             bounds: Bounds {
                 max_head: proxy.max_head,
@@ -216,7 +216,12 @@ impl Thread {
 
     /// Where the agent is on its way out.
     pub(super) fn phase(&self) -> drain::Phase {
-        self.drain.phase()
+        self.relay.phase()
+    }
+
+    /// Waits until the agent is so far.
+    pub(super) fn reached(&self, phase: drain::Phase) -> drain::Reached {
+        self.relay.reached(phase)
     }
 
     /// Why an answer did not get out whole: a panic, the client left, or the agent did.
