@@ -48,7 +48,7 @@ impl Relay {
             watch.reached(phase).await;
             self.phase.set(phase);
             // whoever wakes may leave its place at once
-            let wakers: Vec<_> = self.waiting.borrow().wakers.to_vec();
+            let wakers: Vec<_> = self.waiting.borrow().wakers.clone();
             wakers.into_iter().flatten().for_each(Waker::wake);
         }
     }
