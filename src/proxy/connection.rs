@@ -3,6 +3,7 @@
 use std::{
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,6 +22,7 @@ use super::{
     service,
     streams::{Streams, Wire},
     thread::Thread,
+    wake::{Bell, Belled},
 };
 use crate::{config, drain::Phase, panics::CountUnwinding};
 
@@ -154,15 +156,19 @@ impl Connection {
     async fn speak_http1(&self, http: &http1::Builder) {
         let socket = TokioIo::new(Socket::new(Rc::clone(&self.client)));
         let (thread, client) = (Rc::clone(&self.thread), Rc::clone(&self.client));
+        let bell = Bell::new();
+        let of_request = Arc::clone(&bell);
         let service = service_fn(move |request| {
-            service::answer(Rc::clone(&thread), Rc::clone(&client), request)
+            let (thread, client) = (Rc::clone(&thread), Rc::clone(&client));
+            service::answer(thread, client, Arc::clone(&of_request), request)
         });
-        let mut connection = pin!(http.serve_connection(socket, service));
+        let connection = http.serve_connection(socket, service);
+        let mut connection = pin!(Belled::new(connection, bell));
         // what goes wrong with a request is in its record; the rest is a client that left
         if self.until_drained(connection.as_mut()).await.is_some() {
             return;
         }
-        connection.as_mut().graceful_shutdown();
+        connection.connection().graceful_shutdown();
         tokio::select! {
             _ = connection => {}
             // a head that does not end must not hold up the drain

@@ -5,6 +5,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::streams::Open;
+use super::{streams::Open, wake::Bell};
 
 /// Why the body of a request did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -29,17 +30,24 @@ pub(super) enum BodyError {
 /// The body of a request.
 pub(super) struct Patient {
     body: Incoming,
-    /// `None`: who reads the socket looks after it.
-    stream: Option<(Open, Duration)>,
+    from: From,
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// Where it comes from.
+enum From {
+    /// A connection of its own. Who reads the socket looks after it.
+    Alone(Arc<Bell>),
+    /// A stream, of which something must come within this time.
+    Stream(Open, Duration),
 }
 
 impl Patient {
     /// One of HTTP/1.
-    pub(super) fn new(body: Incoming) -> Self {
+    pub(super) fn new(body: Incoming, bell: Arc<Bell>) -> Self {
         Self {
             body,
-            stream: None,
+            from: From::Alone(bell),
             timer: None,
         }
     }
@@ -49,14 +57,14 @@ impl Patient {
     pub(super) fn of_stream(body: Incoming, stream: Open, limit: Duration) -> Self {
         Self {
             body,
-            stream: Some((stream, limit)),
+            from: From::Stream(stream, limit),
             timer: None,
         }
     }
 
     /// Ready when nothing came for too long.
     fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((stream, limit)) = &self.stream else {
+        let From::Stream(stream, limit) = &self.from else {
             return Poll::Pending;
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(*limit)));
@@ -71,7 +79,7 @@ impl Patient {
 
     /// Something came: the time begins anew, when it is next waited for.
     fn start_anew(&mut self) {
-        if let (Some((_, limit)), Some(timer)) = (&self.stream, &mut self.timer) {
+        if let (From::Stream(_, limit), Some(timer)) = (&self.from, &mut self.timer) {
             timer.as_mut().reset(Instant::now() + *limit);
         }
     }
@@ -86,7 +94,11 @@ impl Body for Patient {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        match Pin::new(&mut this.body).poll_frame(cx) {
+        let frame = match &this.from {
+            From::Alone(bell) => bell.poll_frame(&mut this.body, cx),
+            From::Stream(..) => Pin::new(&mut this.body).poll_frame(cx),
+        };
+        match frame {
             Poll::Ready(frame) => {
                 this.start_anew();
                 Poll::Ready(frame.map(|frame| Ok(frame?)))

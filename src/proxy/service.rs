@@ -1,6 +1,6 @@
 //! One request, start to end.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request, response};
 use http_body_util::Full;
@@ -21,6 +21,7 @@ use super::{
     thread::Thread,
     trailers::Trailers,
     upstream::{Leftover, Payload},
+    wake::Bell,
     way::{self, Way},
 };
 use crate::{capture::tee::Tee, drain::Phase, panics::hook};
@@ -34,11 +35,12 @@ pub(super) type Answer = Response<InHand<Tee<Payload, ResponseEnd>>>;
 pub(super) fn answer(
     thread: Rc<Thread>,
     client: Rc<Client>,
+    bell: Arc<Bell>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Answer, hyper::Error>> {
     let framing = client.head_read(&request);
     let (head, body) = request.into_parts();
-    let body = Patient::new(body);
+    let body = Patient::new(body, bell);
     async move { finish(&thread, Near::Alone(client), head, body, framing).await }
 }
 

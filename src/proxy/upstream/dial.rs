@@ -6,6 +6,7 @@ use std::{
     net::IpAddr,
     pin::Pin,
     rc::{Rc, Weak},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,6 +26,7 @@ use crate::{
         outgoing::Outgoing,
         thread::Thread,
         transport::Transport,
+        wake::{Bell, Belled},
     },
     tls::{self, Alpn},
 };
@@ -58,6 +60,7 @@ pub(in crate::proxy) async fn http1(
     patience: Duration,
 ) -> Result<Connection, Failure> {
     let (connection, driver) = open_http1(thread, patience).await?;
+    let driver = Belled::new(driver, Arc::clone(&connection.bell));
     let panics = thread.counts.upstream_panics.clone();
     tokio::task::spawn_local(async move {
         let _count = CountUnwinding(panics);
@@ -97,6 +100,7 @@ async fn open_http1(thread: &Thread, patience: Duration) -> Result<(Connection, 
     let connection = Connection {
         sender,
         received: dialed.received,
+        bell: Bell::new(),
         peer: dialed.peer,
         generation: dialed.generation,
     };

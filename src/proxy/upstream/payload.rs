@@ -80,7 +80,10 @@ impl Body for Payload {
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
             Self::Upstream(body, lease) => {
-                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+                let frame = ready!(match lease {
+                    Lease::Pooled(_, Some(connection)) => connection.bell.poll_frame(body, cx),
+                    _ => Pin::new(&mut *body).poll_frame(cx),
+                });
                 if frame.is_none() && lease.is_stream() && !body.is_end_stream() {
                     return Poll::Ready(Some(Err(PayloadError::Cut)));
                 }

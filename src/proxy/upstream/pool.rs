@@ -3,18 +3,20 @@
 use std::{
     cell::RefCell,
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use hyper::client::conn::http1::SendRequest;
 
 use super::Names;
-use crate::proxy::{link::Received, outgoing::Outgoing};
+use crate::proxy::{link::Received, outgoing::Outgoing, wake::Bell};
 
 /// One connection to the upstream, usable when ready.
 pub(in crate::proxy) struct Connection {
     pub(in crate::proxy) sender: SendRequest<Outgoing>,
     pub(in crate::proxy) received: Received,
+    pub(super) bell: Arc<Bell>,
     pub(super) peer: IpAddr,
     /// The upstream's addresses when it was made.
     pub(super) generation: u32,
