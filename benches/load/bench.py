@@ -5,20 +5,19 @@ Sources are beside this file; what is built, run and measured goes to target/loa
 """
 
 import argparse
+import contextlib
 import fcntl
 import os
 import signal
 import sys
 
-sys.dont_write_bytecode = True
-
-import compare  # noqa: E402 - nothing may be written beside the sources
-import counts  # noqa: E402
-import memory  # noqa: E402
-import tools  # noqa: E402
-import verify  # noqa: E402
-from candidates import specifications  # noqa: E402
-from places import OUT, folder  # noqa: E402
+import compare
+import counts
+import memory
+import tools
+import verify
+from candidates import specifications
+from places import OUT, folder
 
 
 def show(_args):
@@ -82,28 +81,27 @@ def _options(parser):
     add("--conns", type=int, default=32, help="connections of the closed loop")
     add("--rate", type=float, default=2000, help="requests per second of the open loop")
     add("--base", default="nginx", help="what ratios are to")
-    add("--connections", type=int, default=9000, help="of `memory`; fewer when the limit of descriptors is low")
+    add("--connections", type=int, default=8000, help="of `memory`; fewer when the limit of descriptors is low")
     add("--requests", type=int, default=2000, help="counted")
     add("--conc", type=int, nargs="*", default=[1, 32], help="connections of `syscalls`")
 
 
+@contextlib.contextmanager
 def alone():
-    """Two at once would race for ports and for target/load/run. The file is held until we end."""
-    file = open(folder(OUT) / ".busy", "w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.exit("another bench.py is running here")
-    return file
+    """Two at once would race for ports and for target/load/run."""
+    with open(folder(OUT) / ".busy", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another bench.py is running here")
+        yield
 
 
 def main():
     args = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))     # so that what was started is ended too
-    held = alone() if args.run in MEASURE.values() else None
-    args.run(args)
-    if held:
-        held.close()
+    with alone() if args.run in MEASURE.values() else contextlib.nullcontext():
+        args.run(args)
 
 
 if __name__ == "__main__":

@@ -108,18 +108,18 @@ class Bench:
         nice = ["nice", "-n", str(self.args.nice)] if self.args.nice else []
         return ["taskset", "-c", cpus, *nice, *map(str, command)]
 
-    def _nice_group(self):
-        """A nice value counts only inside a session's autogroup, so the group gets it too."""
-        if self.args.nice:
-            with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as file:
-                file.write(str(self.args.nice))
-
     def _begin(self, command, cwd, env, tag):
         with open(RUN / f"{tag}.out", "wb") as out:
-            return subprocess.Popen(
-                [str(part) for part in command], cwd=cwd, env={**os.environ, **env}, stdin=subprocess.DEVNULL,
-                stdout=out, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=self._nice_group,
-            )
+            return self._popen([str(part) for part in command], cwd=cwd, env={**os.environ, **env},
+                               stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+
+    def _popen(self, command, **streams):
+        """In a session of its own. A nice value counts only inside the session's group, so that gets it too."""
+        process = subprocess.Popen(command, start_new_session=True, **streams)
+        if self.args.nice:
+            with contextlib.suppress(OSError), open(f"/proc/{process.pid}/autogroup", "w") as file:
+                file.write(str(self.args.nice))
+        return process
 
     def launch(self, name, wrap=(), cpus=None):
         """Starts `NAME` or `NAME#2` and does not wait; whether it could."""
@@ -193,8 +193,7 @@ class Bench:
 
     def begin_load(self, name, mode, *options, stdin=None):
         command = self.pinned([BIN / "load", mode, "--port", self.port[name], *options], self.side_cpus)
-        return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                start_new_session=True, preexec_fn=self._nice_group)
+        return self._popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def load(self, name, mode, *options):
         """One run of the load: what it says, and what the candidate and the upstream took meanwhile."""

@@ -78,7 +78,7 @@ def _instructions_of(args, name, requests):
                 os.kill(pid, politely)
         with contextlib.suppress(subprocess.TimeoutExpired):
             bench.processes[name].wait(30)
-        found = (re.search(r"^(?:summary|totals): (\d+)", file.read_text(errors="replace"), re.M)
+        found = (re.search(r"^(?:summary|totals): (\d+)", file.read_text(errors="replace"), re.MULTILINE)
                  for file in RUN.glob(f"{prefix}.*"))
         return sum(int(match[1]) for match in found if match)
 

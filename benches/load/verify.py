@@ -11,7 +11,7 @@ from candidates import HOST, Bench, ask
 from machine import locked
 from places import RUN
 
-ROW = '{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"petal_width":0.2}'
+ROW = b'{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"petal_width":0.2}'
 JSON = {"Content-Type": "application/json"}
 CLASSES = ("setosa", "versicolor", "virginica")
 
@@ -27,7 +27,7 @@ def check(args):
             print(f"{name:20} " + " ".join(said) + _first_line(name), flush=True)
 
 
-def _post(port, path, body=ROW.encode(), chunked=False):
+def _post(port, path, body=ROW, chunked=False):
     return ask(port, path, "POST", iter([body]) if chunked else body, JSON, chunked=chunked)
 
 
@@ -64,9 +64,9 @@ def crosscheck(args):
     """The same candidate under wrk, h2load and hey, to see that `load` says the same."""
     with Bench(args) as bench:
         script, body = RUN / "post.lua", RUN / "body.json"
-        body.write_text(ROW)
+        body.write_bytes(ROW)
         script.write_text('wrk.method="POST"\nwrk.headers["Content-Type"]="application/json"\n'
-                          f"wrk.body='{ROW}'\n")
+                          f"wrk.body='{ROW.decode()}'\n")
         for name in args.names:
             if not bench.start(name):
                 continue
