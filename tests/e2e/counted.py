@@ -55,10 +55,11 @@ def judge(kind, figures):
     for name, found in figures.items():
         accepted = TABLE[kind][name]
         limit = min(accepted * (1 + tolerance), TABLE.get(f"{kind}_never_above", {}).get(name, float("inf")))
-        print(f"    {kind}, {name}: {found:.2f} per request, accepted {accepted}")
+        found = round(found, 0 if accepted > 100 else 2)
+        print(f"    {kind}, {name}: {found:g} per request, accepted {accepted:g}")
         if found > limit:
-            worse.append(f"{name}: {found:.2f} per request is above {limit:.2f}")
+            worse.append(f"{name}: {found:g} per request is above {limit:g}")
         elif found < accepted * (1 - tolerance):
-            print(f"    better: lower {name} of [{kind}] in tests/e2e/counts.toml to {found:.2f}")
+            print(f"    better: lower {name} of [{kind}] in tests/e2e/counts.toml to {found:g}")
     if worse:
         raise Failed(f"{kind}, {'; '.join(worse)}")

@@ -31,6 +31,8 @@ class Callgrind:
         self.names = {int(number): self._name(thread) for number, thread in found}
 
     def _name(self, thread):
+        if int(thread) == self.agent.pid:
+            return "main"       # its name is valgrind's
         return pathlib.Path(f"/proc/{self.agent.pid}/task/{thread}/comm").read_text().strip()
 
     def tell(self, *command):

@@ -30,10 +30,8 @@ def calls(agent, connections):
     log = agent.folder / "strace.txt"
     command = ["strace", "-f", "-c", "-U", "calls,name", "-o", log, "-p", agent.pid]
     with h.Process(command, "strace") as tracer:
-        def ready():
-            check(tracer.is_alive(), lambda: f"strace may not trace here (root? SYS_PTRACE?)\n{tracer.tail()}")
-            return traced(agent.pid)
-        wait_until(ready, "strace to attach")
+        wait_until(lambda: traced(agent.pid) or not tracer.is_alive(), "strace to attach")
+        check(tracer.is_alive(), lambda: f"strace may not trace here (root? SYS_PTRACE?)\n{tracer.tail()}")
         counted.send(agent.port, connections, REQUESTS)
         time.sleep(0.3)     # the observer is behind by a tick
         tracer.signal(signal.SIGINT)
