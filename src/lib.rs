@@ -27,6 +27,8 @@
 //!
 //! Who may name whom is checked by `tests/layering.rs`.
 
+#![forbid(unsafe_code)]
+
 pub mod app;
 pub mod cli;
 

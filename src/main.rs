@@ -1,5 +1,7 @@
 //! The binary: reads the command line and starts what it asks for.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use sidelight::{

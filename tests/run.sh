@@ -174,6 +174,12 @@ suites() {
     step "e2e: faults of clients" suite faults_clients python3
 }
 
+# What is counted: machines and their load change times, not these. Half a minute together.
+counts() {
+    step "e2e: system calls of a request" suite syscalls python3
+    step "e2e: instructions of a request" suite instructions python3
+}
+
 # What takes a minute and more.
 long_suites() {
     step "e2e: faults of the model server" suite faults_upstream python3
@@ -212,13 +218,15 @@ quick)
     ;;
 all)
     require python3=python3 g++=g++ make=make curl=curl openssl=openssl h2load=nghttp2-client \
-        nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus
+        nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus \
+        cc=gcc strace=strace valgrind=valgrind
     # what the faults of network and machine need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     checks
     step "fuzz" fuzz 30
     suites
+    counts
     long_suites
     step "100,000 mutated requests" mutations
     real_programs
