@@ -1,6 +1,6 @@
 //! In which version of HTTP a request goes out.
 
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 
 use http::{HeaderMap, Version, header};
 
@@ -28,8 +28,8 @@ pub(super) async fn choose(
     version: Version,
     fields: &HeaderMap,
 ) -> Result<Way, Failure> {
-    let settings = Arc::clone(&thread.settings.borrow());
-    match settings.upstream_protocol {
+    let protocol = thread.settings.borrow().upstream_protocol;
+    match protocol {
         UpstreamProtocol::Http1 => return Ok(Way::Http1),
         UpstreamProtocol::Http2 => return Ok(Way::Http2),
         UpstreamProtocol::Auto if is_grpc(fields) => return Ok(Way::Http2),

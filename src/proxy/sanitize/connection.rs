@@ -39,12 +39,18 @@ pub(in crate::proxy) fn remove(fields: &mut HeaderMap) {
             fields.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
-        // in a map of a few names, to compare them is cheaper than to compute where one would be
-        if fields.keys().any(|other| other == name) {
+    // most heads have none of them, and to see that is cheaper than to look for each
+    if fields.keys().any(is_hop_by_hop) {
+        for name in &HOP_BY_HOP {
             fields.remove(name);
         }
     }
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP
+        .iter()
+        .any(|other| other.as_str() == name.as_str())
 }
 
 /// Options that nominate no field, or one that goes anyway.

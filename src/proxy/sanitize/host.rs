@@ -58,8 +58,8 @@ fn is_name(text: &[u8]) -> bool {
     while let [first, tail @ ..] = rest {
         rest = match (first, tail) {
             (b'%', [a, b, tail @ ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => tail,
-            (b, _) if b"-._~!$&'()*+,;=".contains(b) => tail,
             (b, _) if b.is_ascii_alphanumeric() => tail,
+            (b, _) if b"-._~!$&'()*+,;=".contains(b) => tail,
             _ => return false,
         };
     }
