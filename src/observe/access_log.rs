@@ -1,15 +1,19 @@
 //! One JSON line per exchange, or the course page's four; written whole, never waited for.
 
+mod json;
 mod line;
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::line::{
-    Completed, Items, Line, Prediction, PredictionRequest, PredictionResult, Started, Text,
+use self::{
+    json::Fields,
+    line::{
+        Address, Completed, Items, Line, Prediction, PredictionRequest, PredictionResult, Started,
+        Text,
+    },
 };
 use super::redact::Redact;
 use crate::{
@@ -50,7 +54,8 @@ struct Form {
     redact: Redact,
 }
 
-/// Lines that are handed over at once.
+/// Lines that are handed over at once, as a copy of their length: what waits to be written holds
+/// no more than its bytes, and the block has its room already when the next lines come.
 #[derive(Default)]
 struct Block {
     bytes: Vec<u8>,
@@ -107,10 +112,14 @@ impl AccessLog {
 
     fn flush(&mut self) {
         self.flushed = Instant::now();
-        let Block { bytes, lines } = std::mem::take(&mut self.block);
-        if lines > 0 {
-            self.sink.write(bytes, lines);
+        let Block { bytes, lines } = &mut self.block;
+        if *lines > 0 {
+            self.sink.write(bytes.clone(), *lines);
         }
+        bytes.clear();
+        // the line of a large batch is no reason to keep its room
+        bytes.shrink_to(2 * BLOCK);
+        *lines = 0;
     }
 }
 
@@ -134,7 +143,6 @@ impl Form {
     }
 
     fn one(&self, e: &Exchange, seen: Option<Seen<'_>>, block: &mut Block) {
-        let client_ip = e.client_ip.to_string();
         let predicted = seen.filter(|seen| !seen.inference.outputs.is_empty());
         let line = Line {
             timestamp: at(e, e.duration),
@@ -145,7 +153,7 @@ impl Form {
             trace_id: e.trace_id.as_deref().map(|id| self.text("trace_id", id)),
             method: e.method.as_ref().map(http::Method::as_str),
             path: self.text("path", &e.path),
-            client_ip: self.text("client_ip", &client_ip),
+            client_ip: self.address(e),
             status_code: e.status,
             duration_ms: milliseconds(e.duration, 1000.0),
             upstream_ms: e.upstream.map(|t| milliseconds(t, 1000.0)),
@@ -165,7 +173,6 @@ impl Form {
     }
 
     fn separate(&self, e: &Exchange, seen: Option<Seen<'_>>, block: &mut Block) {
-        let client_ip = e.client_ip.to_string();
         let request_id = self.text("request_id", &e.request_id);
         let head = |timestamp, level, message| line::Head {
             timestamp,
@@ -175,37 +182,54 @@ impl Form {
             request_id: &request_id,
         };
         let forwarded = e.forwarded_after.unwrap_or_default();
-        let started = Started {
-            head: head(at(e, Duration::ZERO), "INFO", "Request started"),
-            method: e.method.as_ref().map(http::Method::as_str),
-            path: self.text("path", &e.path),
-            client_ip: self.text("client_ip", &client_ip),
-        };
-        block.push(&started);
+        let started = head(at(e, Duration::ZERO), "INFO", "Request started");
+        block.push(&(
+            started,
+            Started {
+                method: e.method.as_ref().map(http::Method::as_str),
+                path: self.text("path", &e.path),
+                client_ip: self.address(e),
+            },
+        ));
         if let Some(seen) = seen.filter(|seen| seen.inference.rows > 0) {
-            let asked = PredictionRequest {
-                head: head(at(e, forwarded), "INFO", "Prediction request"),
-                features: self.features(seen.inference),
-            };
-            block.push(&asked);
+            let asked = head(at(e, forwarded), "INFO", "Prediction request");
+            let features = self.features(seen.inference);
+            block.push(&(asked, PredictionRequest { features }));
         }
         if let Some(seen) = seen.filter(|seen| !seen.inference.outputs.is_empty()) {
             let answered = forwarded + e.upstream.unwrap_or_default();
-            let result = PredictionResult {
-                head: head(at(e, answered), "INFO", "Prediction result"),
-                prediction: Prediction::classes(seen.inference, &self.redact),
-                confidence: Prediction::confidences(seen.inference, Some(10_000.0), &self.redact),
-                model_version: self.text("model_version", seen.version),
-            };
-            block.push(&result);
+            let answered = head(at(e, answered), "INFO", "Prediction result");
+            block.push(&(
+                answered,
+                PredictionResult {
+                    prediction: Prediction::classes(seen.inference, &self.redact),
+                    confidence: Prediction::confidences(
+                        seen.inference,
+                        Some(10_000.0),
+                        &self.redact,
+                    ),
+                    model_version: self.text("model_version", seen.version),
+                },
+            ));
         }
-        let completed = Completed {
-            head: head(at(e, e.duration), level(e), message(e)),
-            status_code: e.status,
-            error: e.error,
-            duration_ms: milliseconds(e.duration, 100.0),
-        };
-        block.push(&completed);
+        let completed = head(at(e, e.duration), level(e), message(e));
+        block.push(&(
+            completed,
+            Completed {
+                status_code: e.status,
+                error: e.error,
+                duration_ms: milliseconds(e.duration, 100.0),
+            },
+        ));
+    }
+
+    fn address(&self, exchange: &Exchange) -> Address {
+        let address = exchange.client_ip;
+        if self.redact.covers("client_ip") {
+            Address::Hidden(self.redact.hash("client_ip", &address.to_string()))
+        } else {
+            Address::Shown(address)
+        }
     }
 
     fn text<'a>(&self, name: &str, value: &'a str) -> Text<'a> {
@@ -227,17 +251,11 @@ impl Form {
 }
 
 impl Block {
-    fn push(&mut self, line: &impl Serialize) {
-        let start = self.bytes.len();
-        match serde_json::to_writer(&mut self.bytes, line) {
-            Ok(()) => {
-                hook("line");
-                self.bytes.push(b'\n');
-                self.lines += 1;
-            }
-            // nothing in a line can fail to be JSON; half a line must not stay if it ever does
-            Err(_) => self.bytes.truncate(start),
-        }
+    fn push(&mut self, line: &impl Fields) {
+        json::object(line, &mut self.bytes);
+        hook("line");
+        self.bytes.push(b'\n');
+        self.lines += 1;
     }
 }
 

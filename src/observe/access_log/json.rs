@@ -1,0 +1,260 @@
+//! JSON as `serde_json` writes it, byte for byte, for lines of known fields.
+//!
+//! Of the strings in a line half are names that stand in the code, and the other half hardly ever
+//! has anything to escape. `serde_json` looks at each byte of both; this writes a name as one
+//! constant and looks at eight bytes of a value at once.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+/// A value.
+pub(super) trait Json {
+    /// Appends it to `out`.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// Appends it as a field; `key`: the name as it stands between two fields, `,"name":`.
+    fn write_field(&self, key: &'static str, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_bytes());
+        self.write(out);
+    }
+}
+
+/// Fields of one object, in the order in which they are written.
+pub(super) trait Fields {
+    /// Appends each to `out`, with a comma before it.
+    fn write_fields(&self, out: &mut Vec<u8>);
+}
+
+/// Those of both in one object.
+impl<A: Fields, B: Fields> Fields for (A, B) {
+    fn write_fields(&self, out: &mut Vec<u8>) {
+        self.0.write_fields(out);
+        self.1.write_fields(out);
+    }
+}
+
+/// A struct whose fields are those of an object, by their names and in their order.
+macro_rules! fields {
+    ($(
+        $(#[$about:meta])*
+        $seen:vis struct $name:ident<'a> {
+            $($field_seen:vis $field:ident: $of:ty,)+
+        }
+    )+) => {$(
+        $(#[$about])*
+        $seen struct $name<'a> {
+            $($field_seen $field: $of,)+
+        }
+
+        impl Fields for $name<'_> {
+            fn write_fields(&self, out: &mut Vec<u8>) {
+                $(self.$field.write_field(concat!(",\"", stringify!($field), "\":"), out);)+
+            }
+        }
+    )+};
+}
+pub(super) use fields;
+
+/// Appends an object of `fields`.
+pub(super) fn object(fields: &impl Fields, out: &mut Vec<u8>) {
+    enclosed(*b"{}", out, |out| fields.write_fields(out));
+}
+
+/// Appends an object of names that are only known now.
+pub(super) fn map<'a, T: Json>(entries: impl Iterator<Item = (&'a str, T)>, out: &mut Vec<u8>) {
+    enclosed(*b"{}", out, |out| {
+        for (name, value) in entries {
+            out.push(b',');
+            name.write(out);
+            out.push(b':');
+            value.write(out);
+        }
+    });
+}
+
+/// Appends a list.
+pub(super) fn list<T: Json>(values: impl Iterator<Item = T>, out: &mut Vec<u8>) {
+    enclosed(*b"[]", out, |out| {
+        for value in values {
+            out.push(b',');
+            value.write(out);
+        }
+    });
+}
+
+/// `inside` between two brackets; the first takes the place of the first comma.
+fn enclosed([open, close]: [u8; 2], out: &mut Vec<u8>, inside: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    inside(out);
+    match out.get_mut(start) {
+        Some(comma) => *comma = open,
+        None => out.push(open),
+    }
+    out.push(close);
+}
+
+impl Json for String {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.as_str().write(out);
+    }
+}
+
+impl Json for str {
+    fn write(&self, out: &mut Vec<u8>) {
+        if is_plain(self.as_bytes()) {
+            out.push(b'"');
+            out.extend_from_slice(self.as_bytes());
+            out.push(b'"');
+        } else {
+            by_serde(self, out);
+        }
+    }
+}
+
+/// Whether a string of these bytes has nothing to escape: no `"`, no `\`, no control character.
+///
+/// The first such byte of eight borrows from its highest bit; without one, no byte does.
+fn is_plain(bytes: &[u8]) -> bool {
+    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    const fn marks(eight: u64) -> u64 {
+        let control = eight.wrapping_sub(LOW * 0x20);
+        let quote = (eight ^ (LOW * b'"' as u64)).wrapping_sub(LOW);
+        let backslash = (eight ^ (LOW * b'\\' as u64)).wrapping_sub(LOW);
+        (control | quote | backslash) & !eight & HIGH
+    }
+    let (eights, rest) = bytes.as_chunks();
+    let marked = eights
+        .iter()
+        .fold(0, |all, eight| all | marks(u64::from_le_bytes(*eight)));
+    marked == 0
+        && rest
+            .iter()
+            .all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+}
+
+impl Json for bool {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if *self { b"true" } else { b"false" });
+    }
+}
+
+macro_rules! by_serde {
+    ($($number:ty)+) => {$(
+        impl Json for $number {
+            fn write(&self, out: &mut Vec<u8>) {
+                by_serde(self, out);
+            }
+        }
+    )+};
+}
+by_serde!(f64 u16 usize);
+
+/// What is worth no way of its own.
+fn by_serde<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    // neither a vector nor a string or number fails
+    let _ = serde_json::to_writer(out, value);
+}
+
+impl<T: Json + ?Sized> Json for &T {
+    fn write(&self, out: &mut Vec<u8>) {
+        (**self).write(out);
+    }
+}
+
+impl Json for Cow<'_, str> {
+    fn write(&self, out: &mut Vec<u8>) {
+        (**self).write(out);
+    }
+}
+
+/// As a value `null` where there is none; as a field not there at all.
+impl<T: Json> Json for Option<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Some(value) => value.write(out),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+
+    fn write_field(&self, key: &'static str, out: &mut Vec<u8>) {
+        if let Some(value) = self {
+            value.write_field(key, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &(impl Json + ?Sized)) -> String {
+        let mut out = Vec::new();
+        value.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_character_anywhere_is_written_as_serde_json_does() {
+        let low = (0..=0x2ff).chain([0x2028, 0x2029, 0xfeff, 0xfffd, 0x1_f600, 0x10_ffff]);
+        for character in low.filter_map(char::from_u32) {
+            for before in 0..17 {
+                for around in ["x", "\u{7f}", "\u{80}", "!", "#", "[", "]", " "] {
+                    let start = around.repeat(before);
+                    let string = format!("{start}{character}{around}");
+                    assert_eq!(
+                        text(string.as_str()),
+                        serde_json::to_string(&string).unwrap()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_pair_of_bytes_is_plain_or_not_as_each_of_them_is() {
+        let is_plain_alone = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                let mut bytes = [b'a'; 9];
+                (bytes[3], bytes[4]) = (first, second);
+                let expected = is_plain_alone(first) && is_plain_alone(second);
+                assert_eq!(is_plain(&bytes), expected, "{first} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_serde_json_does() {
+        let odd = [
+            0.0,
+            -0.0,
+            1e16,
+            1e-5,
+            5e-324,
+            f64::MAX,
+            f64::NAN,
+            f64::INFINITY,
+        ];
+        let random = std::iter::repeat_with(|| f64::from_bits(fastrand::u64(..)));
+        for number in random.take(10_000).chain(odd) {
+            assert_eq!(text(&number), serde_json::to_string(&number).unwrap());
+        }
+        assert_eq!(
+            (text(&u16::MAX), text(&0_usize)),
+            ("65535".into(), "0".into())
+        );
+    }
+
+    #[test]
+    fn empty_lists_and_objects_have_both_brackets() {
+        let mut out = Vec::new();
+        list(std::iter::empty::<bool>(), &mut out);
+        map(std::iter::empty::<(&str, bool)>(), &mut out);
+        list([Some(true), None].into_iter(), &mut out);
+        map([("a\"", false), ("", true)].into_iter(), &mut out);
+        let expected = r#"[]{}[true,null]{"a\"":false,"":true}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
