@@ -1,7 +1,7 @@
 //! Values that must not stand in a log: a keyed hash in their place still tells equal from
 //! different, and nobody without the key can try out values.
 
-use std::{collections::HashSet, fmt::Write};
+use std::{collections::BTreeSet, fmt::Write};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -13,7 +13,7 @@ const SHOWN: usize = 8;
 
 /// The names whose values are hidden, and the key.
 pub(super) struct Redact {
-    names: HashSet<String>,
+    names: BTreeSet<String>,
     keyed: Option<Hmac<Sha256>>,
 }
 
