@@ -51,7 +51,7 @@ impl Table {
         let place = self.place(walk::cut(name))?;
         self.next = place + 1;
         let values = &mut self.columns[place].values;
-        values.resize(self.rows, Scalar::Missing);
+        has_rows(values, self.rows);
         values.push(value);
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Table {
     /// Number of rows, and the columns with that many values each.
     pub(super) fn finish(mut self) -> (usize, Vec<Column>) {
         for column in &mut self.columns {
-            column.values.resize(self.rows, Scalar::Missing);
+            has_rows(&mut column.values, self.rows);
         }
         (self.rows, self.columns)
     }
@@ -105,6 +105,13 @@ impl Table {
             values: Vec::with_capacity(self.rows + 1),
         });
         Ok(self.columns.len() - 1)
+    }
+}
+
+/// Fills up with missing values, or cuts. Mostly there is nothing to do.
+fn has_rows(values: &mut Vec<Scalar>, rows: usize) {
+    if values.len() != rows {
+        values.resize(rows, Scalar::Missing);
     }
 }
 
