@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use self::{
     json::Fields,
     line::{
-        Address, Completed, Items, Line, Prediction, PredictionRequest, PredictionResult, Started,
-        Text,
+        Address, Classes, Completed, Confidences, Items, Line, PredictionRequest, PredictionResult,
+        Started, Text,
     },
 };
 use super::redact::Redact;
@@ -54,8 +54,7 @@ struct Form {
     redact: Redact,
 }
 
-/// Lines that are handed over at once, as a copy of their length: what waits to be written holds
-/// no more than its bytes, and the block has its room already when the next lines come.
+/// Lines that are handed over at once.
 #[derive(Default)]
 struct Block {
     bytes: Vec<u8>,
@@ -112,14 +111,10 @@ impl AccessLog {
 
     fn flush(&mut self) {
         self.flushed = Instant::now();
-        let Block { bytes, lines } = &mut self.block;
-        if *lines > 0 {
-            self.sink.write(bytes.clone(), *lines);
+        let Block { bytes, lines } = std::mem::take(&mut self.block);
+        if lines > 0 {
+            self.block.bytes = self.sink.swap(bytes, lines);
         }
-        bytes.clear();
-        // the line of a large batch is no reason to keep its room
-        bytes.shrink_to(2 * BLOCK);
-        *lines = 0;
     }
 }
 
@@ -159,9 +154,8 @@ impl Form {
             upstream_ms: e.upstream.map(|t| milliseconds(t, 1000.0)),
             model: seen.map(|seen| self.text("model", seen.model)),
             model_version: seen.map(|seen| self.text("model_version", seen.version)),
-            prediction: predicted.map(|seen| Prediction::classes(seen.inference, &self.redact)),
-            confidence: predicted
-                .map(|seen| Prediction::confidences(seen.inference, None, &self.redact)),
+            prediction: predicted.map(|seen| self.classes(seen.inference)),
+            confidence: predicted.map(|seen| self.confidences(seen.inference, None)),
             items: seen
                 .map(|seen| seen.inference.items())
                 .filter(|items| *items > 0),
@@ -202,12 +196,8 @@ impl Form {
             block.push(&(
                 answered,
                 PredictionResult {
-                    prediction: Prediction::classes(seen.inference, &self.redact),
-                    confidence: Prediction::confidences(
-                        seen.inference,
-                        Some(10_000.0),
-                        &self.redact,
-                    ),
+                    prediction: self.classes(seen.inference),
+                    confidence: self.confidences(seen.inference, Some(10_000.0)),
                     model_version: self.text("model_version", seen.version),
                 },
             ));
@@ -233,10 +223,21 @@ impl Form {
     }
 
     fn text<'a>(&self, name: &str, value: &'a str) -> Text<'a> {
-        if self.redact.covers(name) {
-            Text::Owned(self.redact.hash(name, value))
-        } else {
-            Text::Borrowed(value)
+        self.redact.shown(name, value)
+    }
+
+    fn classes<'a>(&'a self, inference: &'a Inference) -> Classes<'a> {
+        Classes {
+            inference,
+            redact: &self.redact,
+        }
+    }
+
+    fn confidences<'a>(&'a self, inference: &'a Inference, parts: Option<f64>) -> Confidences<'a> {
+        Confidences {
+            inference,
+            redact: &self.redact,
+            parts,
         }
     }
 

@@ -73,8 +73,20 @@ pub(super) fn map<'a, T: Json>(entries: impl Iterator<Item = (&'a str, T)>, out:
     });
 }
 
+/// Appends the only one of `values` as it is, or a list of them.
+pub(super) fn one_or_list<'a, T, J: Json>(
+    values: &'a [T],
+    value: impl Fn(&'a T) -> J,
+    out: &mut Vec<u8>,
+) {
+    match values {
+        [only] => value(only).write(out),
+        values => list(values.iter().map(value), out),
+    }
+}
+
 /// Appends a list.
-pub(super) fn list<T: Json>(values: impl Iterator<Item = T>, out: &mut Vec<u8>) {
+fn list<T: Json>(values: impl Iterator<Item = T>, out: &mut Vec<u8>) {
     enclosed(*b"[]", out, |out| {
         for value in values {
             out.push(b',');
@@ -114,24 +126,28 @@ impl Json for str {
 
 /// Whether a string of these bytes has nothing to escape: no `"`, no `\`, no control character.
 ///
-/// The first such byte of eight borrows from its highest bit; without one, no byte does.
+/// Eight bytes at once, the last of them again where the length is no multiple.
 fn is_plain(bytes: &[u8]) -> bool {
-    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    const fn marks(eight: u64) -> u64 {
-        let control = eight.wrapping_sub(LOW * 0x20);
-        let quote = (eight ^ (LOW * b'"' as u64)).wrapping_sub(LOW);
-        let backslash = (eight ^ (LOW * b'\\' as u64)).wrapping_sub(LOW);
-        (control | quote | backslash) & !eight & HIGH
+    if let Some(last) = bytes.last_chunk() {
+        let (eights, _) = bytes.as_chunks();
+        let mut eights = eights.iter().chain([last]);
+        return eights.all(|eight| are_plain(u64::from_le_bytes(*eight)));
     }
-    let (eights, rest) = bytes.as_chunks();
-    let marked = eights
-        .iter()
-        .fold(0, |all, eight| all | marks(u64::from_le_bytes(*eight)));
-    marked == 0
-        && rest
-            .iter()
-            .all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+        return are_plain(first | last << 32);
+    }
+    let mut bytes = bytes.iter();
+    bytes.all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+}
+
+/// The first byte to escape borrows from its highest bit; without one, no byte does.
+const fn are_plain(eight: u64) -> bool {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let control = eight.wrapping_sub(EACH * 0x20);
+    let quote = (eight ^ (EACH * b'"' as u64)).wrapping_sub(EACH);
+    let backslash = (eight ^ (EACH * b'\\' as u64)).wrapping_sub(EACH);
+    (control | quote | backslash) & !eight & (EACH * 0x80) == 0
 }
 
 impl Json for bool {
@@ -149,7 +165,55 @@ macro_rules! by_serde {
         }
     )+};
 }
-by_serde!(f64 u16 usize);
+by_serde!(u16 usize);
+
+/// Most numbers of a log have three decimals at most: written from a whole number of thousandths,
+/// one takes a third of the instructions.
+impl Json for f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "digits, of what is not negative"
+    )]
+    fn write(&self, out: &mut Vec<u8>) {
+        let Some(thousandths) = thousandths(self.abs()) else {
+            return by_serde(self, out);
+        };
+        if self.is_sign_negative() {
+            out.push(b'-');
+        }
+        let (whole, places) = (thousandths / 1000, (thousandths % 1000) as u16);
+        match whole {
+            0..10 => out.push(b'0' + whole as u8),
+            _ => by_serde(&whole, out),
+        }
+        let [tenths, hundredths, last] =
+            [places / 100, places / 10 % 10, places % 10].map(|digit| b'0' + digit as u8);
+        match (hundredths, last) {
+            (b'0', b'0') => out.extend_from_slice(&[b'.', tenths]),
+            (_, b'0') => out.extend_from_slice(&[b'.', tenths, hundredths]),
+            _ => out.extend_from_slice(&[b'.', tenths, hundredths, last]),
+        }
+    }
+}
+
+/// How many thousandths `value` is, where it is the float nearest to so many.
+///
+/// These have 15 digits at most, and no two numbers of 15 digits have the same nearest float: no
+/// other way to write `value` is as short.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "below 2^53, and the same float or another"
+)]
+fn thousandths(value: f64) -> Option<i64> {
+    if value.is_nan() || value >= 1e12 {
+        return None;
+    }
+    let nearest = (value * 1000.0 + 0.5) as i64;
+    (nearest as f64 / 1000.0 == value).then_some(nearest)
+}
 
 /// What is worth no way of its own.
 fn by_serde<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
@@ -226,6 +290,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_precision_loss, reason = "any float will do")]
     fn numbers_are_written_as_serde_json_does() {
         let odd = [
             0.0,
@@ -238,7 +303,15 @@ mod tests {
             f64::INFINITY,
         ];
         let random = std::iter::repeat_with(|| f64::from_bits(fastrand::u64(..)));
-        for number in random.take(10_000).chain(odd) {
+        let places = [1.0, 10.0, 100.0, 1000.0, 10_000.0];
+        let short = std::iter::repeat_with(|| {
+            let digits = fastrand::u64(..10_u64.pow(fastrand::u32(1..18)));
+            digits as f64 / places[fastrand::usize(..places.len())]
+        });
+        let near = [1e12, 999_999_999_999.999, 0.001, 0.0005, 0.0015].into_iter();
+        let near = near.flat_map(|value: f64| [value.next_down(), value, value.next_up()]);
+        let signed = short.take(100_000).chain(near).flat_map(|v| [v, -v]);
+        for number in random.take(10_000).chain(odd).chain(signed) {
             assert_eq!(text(&number), serde_json::to_string(&number).unwrap());
         }
         assert_eq!(

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Features,
-    decode::{Column, Inference, Scalar},
+    decode::{Column, Inference, Output, Scalar},
     telemetry::Utc,
 };
 
@@ -36,8 +36,8 @@ fields! {
         pub(super) upstream_ms: Option<f64>,
         pub(super) model: Option<Text<'a>>,
         pub(super) model_version: Option<Text<'a>>,
-        pub(super) prediction: Option<Prediction<Text<'a>>>,
-        pub(super) confidence: Option<Prediction<Share>>,
+        pub(super) prediction: Option<Classes<'a>>,
+        pub(super) confidence: Option<Confidences<'a>>,
         pub(super) items: Option<usize>,
         pub(super) features: Option<Items<'a>>,
         pub(super) fault: Option<&'static str>,
@@ -67,8 +67,8 @@ fields! {
 
     /// "Prediction result", after its head.
     pub(super) struct PredictionResult<'a> {
-        pub(super) prediction: Prediction<Text<'a>>,
-        pub(super) confidence: Prediction<Share>,
+        pub(super) prediction: Classes<'a>,
+        pub(super) confidence: Confidences<'a>,
         pub(super) model_version: Text<'a>,
     }
 
@@ -119,52 +119,48 @@ fn dotted(address: Ipv4Addr, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// One value for a single item, a list for a batch.
-pub(super) enum Prediction<T> {
-    Single(Option<T>),
-    Batch(Vec<Option<T>>),
+/// The predicted classes: one for a single item, a list for a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Classes<'a> {
+    pub(super) inference: &'a Inference,
+    pub(super) redact: &'a Redact,
 }
 
-impl<T> Prediction<T> {
-    fn of(mut values: Vec<Option<T>>, is_batch: bool) -> Self {
-        match values.pop() {
-            Some(only) if values.is_empty() && !is_batch => Self::Single(only),
-            last => {
-                values.extend(last);
-                Self::Batch(values)
-            }
-        }
-    }
-}
-
-impl<T: Json> Json for Prediction<T> {
+impl<'a> Json for Classes<'a> {
     fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Single(value) => value.write(out),
-            Self::Batch(values) => json::list(values.iter(), out),
-        }
+        let shown = |class| self.redact.shown("prediction", class);
+        let class = |output: &'a Output| output.class.as_deref().map(shown);
+        json::one_or_list(&self.inference.outputs, class, out);
     }
 }
 
-impl<'a> Prediction<Text<'a>> {
-    /// The predicted classes.
-    pub(super) fn classes(inference: &'a Inference, redact: &Redact) -> Self {
-        let is_hidden = redact.covers("prediction");
-        let shown = |class: &'a String| {
+/// Their confidences, likewise.
+#[derive(Clone, Copy)]
+pub(super) struct Confidences<'a> {
+    pub(super) inference: &'a Inference,
+    pub(super) redact: &'a Redact,
+    /// Rounded to whole multiples of `1 / parts` where that is given.
+    pub(super) parts: Option<f64>,
+}
+
+impl Json for Confidences<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let is_hidden = self.redact.covers("confidence");
+        let shown = |value: f64| {
             if is_hidden {
-                Text::Owned(redact.hash("prediction", class))
+                Share::Hidden(self.redact.hash("confidence", &value.to_string()))
             } else {
-                Text::Borrowed(class.as_str())
+                let rounded = |parts: f64| (value * parts).round() / parts;
+                Share::Shown(self.parts.map_or(value, rounded))
             }
         };
-        let outputs = inference.outputs.iter();
-        let classes = outputs.map(|o| o.class.as_ref().map(shown)).collect();
-        Self::of(classes, inference.items() > 1)
+        let confidence = |output: &Output| output.confidence.map(shown);
+        json::one_or_list(&self.inference.outputs, confidence, out);
     }
 }
 
 /// A confidence, or the hash in its place.
-pub(super) enum Share {
+enum Share {
     Shown(f64),
     Hidden(String),
 }
@@ -175,23 +171,6 @@ impl Json for Share {
             Self::Shown(value) => value.write(out),
             Self::Hidden(hash) => hash.write(out),
         }
-    }
-}
-
-impl Prediction<Share> {
-    /// Their confidences, rounded to whole multiples of `1 / parts` where that is given.
-    pub(super) fn confidences(inference: &Inference, parts: Option<f64>, redact: &Redact) -> Self {
-        let is_hidden = redact.covers("confidence");
-        let shown = |value: f64| {
-            if is_hidden {
-                Share::Hidden(redact.hash("confidence", &value.to_string()))
-            } else {
-                Share::Shown(parts.map_or(value, |parts| (value * parts).round() / parts))
-            }
-        };
-        let outputs = inference.outputs.iter();
-        let confidences = outputs.map(|o| o.confidence.map(shown)).collect();
-        Self::of(confidences, inference.items() > 1)
     }
 }
 
@@ -236,10 +215,7 @@ impl Json for Values<'_> {
             scalar,
             redact: self.redact,
         };
-        match self.column.values.as_slice() {
-            [only] => value(only).write(out),
-            values => json::list(values.iter().map(value), out),
-        }
+        json::one_or_list(&self.column.values, value, out);
     }
 }
 
