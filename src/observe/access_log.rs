@@ -5,7 +5,6 @@ mod line;
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use self::{
@@ -21,7 +20,7 @@ use crate::{
     config::{self, Lines},
     decode::Inference,
     panics::hook,
-    telemetry::{Sink, Utc},
+    telemetry::{Clock, Sink},
 };
 
 /// Bytes of lines that are handed over at once.
@@ -44,6 +43,7 @@ pub(super) struct AccessLog {
     /// Stands in for a key that the configuration does not name.
     own_key: [u8; 32],
     block: Block,
+    clock: Clock,
     /// When a block was handed over last.
     flushed: Instant,
 }
@@ -72,6 +72,7 @@ impl AccessLog {
             form: Form::new(settings, &own_key),
             own_key,
             block: Block::default(),
+            clock: Clock::default(),
             flushed: Instant::now(),
         })
     }
@@ -83,11 +84,13 @@ impl AccessLog {
 
     /// Writes what `log.lines` says of one exchange.
     pub(super) fn write(&mut self, exchange: &Exchange, seen: Option<Seen<'_>>) {
-        let Self { form, block, .. } = self;
+        let Self {
+            form, block, clock, ..
+        } = self;
         match form.settings.lines {
             _ if !form.is_sampled(exchange) => {}
-            Lines::One => form.one(exchange, seen, block),
-            Lines::Separate => form.separate(exchange, seen, block),
+            Lines::One => form.one(exchange, seen, clock, block),
+            Lines::Separate => form.separate(exchange, seen, clock, block),
             Lines::Off => {}
         }
         if block.bytes.len() >= BLOCK {
@@ -137,10 +140,10 @@ impl Form {
         }
     }
 
-    fn one(&self, e: &Exchange, seen: Option<Seen<'_>>, block: &mut Block) {
+    fn one(&self, e: &Exchange, seen: Option<Seen<'_>>, clock: &mut Clock, block: &mut Block) {
         let predicted = seen.filter(|seen| !seen.inference.outputs.is_empty());
         let line = Line {
-            timestamp: at(e, e.duration),
+            timestamp: clock.text(e.started + e.duration),
             level: level(e),
             logger: &self.settings.logger,
             message: message(e),
@@ -166,7 +169,7 @@ impl Form {
         block.push(&line);
     }
 
-    fn separate(&self, e: &Exchange, seen: Option<Seen<'_>>, block: &mut Block) {
+    fn separate(&self, e: &Exchange, seen: Option<Seen<'_>>, clock: &mut Clock, block: &mut Block) {
         let request_id = self.text("request_id", &e.request_id);
         let head = |timestamp, level, message| line::Head {
             timestamp,
@@ -176,7 +179,7 @@ impl Form {
             request_id: &request_id,
         };
         let forwarded = e.forwarded_after.unwrap_or_default();
-        let started = head(at(e, Duration::ZERO), "INFO", "Request started");
+        let started = head(clock.text(e.started), "INFO", "Request started");
         block.push(&(
             started,
             Started {
@@ -186,13 +189,21 @@ impl Form {
             },
         ));
         if let Some(seen) = seen.filter(|seen| seen.inference.rows > 0) {
-            let asked = head(at(e, forwarded), "INFO", "Prediction request");
+            let asked = head(
+                clock.text(e.started + forwarded),
+                "INFO",
+                "Prediction request",
+            );
             let features = self.features(seen.inference);
             block.push(&(asked, PredictionRequest { features }));
         }
         if let Some(seen) = seen.filter(|seen| !seen.inference.outputs.is_empty()) {
             let answered = forwarded + e.upstream.unwrap_or_default();
-            let answered = head(at(e, answered), "INFO", "Prediction result");
+            let answered = head(
+                clock.text(e.started + answered),
+                "INFO",
+                "Prediction result",
+            );
             block.push(&(
                 answered,
                 PredictionResult {
@@ -202,7 +213,7 @@ impl Form {
                 },
             ));
         }
-        let completed = head(at(e, e.duration), level(e), message(e));
+        let completed = head(clock.text(e.started + e.duration), level(e), message(e));
         block.push(&(
             completed,
             Completed {
@@ -258,15 +269,6 @@ impl Block {
         self.bytes.push(b'\n');
         self.lines += 1;
     }
-}
-
-/// The time of what happened `after` the exchange began.
-fn at(exchange: &Exchange, after: Duration) -> Utc {
-    let since_1970 = exchange.started + after;
-    let at = jiff::SignedDuration::try_from(since_1970)
-        .ok()
-        .and_then(|since| Timestamp::from_duration(since).ok());
-    Utc(at.unwrap_or_default())
 }
 
 fn has_failed(exchange: &Exchange) -> bool {

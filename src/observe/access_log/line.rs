@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::Features,
     decode::{Column, Inference, Output, Scalar},
-    telemetry::Utc,
+    telemetry,
 };
 
 /// A value as it is, or the hash in its place.
@@ -22,7 +22,7 @@ fields! {
     /// Everything of one exchange. What is not known has no field; a prediction without
     /// confidence has `"confidence": null`.
     pub(super) struct Line<'a> {
-        pub(super) timestamp: Utc,
+        pub(super) timestamp: telemetry::Text,
         pub(super) level: &'static str,
         pub(super) logger: &'a str,
         pub(super) message: &'static str,
@@ -46,7 +46,7 @@ fields! {
 
     /// What each of the course page's lines begins with.
     pub(super) struct Head<'a> {
-        pub(super) timestamp: Utc,
+        pub(super) timestamp: telemetry::Text,
         pub(super) level: &'static str,
         pub(super) logger: &'a str,
         pub(super) message: &'static str,
@@ -80,10 +80,10 @@ fields! {
     }
 }
 
-impl Json for Utc {
+impl Json for telemetry::Text {
     fn write(&self, out: &mut Vec<u8>) {
         out.push(b'"');
-        out.extend_from_slice(&self.digits());
+        out.extend_from_slice(self.as_bytes());
         out.push(b'"');
     }
 }
@@ -104,19 +104,22 @@ impl Json for Address {
     }
 }
 
-/// The formatter of the standard library takes 430 instructions more.
+/// A fifth of the instructions that the standard library's formatter and a string take.
 fn dotted(address: Ipv4Addr, out: &mut Vec<u8>) {
+    let mut text = [b'"'; 17];
+    let mut end = 0;
     for (octet, before) in address.octets().into_iter().zip(*b"\"...") {
-        out.push(before);
-        if octet >= 100 {
-            out.push(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            out.push(b'0' + octet / 10 % 10);
-        }
-        out.push(b'0' + octet % 10);
+        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+        text[end] = before;
+        text[end + 1] = b'0' + hundreds;
+        end += 1 + usize::from(hundreds > 0);
+        text[end] = b'0' + tens;
+        end += usize::from(octet >= 10);
+        text[end] = b'0' + ones;
+        end += 1;
     }
-    out.push(b'"');
+    text[end] = b'"';
+    out.extend_from_slice(&text[..=end]);
 }
 
 /// The predicted classes: one for a single item, a list for a batch.
@@ -236,6 +239,27 @@ impl Json for Value<'_> {
             (Scalar::Number(number), Some(redact)) => hash(redact, &number.to_string()),
             (Scalar::Bool(value), Some(redact)) => hash(redact, &value.to_string()),
             (Scalar::Text(text), Some(redact)) => hash(redact, text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_octet_anywhere_is_written_as_the_standard_library_does() {
+        for octet in 0..=u8::MAX {
+            for address in [
+                [octet, 0, 10, 255],
+                [255, octet, octet, 255],
+                [1, 99, 100, octet],
+            ] {
+                let mut out = Vec::new();
+                Address::Shown(address.into()).write(&mut out);
+                let expected = format!("\"{}\"", Ipv4Addr::from(address));
+                assert_eq!(out, expected.as_bytes());
+            }
         }
     }
 }
