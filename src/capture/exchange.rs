@@ -133,7 +133,7 @@ fn list(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     fields.contains_key(name).then_some(list)
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "bench"))]
 impl Exchange {
     /// A finished prediction for tests of whoever gets exchanges.
     pub(crate) fn example(path: &str, request: &str, response: &str) -> Self {
