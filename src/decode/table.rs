@@ -18,8 +18,8 @@ pub(super) struct Table {
     /// Where the next field is, if this row names fields in the order of the columns.
     next: usize,
     max_cells: usize,
-    /// Columns by name; filled when there are too many to look through.
-    places: HashMap<String, usize>,
+    /// Columns by name; there when there are too many to look through.
+    places: Option<HashMap<String, usize>>,
 }
 
 impl Table {
@@ -91,10 +91,11 @@ impl Table {
         if self.columns.len() <= Self::FEW {
             return self.columns.iter().position(|column| column.name == name);
         }
-        for place in self.places.len()..self.columns.len() {
-            self.places.insert(self.columns[place].name.clone(), place);
+        let places = self.places.get_or_insert_default();
+        for place in places.len()..self.columns.len() {
+            places.insert(self.columns[place].name.clone(), place);
         }
-        self.places.get(name).copied()
+        places.get(name).copied()
     }
 
     fn add(&mut self, name: &str) -> Result<usize, TooLarge> {

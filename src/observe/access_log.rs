@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use self::{
-    json::Fields,
+    json::{Fields, Word, Written},
     line::{
         Address, Classes, Completed, Confidences, Items, Line, PredictionRequest, PredictionResult,
         Started, Text,
@@ -51,6 +51,7 @@ pub(super) struct AccessLog {
 /// What is shown, and how.
 struct Form {
     settings: config::Log,
+    logger: Written,
     redact: Redact,
 }
 
@@ -126,6 +127,7 @@ impl Form {
         let key = settings.redact_key.as_deref().map(str::as_bytes);
         Self {
             redact: Redact::new(&settings.redact, key.unwrap_or(own_key)),
+            logger: Written::new(settings.logger.as_str()),
             settings,
         }
     }
@@ -145,7 +147,7 @@ impl Form {
         let line = Line {
             timestamp: clock.text(e.started + e.duration),
             level: level(e),
-            logger: &self.settings.logger,
+            logger: &self.logger,
             message: message(e),
             request_id: self.text("request_id", &e.request_id),
             trace_id: e.trace_id.as_deref().map(|id| self.text("trace_id", id)),
@@ -174,12 +176,16 @@ impl Form {
         let head = |timestamp, level, message| line::Head {
             timestamp,
             level,
-            logger: &self.settings.logger,
+            logger: &self.logger,
             message,
             request_id: &request_id,
         };
         let forwarded = e.forwarded_after.unwrap_or_default();
-        let started = head(clock.text(e.started), "INFO", "Request started");
+        let started = head(
+            clock.text(e.started),
+            INFO,
+            const { Word::new("Request started") },
+        );
         block.push(&(
             started,
             Started {
@@ -191,8 +197,8 @@ impl Form {
         if let Some(seen) = seen.filter(|seen| seen.inference.rows > 0) {
             let asked = head(
                 clock.text(e.started + forwarded),
-                "INFO",
-                "Prediction request",
+                INFO,
+                const { Word::new("Prediction request") },
             );
             let features = self.features(seen.inference);
             block.push(&(asked, PredictionRequest { features }));
@@ -201,8 +207,8 @@ impl Form {
             let answered = forwarded + e.upstream.unwrap_or_default();
             let answered = head(
                 clock.text(e.started + answered),
-                "INFO",
-                "Prediction result",
+                INFO,
+                const { Word::new("Prediction result") },
             );
             block.push(&(
                 answered,
@@ -275,20 +281,24 @@ fn has_failed(exchange: &Exchange) -> bool {
     exchange.status >= 500 || exchange.error.is_some()
 }
 
-fn message(exchange: &Exchange) -> &'static str {
+fn message(exchange: &Exchange) -> Word {
     if has_failed(exchange) {
-        "Request failed"
+        const { Word::new("Request failed") }
     } else {
-        "Request completed"
+        const { Word::new("Request completed") }
     }
 }
 
-fn level(exchange: &Exchange) -> &'static str {
+const INFO: Word = Word::new("INFO");
+const WARNING: Word = Word::new("WARNING");
+const ERROR: Word = Word::new("ERROR");
+
+fn level(exchange: &Exchange) -> Word {
     match (has_failed(exchange), exchange.fault) {
-        (true, Some(Fault::Client)) => "WARNING",
-        (true, _) => "ERROR",
-        _ if exchange.status >= 400 => "WARNING",
-        _ => "INFO",
+        (true, Some(Fault::Client)) => WARNING,
+        (true, _) => ERROR,
+        _ if exchange.status >= 400 => WARNING,
+        _ => INFO,
     }
 }
 

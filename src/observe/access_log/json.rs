@@ -156,6 +156,50 @@ impl Json for bool {
     }
 }
 
+/// A word of the code, which has nothing to escape: looked at when the code is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word(&'static str);
+
+impl Word {
+    /// # Panics
+    /// When there is something to escape.
+    pub(super) const fn new(word: &'static str) -> Self {
+        let bytes = word.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            assert!(bytes[at] >= b' ' && bytes[at] != b'"' && bytes[at] != b'\\');
+            at += 1;
+        }
+        Self(word)
+    }
+}
+
+impl Json for Word {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(self.0.as_bytes());
+        out.push(b'"');
+    }
+}
+
+/// A value that stands in every line, written once.
+#[derive(Debug)]
+pub(super) struct Written(Vec<u8>);
+
+impl Written {
+    pub(super) fn new(value: &(impl Json + ?Sized)) -> Self {
+        let mut written = Vec::new();
+        value.write(&mut written);
+        Self(written)
+    }
+}
+
+impl Json for Written {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+}
+
 macro_rules! by_serde {
     ($($number:ty)+) => {$(
         impl Json for $number {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     super::redact::Redact,
-    json::{self, Fields, Json, fields},
+    json::{self, Fields, Json, Word, Written, fields},
 };
 use crate::{
     config::Features,
@@ -23,9 +23,9 @@ fields! {
     /// confidence has `"confidence": null`.
     pub(super) struct Line<'a> {
         pub(super) timestamp: telemetry::Text,
-        pub(super) level: &'static str,
-        pub(super) logger: &'a str,
-        pub(super) message: &'static str,
+        pub(super) level: Word,
+        pub(super) logger: &'a Written,
+        pub(super) message: Word,
         pub(super) request_id: Text<'a>,
         pub(super) trace_id: Option<Text<'a>>,
         pub(super) method: Option<&'a str>,
@@ -47,9 +47,9 @@ fields! {
     /// What each of the course page's lines begins with.
     pub(super) struct Head<'a> {
         pub(super) timestamp: telemetry::Text,
-        pub(super) level: &'static str,
-        pub(super) logger: &'a str,
-        pub(super) message: &'static str,
+        pub(super) level: Word,
+        pub(super) logger: &'a Written,
+        pub(super) message: Word,
         pub(super) request_id: &'a str,
     }
 
