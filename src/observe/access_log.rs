@@ -25,6 +25,8 @@ use crate::{
 
 /// Bytes of lines that are handed over at once.
 const BLOCK: usize = 32 * 1024;
+/// Room of a block: the last line may begin just below [`BLOCK`].
+const ROOM: usize = BLOCK + 4 * 1024;
 /// Longest time that a line waits for others, while there are others.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -117,7 +119,12 @@ impl AccessLog {
         self.flushed = Instant::now();
         let Block { bytes, lines } = std::mem::take(&mut self.block);
         if lines > 0 {
-            self.block.bytes = self.sink.swap(bytes, lines);
+            let bytes = self.sink.swap(bytes, lines);
+            self.block.bytes = if bytes.capacity() < BLOCK {
+                Vec::with_capacity(ROOM)
+            } else {
+                bytes
+            };
         }
     }
 }

@@ -26,7 +26,7 @@ const MAX_BLOCKS: usize = 1024;
 /// Blocks that are kept for the next lines when they are written.
 const SPARES: usize = 2;
 /// Sizes of a block that is worth keeping, and not too large to keep.
-const SPARE: RangeInclusive<usize> = 4096..=128 * 1024;
+const SPARE: RangeInclusive<usize> = 16 * 1024..=128 * 1024;
 
 enum Message {
     Lines { bytes: Vec<u8>, count: u64 },
@@ -261,25 +261,25 @@ mod tests {
         let (sink, writer) = Sink::start(Stuck(stuck), 1 << 20).unwrap();
         let held = || sink.counts.held_bytes.load(Ordering::Relaxed);
         let block = || {
-            let mut block = Vec::with_capacity(10_000);
-            block.extend([b'x'; 9_999]);
+            let mut block = Vec::with_capacity(20_000);
+            block.resize(19_999, b'x');
             block.push(b'\n');
             block
         };
         let mut few = block();
         few.truncate(100);
-        assert_eq!(sink.swap(few, 1).capacity(), 10_000);
+        assert_eq!(sink.swap(few, 1).capacity(), 20_000);
         assert_eq!(held(), 100);
         for waiting in 1..=SPARES + 1 {
             assert_eq!(sink.swap(block(), 1).capacity(), 0);
-            assert_eq!(held(), 100 + waiting * 10_000);
+            assert_eq!(held(), 100 + waiting * 20_000);
         }
         drop(release);
         writer.finish(Duration::from_mins(1));
         let kept = [(); SPARES + 1].map(|()| sink.spares.try_recv().map_or(0, |b| b.capacity()));
         assert_eq!(
             (kept[0], kept[SPARES - 1], kept[SPARES]),
-            (10_000, 10_000, 0)
+            (20_000, 20_000, 0)
         );
         assert_eq!(held(), 0);
     }
