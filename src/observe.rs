@@ -8,6 +8,9 @@
 //! `sidelight_observed_total`, `sidelight_decode_failures_total`, `sidelight_no_confidence_total`.
 
 mod access_log;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod cardinality;
 pub mod command;
 mod record;

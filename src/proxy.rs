@@ -15,6 +15,9 @@
 //! `sidelight_not_forwarded_total`, `sidelight_exchanges_total{outcome="shed"|"not_wanted"}`,
 //! `sidelight_shed_total`, `sidelight_panics_total`.
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod connection;
 mod endpoint;
 mod failure;

@@ -35,8 +35,9 @@ FORBIDDEN_FEATURES = {
     ("serde_json", "arbitrary_precision"): "changes how every number is read and written",
 }
 
-# Crates of the Linux build without those of tests, the package itself not counted.
-CEILING = 150
+# Crates of the Linux build without those of tests, the package itself not counted. Two of them, `zerocopy-derive` and
+# its `syn`, are in no build: `half` of criterion asks for them, and to `cargo metadata` features are one set.
+CEILING = 152
 
 
 def allowed(expression):

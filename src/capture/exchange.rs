@@ -218,7 +218,7 @@ fn list(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     Some(list)
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "bench"))]
 impl Exchange {
     /// A finished prediction for tests of whoever gets exchanges.
     pub(crate) fn example(path: &str, request: &str, response: &str) -> Self {

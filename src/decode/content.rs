@@ -29,8 +29,8 @@ pub(super) fn body<'a>(
         return Err(DecodeError::Incomplete);
     }
     let mut body = Cow::Borrowed(copy.bytes.as_slice());
-    if body.is_empty() {
-        // an answer without content may name the coding that it would have had
+    // an answer without content may name the coding that it would have had
+    if body.is_empty() || message.content_encoding.is_none() {
         return Ok(body);
     }
     let codings = coding::outermost_first(message.content_encoding.as_deref())?;

@@ -18,8 +18,8 @@ pub(super) struct Table {
     /// Where the next field is, if this row names fields in the order of the columns.
     next: usize,
     max_cells: usize,
-    /// Columns by name; filled when there are too many to look through.
-    places: HashMap<String, usize>,
+    /// Columns by name; there when there are too many to look through.
+    places: Option<HashMap<String, usize>>,
 }
 
 impl Table {
@@ -51,7 +51,7 @@ impl Table {
         let place = self.place(walk::cut(name))?;
         self.next = place + 1;
         let values = &mut self.columns[place].values;
-        values.resize(self.rows, Scalar::Missing);
+        has_rows(values, self.rows);
         values.push(value);
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Table {
     /// Number of rows, and the columns with that many values each.
     pub(super) fn finish(mut self) -> (usize, Vec<Column>) {
         for column in &mut self.columns {
-            column.values.resize(self.rows, Scalar::Missing);
+            has_rows(&mut column.values, self.rows);
         }
         (self.rows, self.columns)
     }
@@ -91,10 +91,11 @@ impl Table {
         if self.columns.len() <= Self::FEW {
             return self.columns.iter().position(|column| column.name == name);
         }
-        for place in self.places.len()..self.columns.len() {
-            self.places.insert(self.columns[place].name.clone(), place);
+        let places = self.places.get_or_insert_default();
+        for place in places.len()..self.columns.len() {
+            places.insert(self.columns[place].name.clone(), place);
         }
-        self.places.get(name).copied()
+        places.get(name).copied()
     }
 
     fn add(&mut self, name: &str) -> Result<usize, TooLarge> {
@@ -105,6 +106,13 @@ impl Table {
             values: Vec::with_capacity(self.rows + 1),
         });
         Ok(self.columns.len() - 1)
+    }
+}
+
+/// Fills up with missing values, or cuts. Mostly there is nothing to do.
+fn has_rows(values: &mut Vec<Scalar>, rows: usize) {
+    if values.len() != rows {
+        values.resize(rows, Scalar::Missing);
     }
 }
 

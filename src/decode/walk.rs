@@ -59,7 +59,17 @@ pub(super) fn read<T>(
 }
 
 fn strictly<'de, N: Node<'de>>(text: &'de [u8], node: N) -> serde_json::Result<N::Found> {
-    let mut json = serde_json::Deserializer::from_slice(text);
+    // to see once that all of it is text takes a tenth of seeing it of each string that is read
+    match std::str::from_utf8(text) {
+        Ok(text) => document(serde_json::Deserializer::from_str(text), node),
+        Err(_) => document(serde_json::Deserializer::from_slice(text), node),
+    }
+}
+
+fn document<'de, N: Node<'de>, R: serde_json::de::Read<'de>>(
+    mut json: serde_json::Deserializer<R>,
+    node: N,
+) -> serde_json::Result<N::Found> {
     let found = At(node).deserialize(&mut json)?;
     json.end().map(|()| found)
 }

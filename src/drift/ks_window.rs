@@ -88,6 +88,8 @@ struct Model {
 struct Version {
     name: String,
     window: KsWindow,
+    /// Ticks since its last value.
+    quiet: u32,
 }
 
 impl Windows {
@@ -114,16 +116,33 @@ impl Windows {
             self.retire_models(&mut retired);
         }
         let model = &mut self.models[0];
-        model.window(version, self.window).push(confidence);
+        let version = model.version(version, self.window);
+        version.window.push(confidence);
+        version.quiet = 0;
         model.retire_versions(self.max_versions, &mut retired);
         retired
     }
 
     /// The window of a model's version.
     pub fn get(&self, model: &str, version: &str) -> Option<&KsWindow> {
+        self.find(model, version).map(|version| &version.window)
+    }
+
+    fn find(&self, model: &str, version: &str) -> Option<&Version> {
         let model = self.models.iter().find(|m| m.name == model)?;
-        let version = model.versions.iter().find(|v| v.name == version)?;
-        Some(&version.window)
+        model.versions.iter().find(|v| v.name == version)
+    }
+
+    /// Counts a scheduled check.
+    pub fn tick(&mut self) {
+        for version in self.models.iter_mut().flat_map(|m| &mut m.versions) {
+            version.quiet = version.quiet.saturating_add(1);
+        }
+    }
+
+    /// How often it was counted since a version's last confidence; `None`: it has no window.
+    pub fn quiet(&self, model: &str, version: &str) -> Option<u32> {
+        self.find(model, version).map(|version| version.quiet)
     }
 
     /// The model and version that were last used.
@@ -178,16 +197,19 @@ impl Model {
         }
     }
 
-    /// The version's window, a new one of `size` if it has none; it is now the last used.
-    fn window(&mut self, version: &str, size: usize) -> &mut KsWindow {
+    /// The version, with a new window of `size` if it has none; it is now the last used.
+    fn version(&mut self, version: &str, size: usize) -> &mut Version {
         if let Some(at) = self.versions.iter().position(|v| v.name == version) {
             self.versions[..=at].rotate_right(1);
         } else {
-            let name = version.to_owned();
-            let window = KsWindow::new(size);
-            self.versions.insert(0, Version { name, window });
+            let version = Version {
+                name: version.to_owned(),
+                window: KsWindow::new(size),
+                quiet: 0,
+            };
+            self.versions.insert(0, version);
         }
-        &mut self.versions[0].window
+        &mut self.versions[0]
     }
 
     fn retire_versions(&mut self, max: usize, retired: &mut Vec<Retired>) {

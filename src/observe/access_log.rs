@@ -1,15 +1,18 @@
 //! One JSON line per exchange, or the course page's four; written whole, never waited for.
 
+mod json;
 mod line;
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::line::{
-    Completed, Items, Line, Prediction, PredictionRequest, PredictionResult, Started, Text,
+use self::{
+    json::{Fields, Word, Written},
+    line::{
+        Address, Classes, Completed, Confidences, Items, Line, PredictionRequest, PredictionResult,
+        Started, Text,
+    },
 };
 use super::redact::Redact;
 use crate::{
@@ -17,11 +20,13 @@ use crate::{
     config::{self, Lines},
     decode::Inference,
     panics::hook,
-    telemetry::{Sink, Utc},
+    telemetry::{Clock, Sink},
 };
 
 /// Bytes of lines that are handed over at once.
 const BLOCK: usize = 32 * 1024;
+/// Room of a block: the last line may begin just below [`BLOCK`].
+const ROOM: usize = BLOCK + 4 * 1024;
 /// Longest time that a line waits for others, while there are others.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -40,6 +45,7 @@ pub(super) struct AccessLog {
     /// Stands in for a key that the configuration does not name.
     own_key: [u8; 32],
     block: Block,
+    clock: Clock,
     /// When a block was handed over last.
     flushed: Instant,
 }
@@ -47,6 +53,7 @@ pub(super) struct AccessLog {
 /// What is shown, and how.
 struct Form {
     settings: config::Log,
+    logger: Written,
     redact: Redact,
 }
 
@@ -68,6 +75,7 @@ impl AccessLog {
             form: Form::new(settings, &own_key),
             own_key,
             block: Block::default(),
+            clock: Clock::default(),
             flushed: Instant::now(),
         })
     }
@@ -79,11 +87,13 @@ impl AccessLog {
 
     /// Writes what `log.lines` says of one exchange.
     pub(super) fn write(&mut self, exchange: &Exchange, seen: Option<Seen<'_>>) {
-        let Self { form, block, .. } = self;
+        let Self {
+            form, block, clock, ..
+        } = self;
         match form.settings.lines {
             _ if !form.is_sampled(exchange) => {}
-            Lines::One => form.one(exchange, seen, block),
-            Lines::Separate => form.separate(exchange, seen, block),
+            Lines::One => form.one(exchange, seen, clock, block),
+            Lines::Separate => form.separate(exchange, seen, clock, block),
             Lines::Off => {}
         }
         if block.bytes.len() >= BLOCK {
@@ -109,7 +119,12 @@ impl AccessLog {
         self.flushed = Instant::now();
         let Block { bytes, lines } = std::mem::take(&mut self.block);
         if lines > 0 {
-            self.sink.write(bytes, lines);
+            let bytes = self.sink.swap(bytes, lines);
+            self.block.bytes = if bytes.capacity() < BLOCK {
+                Vec::with_capacity(ROOM)
+            } else {
+                bytes
+            };
         }
     }
 }
@@ -119,6 +134,7 @@ impl Form {
         let key = settings.redact_key.as_deref().map(str::as_bytes);
         Self {
             redact: Redact::new(&settings.redact, key.unwrap_or(own_key)),
+            logger: Written::new(settings.logger.as_str()),
             settings,
         }
     }
@@ -133,27 +149,25 @@ impl Form {
         }
     }
 
-    fn one(&self, e: &Exchange, seen: Option<Seen<'_>>, block: &mut Block) {
-        let client_ip = e.client_ip.to_string();
+    fn one(&self, e: &Exchange, seen: Option<Seen<'_>>, clock: &mut Clock, block: &mut Block) {
         let predicted = seen.filter(|seen| !seen.inference.outputs.is_empty());
         let line = Line {
-            timestamp: at(e, e.duration),
+            timestamp: clock.text(e.started + e.duration),
             level: level(e),
-            logger: &self.settings.logger,
+            logger: &self.logger,
             message: message(e),
             request_id: self.text("request_id", &e.request_id),
             trace_id: e.trace_id.as_deref().map(|id| self.text("trace_id", id)),
             method: e.method.as_ref().map(http::Method::as_str),
             path: self.text("path", &e.path),
-            client_ip: self.text("client_ip", &client_ip),
+            client_ip: self.address(e),
             status_code: e.status,
             duration_ms: milliseconds(e.duration, 1000.0),
             upstream_ms: e.upstream.map(|t| milliseconds(t, 1000.0)),
             model: seen.map(|seen| self.text("model", seen.model)),
             model_version: seen.map(|seen| self.text("model_version", seen.version)),
-            prediction: predicted.map(|seen| Prediction::classes(seen.inference, &self.redact)),
-            confidence: predicted
-                .map(|seen| Prediction::confidences(seen.inference, None, &self.redact)),
+            prediction: predicted.map(|seen| self.classes(seen.inference)),
+            confidence: predicted.map(|seen| self.confidences(seen.inference, None)),
             items: seen
                 .map(|seen| seen.inference.items())
                 .filter(|items| *items > 0),
@@ -164,55 +178,90 @@ impl Form {
         block.push(&line);
     }
 
-    fn separate(&self, e: &Exchange, seen: Option<Seen<'_>>, block: &mut Block) {
-        let client_ip = e.client_ip.to_string();
+    fn separate(&self, e: &Exchange, seen: Option<Seen<'_>>, clock: &mut Clock, block: &mut Block) {
         let request_id = self.text("request_id", &e.request_id);
         let head = |timestamp, level, message| line::Head {
             timestamp,
             level,
-            logger: &self.settings.logger,
+            logger: &self.logger,
             message,
             request_id: &request_id,
         };
         let forwarded = e.forwarded_after.unwrap_or_default();
-        let started = Started {
-            head: head(at(e, Duration::ZERO), "INFO", "Request started"),
-            method: e.method.as_ref().map(http::Method::as_str),
-            path: self.text("path", &e.path),
-            client_ip: self.text("client_ip", &client_ip),
-        };
-        block.push(&started);
+        let started = head(
+            clock.text(e.started),
+            INFO,
+            const { Word::new("Request started") },
+        );
+        block.push(&(
+            started,
+            Started {
+                method: e.method.as_ref().map(http::Method::as_str),
+                path: self.text("path", &e.path),
+                client_ip: self.address(e),
+            },
+        ));
         if let Some(seen) = seen.filter(|seen| seen.inference.rows > 0) {
-            let asked = PredictionRequest {
-                head: head(at(e, forwarded), "INFO", "Prediction request"),
-                features: self.features(seen.inference),
-            };
-            block.push(&asked);
+            let asked = head(
+                clock.text(e.started + forwarded),
+                INFO,
+                const { Word::new("Prediction request") },
+            );
+            let features = self.features(seen.inference);
+            block.push(&(asked, PredictionRequest { features }));
         }
         if let Some(seen) = seen.filter(|seen| !seen.inference.outputs.is_empty()) {
             let answered = forwarded + e.upstream.unwrap_or_default();
-            let result = PredictionResult {
-                head: head(at(e, answered), "INFO", "Prediction result"),
-                prediction: Prediction::classes(seen.inference, &self.redact),
-                confidence: Prediction::confidences(seen.inference, Some(10_000.0), &self.redact),
-                model_version: self.text("model_version", seen.version),
-            };
-            block.push(&result);
+            let answered = head(
+                clock.text(e.started + answered),
+                INFO,
+                const { Word::new("Prediction result") },
+            );
+            block.push(&(
+                answered,
+                PredictionResult {
+                    prediction: self.classes(seen.inference),
+                    confidence: self.confidences(seen.inference, Some(10_000.0)),
+                    model_version: self.text("model_version", seen.version),
+                },
+            ));
         }
-        let completed = Completed {
-            head: head(at(e, e.duration), level(e), message(e)),
-            status_code: e.status,
-            error: e.error,
-            duration_ms: milliseconds(e.duration, 100.0),
-        };
-        block.push(&completed);
+        let completed = head(clock.text(e.started + e.duration), level(e), message(e));
+        block.push(&(
+            completed,
+            Completed {
+                status_code: e.status,
+                error: e.error,
+                duration_ms: milliseconds(e.duration, 100.0),
+            },
+        ));
+    }
+
+    fn address(&self, exchange: &Exchange) -> Address {
+        let address = exchange.client_ip;
+        if self.redact.covers("client_ip") {
+            Address::Hidden(self.redact.hash("client_ip", &address.to_string()))
+        } else {
+            Address::Shown(address)
+        }
     }
 
     fn text<'a>(&self, name: &str, value: &'a str) -> Text<'a> {
-        if self.redact.covers(name) {
-            Text::Owned(self.redact.hash(name, value))
-        } else {
-            Text::Borrowed(value)
+        self.redact.shown(name, value)
+    }
+
+    fn classes<'a>(&'a self, inference: &'a Inference) -> Classes<'a> {
+        Classes {
+            inference,
+            redact: &self.redact,
+        }
+    }
+
+    fn confidences<'a>(&'a self, inference: &'a Inference, parts: Option<f64>) -> Confidences<'a> {
+        Confidences {
+            inference,
+            redact: &self.redact,
+            parts,
         }
     }
 
@@ -227,47 +276,36 @@ impl Form {
 }
 
 impl Block {
-    fn push(&mut self, line: &impl Serialize) {
-        let start = self.bytes.len();
-        match serde_json::to_writer(&mut self.bytes, line) {
-            Ok(()) => {
-                hook("line");
-                self.bytes.push(b'\n');
-                self.lines += 1;
-            }
-            // nothing in a line can fail to be JSON; half a line must not stay if it ever does
-            Err(_) => self.bytes.truncate(start),
-        }
+    fn push(&mut self, line: &impl Fields) {
+        json::object(line, &mut self.bytes);
+        hook("line");
+        self.bytes.push(b'\n');
+        self.lines += 1;
     }
-}
-
-/// The time of what happened `after` the exchange began.
-fn at(exchange: &Exchange, after: Duration) -> Utc {
-    let since_1970 = exchange.started + after;
-    let at = jiff::SignedDuration::try_from(since_1970)
-        .ok()
-        .and_then(|since| Timestamp::from_duration(since).ok());
-    Utc(at.unwrap_or_default())
 }
 
 fn has_failed(exchange: &Exchange) -> bool {
     exchange.status >= 500 || exchange.error.is_some()
 }
 
-fn message(exchange: &Exchange) -> &'static str {
+fn message(exchange: &Exchange) -> Word {
     if has_failed(exchange) {
-        "Request failed"
+        const { Word::new("Request failed") }
     } else {
-        "Request completed"
+        const { Word::new("Request completed") }
     }
 }
 
-fn level(exchange: &Exchange) -> &'static str {
+const INFO: Word = Word::new("INFO");
+const WARNING: Word = Word::new("WARNING");
+const ERROR: Word = Word::new("ERROR");
+
+fn level(exchange: &Exchange) -> Word {
     match (has_failed(exchange), exchange.fault) {
-        (true, Some(Fault::Client)) => "WARNING",
-        (true, _) => "ERROR",
-        _ if exchange.status >= 400 => "WARNING",
-        _ => "INFO",
+        (true, Some(Fault::Client)) => WARNING,
+        (true, _) => ERROR,
+        _ if exchange.status >= 400 => WARNING,
+        _ => INFO,
     }
 }
 

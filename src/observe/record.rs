@@ -1,6 +1,6 @@
 //! What predictions say, counted. Handles are looked up once per model, version and class.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use ::metrics::{Counter, Histogram};
 
@@ -49,15 +49,15 @@ pub(super) struct Record {
     observed: Counter,
     outcomes: [Counter; Outcome::ALL.len()],
     panics: Counter,
-    versions: HashMap<String, HashMap<String, Version>>,
-    no_confidence: HashMap<Arc<str>, Counter>,
+    versions: BTreeMap<String, BTreeMap<String, Version>>,
+    no_confidence: BTreeMap<Arc<str>, Counter>,
 }
 
 /// What one version of a model counts into.
 struct Version {
     confidence: Histogram,
     inference: Histogram,
-    classes: HashMap<String, Counter>,
+    classes: BTreeMap<String, Counter>,
     other: Option<Counter>,
 }
 
@@ -69,8 +69,8 @@ impl Record {
             outcomes: Outcome::ALL
                 .map(|outcome| metrics.counter(&catalogue::OBSERVED, &[outcome.label()])),
             panics: metrics.counter(&catalogue::PANICS, &["decode"]),
-            versions: HashMap::new(),
-            no_confidence: HashMap::new(),
+            versions: BTreeMap::new(),
+            no_confidence: BTreeMap::new(),
             metrics,
         }
         .with_failures_at_0()
@@ -175,7 +175,7 @@ impl Version {
         Self {
             confidence: metrics.histogram(&catalogue::CONFIDENCE, &[model, version]),
             inference: metrics.histogram(&catalogue::INFERENCE, &[model, version]),
-            classes: HashMap::new(),
+            classes: BTreeMap::new(),
             other: None,
         }
     }

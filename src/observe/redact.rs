@@ -1,7 +1,7 @@
 //! Values that must not stand in a log: a keyed hash in their place still tells equal from
 //! different, and nobody without the key can try out values.
 
-use std::{collections::HashSet, fmt::Write};
+use std::{borrow::Cow, collections::BTreeSet, fmt::Write};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -13,7 +13,7 @@ const SHOWN: usize = 8;
 
 /// The names whose values are hidden, and the key.
 pub(super) struct Redact {
-    names: HashSet<String>,
+    names: BTreeSet<String>,
     keyed: Option<Hmac<Sha256>>,
 }
 
@@ -34,6 +34,15 @@ impl Redact {
     /// Whether values of `name` are hidden.
     pub(super) fn covers(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// `value` as it is, or the hash in its place where values of `name` are hidden.
+    pub(super) fn shown<'a>(&self, name: &str, value: &'a str) -> Cow<'a, str> {
+        if self.covers(name) {
+            Cow::Owned(self.hash(name, value))
+        } else {
+            Cow::Borrowed(value)
+        }
     }
 
     /// What stands in place of `value`: equal for equal values of one name under one key.

@@ -27,8 +27,6 @@ pub(super) struct Series {
     /// The version of each model that predicted last, and whoever did.
     latest: BTreeMap<String, String>,
     last: Option<Identity>,
-    /// Scheduled checks since a version's last confidence.
-    quiet: HashMap<String, HashMap<String, u32>>,
     is_changed: bool,
 }
 
@@ -48,7 +46,6 @@ impl Series {
             state: ModelState::default(),
             latest: BTreeMap::new(),
             last: None,
-            quiet: HashMap::new(),
             is_changed: true,
         }
     }
@@ -73,17 +70,15 @@ impl Series {
 
     /// Notes who predicted last.
     pub(super) fn predicted(&mut self, model: &str, version: &str) {
-        if self
-            .latest
-            .get(model)
-            .is_none_or(|latest| latest != version)
-        {
+        let is_last = |(m, v): &Identity| m == model && v == version;
+        if self.last.as_ref().is_some_and(is_last) {
+            return;
+        }
+        self.last = Some((model.to_owned(), version.to_owned()));
+        let latest = self.latest.get(model);
+        if latest.is_none_or(|latest| latest != version) {
             self.latest.insert(model.to_owned(), version.to_owned());
             self.is_changed = true;
-        }
-        let is_last = |(m, v): &Identity| m == model && v == version;
-        if !self.last.as_ref().is_some_and(is_last) {
-            self.last = Some((model.to_owned(), version.to_owned()));
         }
     }
 
@@ -91,13 +86,6 @@ impl Series {
     pub(super) fn push(&mut self, model: &str, version: &str, confidence: f64) {
         for gone in self.windows.push(model, version, confidence) {
             self.forget(gone);
-        }
-        let quiet = self.quiet.get_mut(model).and_then(|m| m.get_mut(version));
-        if let Some(checks) = quiet {
-            *checks = 0;
-        } else {
-            let of_model = self.quiet.entry(model.to_owned()).or_default();
-            of_model.insert(version.to_owned(), 0);
         }
     }
 
@@ -107,9 +95,6 @@ impl Series {
     }
 
     fn forget(&mut self, gone: Retired) {
-        if let Some(of_model) = self.quiet.get_mut(&gone.model) {
-            of_model.remove(&gone.version);
-        }
         self.verdicts.remove(&(gone.model, gone.version));
         self.is_changed = true;
     }
@@ -152,20 +137,20 @@ impl Series {
     /// Counts a scheduled check. A version that has been quiet for long while another of its model
     /// predicts serves no longer: it is judged no more, and its alert must end.
     fn tick(&mut self) {
-        for (model, versions) in &mut self.quiet {
-            for (version, checks) in versions {
-                *checks = checks.saturating_add(1);
-                let key = (model.clone(), version.clone());
-                if *checks > QUIET && self.latest.get(model) != Some(version) {
-                    self.is_changed |= self.verdicts.remove(&key).is_some();
-                }
-            }
+        self.windows.tick();
+        let identities = self.windows.iter().map(|(m, v, _)| (m, v));
+        let gone: Vec<Identity> = identities
+            .filter(|(model, version)| !self.serves(model, version))
+            .map(|(model, version)| (model.to_owned(), version.to_owned()))
+            .collect();
+        for identity in gone {
+            self.is_changed |= self.verdicts.remove(&identity).is_some();
         }
     }
 
     fn serves(&self, model: &str, version: &str) -> bool {
-        let checks = self.quiet.get(model).and_then(|m| m.get(version));
-        checks.is_none_or(|checks| *checks <= QUIET)
+        let quiet = self.windows.quiet(model, version);
+        quiet.is_none_or(|checks| checks <= QUIET)
             || self
                 .latest
                 .get(model)

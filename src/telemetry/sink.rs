@@ -4,6 +4,7 @@
 
 use std::{
     io::{ErrorKind, Write},
+    ops::RangeInclusive,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -22,6 +23,10 @@ pub const THREAD: &str = "log";
 
 /// Blocks that may wait; the bound that matters is that of their bytes.
 const MAX_BLOCKS: usize = 1024;
+/// Blocks that are kept for the next lines when they are written.
+const SPARES: usize = 2;
+/// Sizes of a block that is worth keeping, and not too large to keep.
+const SPARE: RangeInclusive<usize> = 16 * 1024..=128 * 1024;
 
 enum Message {
     Lines { bytes: Vec<u8>, count: u64 },
@@ -40,6 +45,7 @@ struct Counts {
 #[derive(Clone)]
 pub struct Sink {
     queue: Sender<Message>,
+    spares: Receiver<Vec<u8>>,
     counts: Arc<Counts>,
     max_bytes: usize,
 }
@@ -60,10 +66,11 @@ impl Sink {
         max_bytes: usize,
     ) -> std::io::Result<(Self, Writer)> {
         let (queue, waiting) = bounded(MAX_BLOCKS);
+        let (empty, spares) = bounded(SPARES);
         let counts = Arc::new(Counts::default());
         let thread = std::thread::Builder::new().name(THREAD.to_owned()).spawn({
             let counts = Arc::clone(&counts);
-            move || write_all(out, &waiting, &counts)
+            move || write_all(out, &waiting, &empty, &counts)
         })?;
         let writer = Writer {
             queue: queue.clone(),
@@ -72,6 +79,7 @@ impl Sink {
         Ok((
             Self {
                 queue,
+                spares,
                 counts,
                 max_bytes,
             },
@@ -81,7 +89,7 @@ impl Sink {
 
     /// Hands in `count` whole lines, or drops and counts them when too many bytes wait already.
     pub fn write(&self, bytes: Vec<u8>, count: u64) {
-        let size = bytes.len();
+        let size = bytes.capacity();
         let held = self.counts.held_bytes.fetch_add(size, Ordering::Relaxed);
         let fits = held + size <= self.max_bytes;
         if !fits
@@ -93,6 +101,19 @@ impl Sink {
             self.counts.held_bytes.fetch_sub(size, Ordering::Relaxed);
             self.counts.dropped.fetch_add(count, Ordering::Relaxed);
         }
+    }
+
+    /// As [`Sink::write`], and gives a block for the next lines: one that was written, which need
+    /// not grow anew, or the same where its lines are few and a copy of them holds less.
+    pub fn swap(&self, mut bytes: Vec<u8>, count: u64) -> Vec<u8> {
+        if bytes.len() >= bytes.capacity() / 2 {
+            self.write(bytes, count);
+            return self.spares.try_recv().unwrap_or_default();
+        }
+        self.write(bytes.as_slice().to_vec(), count);
+        bytes.clear();
+        bytes.shrink_to(*SPARE.end());
+        bytes
     }
 
     /// Has panics of the thread counted; the first counter stays.
@@ -126,11 +147,16 @@ impl Writer {
     }
 }
 
-fn write_all(out: impl Write, waiting: &Receiver<Message>, counts: &Counts) {
+fn write_all(
+    out: impl Write,
+    waiting: &Receiver<Message>,
+    empty: &Sender<Vec<u8>>,
+    counts: &Counts,
+) {
     let mut out = Out { out, is_cut: false };
     for message in waiting {
         match message {
-            Message::Lines { bytes, count } => {
+            Message::Lines { mut bytes, count } => {
                 let panics = counts.panics.get().cloned().unwrap_or(Counter::noop());
                 let outcome = contain(&panics, || {
                     hook("log");
@@ -139,7 +165,13 @@ fn write_all(out: impl Write, waiting: &Receiver<Message>, counts: &Counts) {
                 let written = outcome.unwrap_or_default().min(count);
                 counts.written.fetch_add(written, Ordering::Relaxed);
                 counts.dropped.fetch_add(count - written, Ordering::Relaxed);
-                counts.held_bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
+                let size = bytes.capacity();
+                counts.held_bytes.fetch_sub(size, Ordering::Relaxed);
+                if SPARE.contains(&size) {
+                    bytes.clear();
+                    // as many as are kept may be there
+                    drop(empty.try_send(bytes));
+                }
             }
             // the receiver may have lost its patience
             Message::Flush(done) => drop(done.try_send(())),
@@ -221,6 +253,35 @@ mod tests {
         drop(release);
         writer.finish(Duration::from_mins(1));
         assert_eq!(sink.written(), 2 * 10);
+    }
+
+    #[test]
+    fn blocks_come_back_when_they_are_written_and_few_lines_wait_as_a_copy() {
+        let (release, stuck) = bounded(0);
+        let (sink, writer) = Sink::start(Stuck(stuck), 1 << 20).unwrap();
+        let held = || sink.counts.held_bytes.load(Ordering::Relaxed);
+        let block = || {
+            let mut block = Vec::with_capacity(20_000);
+            block.resize(19_999, b'x');
+            block.push(b'\n');
+            block
+        };
+        let mut few = block();
+        few.truncate(100);
+        assert_eq!(sink.swap(few, 1).capacity(), 20_000);
+        assert_eq!(held(), 100);
+        for waiting in 1..=SPARES + 1 {
+            assert_eq!(sink.swap(block(), 1).capacity(), 0);
+            assert_eq!(held(), 100 + waiting * 20_000);
+        }
+        drop(release);
+        writer.finish(Duration::from_mins(1));
+        let kept = [(); SPARES + 1].map(|()| sink.spares.try_recv().map_or(0, |b| b.capacity()));
+        assert_eq!(
+            (kept[0], kept[SPARES - 1], kept[SPARES]),
+            (20_000, 20_000, 0)
+        );
+        assert_eq!(held(), 0);
     }
 
     struct Panicking(bool);

@@ -1,169 +1,179 @@
 //! The lines as they stand in the log: field names and their order are what users search for.
 
-use std::borrow::Cow;
-
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv4Addr},
 };
 
-use super::super::redact::Redact;
+use super::{
+    super::redact::Redact,
+    json::{self, Fields, Json, Word, Written, fields},
+};
 use crate::{
     config::Features,
-    decode::{Column, Inference, Scalar},
-    telemetry::Utc,
+    decode::{Column, Inference, Output, Scalar},
+    telemetry,
 };
 
 /// A value as it is, or the hash in its place.
 pub(super) type Text<'a> = Cow<'a, str>;
 
-/// Everything of one exchange. What is not known has no field; a prediction without confidence
-/// has `"confidence": null`.
-#[derive(Serialize)]
-pub(super) struct Line<'a> {
-    pub(super) timestamp: Utc,
-    pub(super) level: &'static str,
-    pub(super) logger: &'a str,
-    pub(super) message: &'static str,
-    pub(super) request_id: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) trace_id: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) method: Option<&'a str>,
-    pub(super) path: Text<'a>,
-    pub(super) client_ip: Text<'a>,
-    pub(super) status_code: u16,
-    pub(super) duration_ms: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) upstream_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model_version: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) prediction: Option<Prediction<Text<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) confidence: Option<Prediction<Share>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) items: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) features: Option<Items<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) fault: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) error: Option<&'static str>,
+fields! {
+    /// Everything of one exchange. What is not known has no field; a prediction without
+    /// confidence has `"confidence": null`.
+    pub(super) struct Line<'a> {
+        pub(super) timestamp: telemetry::Text,
+        pub(super) level: Word,
+        pub(super) logger: &'a Written,
+        pub(super) message: Word,
+        pub(super) request_id: Text<'a>,
+        pub(super) trace_id: Option<Text<'a>>,
+        pub(super) method: Option<&'a str>,
+        pub(super) path: Text<'a>,
+        pub(super) client_ip: Address,
+        pub(super) status_code: u16,
+        pub(super) duration_ms: f64,
+        pub(super) upstream_ms: Option<f64>,
+        pub(super) model: Option<Text<'a>>,
+        pub(super) model_version: Option<Text<'a>>,
+        pub(super) prediction: Option<Classes<'a>>,
+        pub(super) confidence: Option<Confidences<'a>>,
+        pub(super) items: Option<usize>,
+        pub(super) features: Option<Items<'a>>,
+        pub(super) fault: Option<&'static str>,
+        pub(super) error: Option<&'static str>,
+    }
+
+    /// What each of the course page's lines begins with.
+    pub(super) struct Head<'a> {
+        pub(super) timestamp: telemetry::Text,
+        pub(super) level: Word,
+        pub(super) logger: &'a Written,
+        pub(super) message: Word,
+        pub(super) request_id: &'a str,
+    }
+
+    /// "Request started", after its head.
+    pub(super) struct Started<'a> {
+        pub(super) method: Option<&'a str>,
+        pub(super) path: Text<'a>,
+        pub(super) client_ip: Address,
+    }
+
+    /// "Prediction request", after its head.
+    pub(super) struct PredictionRequest<'a> {
+        pub(super) features: Option<Items<'a>>,
+    }
+
+    /// "Prediction result", after its head.
+    pub(super) struct PredictionResult<'a> {
+        pub(super) prediction: Classes<'a>,
+        pub(super) confidence: Confidences<'a>,
+        pub(super) model_version: Text<'a>,
+    }
+
+    /// "Request completed" or "Request failed", after its head.
+    pub(super) struct Completed<'a> {
+        pub(super) status_code: u16,
+        pub(super) error: Option<&'a str>,
+        pub(super) duration_ms: f64,
+    }
 }
 
-/// What each of the course page's lines begins with.
-#[derive(Serialize)]
-pub(super) struct Head<'a> {
-    pub(super) timestamp: Utc,
-    pub(super) level: &'static str,
-    pub(super) logger: &'a str,
-    pub(super) message: &'static str,
-    pub(super) request_id: &'a str,
+impl Json for telemetry::Text {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(self.as_bytes());
+        out.push(b'"');
+    }
 }
 
-/// "Request started"
-#[derive(Serialize)]
-pub(super) struct Started<'a> {
-    #[serde(flatten)]
-    pub(super) head: Head<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) method: Option<&'a str>,
-    pub(super) path: Text<'a>,
-    pub(super) client_ip: Text<'a>,
+/// The client's address, or the hash in its place.
+pub(super) enum Address {
+    Shown(IpAddr),
+    Hidden(String),
 }
 
-/// "Prediction request"
-#[derive(Serialize)]
-pub(super) struct PredictionRequest<'a> {
-    #[serde(flatten)]
-    pub(super) head: Head<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) features: Option<Items<'a>>,
-}
-
-/// "Prediction result"
-#[derive(Serialize)]
-pub(super) struct PredictionResult<'a> {
-    #[serde(flatten)]
-    pub(super) head: Head<'a>,
-    pub(super) prediction: Prediction<Text<'a>>,
-    pub(super) confidence: Prediction<Share>,
-    pub(super) model_version: Text<'a>,
-}
-
-/// "Request completed" or "Request failed"
-#[derive(Serialize)]
-pub(super) struct Completed<'a> {
-    #[serde(flatten)]
-    pub(super) head: Head<'a>,
-    pub(super) status_code: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) error: Option<&'static str>,
-    pub(super) duration_ms: f64,
-}
-
-/// One value for a single item, a list for a batch.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Prediction<T> {
-    Single(Option<T>),
-    Batch(Vec<Option<T>>),
-}
-
-impl<T> Prediction<T> {
-    fn of(mut values: Vec<Option<T>>, is_batch: bool) -> Self {
-        match values.pop() {
-            Some(only) if values.is_empty() && !is_batch => Self::Single(only),
-            last => {
-                values.extend(last);
-                Self::Batch(values)
-            }
+impl Json for Address {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Shown(IpAddr::V4(address)) => dotted(*address, out),
+            Self::Shown(IpAddr::V6(address)) => address.to_string().write(out),
+            Self::Hidden(hash) => hash.write(out),
         }
     }
 }
 
-impl<'a> Prediction<Text<'a>> {
-    /// The predicted classes.
-    pub(super) fn classes(inference: &'a Inference, redact: &Redact) -> Self {
-        let is_hidden = redact.covers("prediction");
-        let shown = |class: &'a String| {
+/// A fifth of the instructions that the standard library's formatter and a string take.
+fn dotted(address: Ipv4Addr, out: &mut Vec<u8>) {
+    let mut text = [b'"'; 17];
+    let mut end = 0;
+    for (octet, before) in address.octets().into_iter().zip(*b"\"...") {
+        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+        text[end] = before;
+        text[end + 1] = b'0' + hundreds;
+        end += 1 + usize::from(hundreds > 0);
+        text[end] = b'0' + tens;
+        end += usize::from(octet >= 10);
+        text[end] = b'0' + ones;
+        end += 1;
+    }
+    text[end] = b'"';
+    out.extend_from_slice(&text[..=end]);
+}
+
+/// The predicted classes: one for a single item, a list for a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Classes<'a> {
+    pub(super) inference: &'a Inference,
+    pub(super) redact: &'a Redact,
+}
+
+impl<'a> Json for Classes<'a> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let shown = |class| self.redact.shown("prediction", class);
+        let class = |output: &'a Output| output.class.as_deref().map(shown);
+        json::one_or_list(&self.inference.outputs, class, out);
+    }
+}
+
+/// Their confidences, likewise.
+#[derive(Clone, Copy)]
+pub(super) struct Confidences<'a> {
+    pub(super) inference: &'a Inference,
+    pub(super) redact: &'a Redact,
+    /// Rounded to whole multiples of `1 / parts` where that is given.
+    pub(super) parts: Option<f64>,
+}
+
+impl Json for Confidences<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let is_hidden = self.redact.covers("confidence");
+        let shown = |value: f64| {
             if is_hidden {
-                Text::Owned(redact.hash("prediction", class))
+                Share::Hidden(self.redact.hash("confidence", &value.to_string()))
             } else {
-                Text::Borrowed(class.as_str())
+                let rounded = |parts: f64| (value * parts).round() / parts;
+                Share::Shown(self.parts.map_or(value, rounded))
             }
         };
-        let outputs = inference.outputs.iter();
-        let classes = outputs.map(|o| o.class.as_ref().map(shown)).collect();
-        Self::of(classes, inference.items() > 1)
+        let confidence = |output: &Output| output.confidence.map(shown);
+        json::one_or_list(&self.inference.outputs, confidence, out);
     }
 }
 
 /// A confidence, or the hash in its place.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Share {
+enum Share {
     Shown(f64),
     Hidden(String),
 }
 
-impl Prediction<Share> {
-    /// Their confidences, rounded to whole multiples of `1 / parts` where that is given.
-    pub(super) fn confidences(inference: &Inference, parts: Option<f64>, redact: &Redact) -> Self {
-        let is_hidden = redact.covers("confidence");
-        let shown = |value: f64| {
-            if is_hidden {
-                Share::Hidden(redact.hash("confidence", &value.to_string()))
-            } else {
-                Share::Shown(parts.map_or(value, |parts| (value * parts).round() / parts))
-            }
-        };
-        let outputs = inference.outputs.iter();
-        let confidences = outputs.map(|o| o.confidence.map(shown)).collect();
-        Self::of(confidences, inference.items() > 1)
+impl Json for Share {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Shown(value) => value.write(out),
+            Self::Hidden(hash) => hash.write(out),
+        }
     }
 }
 
@@ -184,16 +194,15 @@ impl Items<'_> {
     }
 }
 
-impl Serialize for Items<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(None)?;
-        for column in &self.inference.features {
-            if self.is_wanted(&column.name) {
-                let redact = self.redact.covers(&column.name).then_some(self.redact);
-                map.serialize_entry(&column.name, &Values { column, redact })?;
-            }
-        }
-        map.end()
+impl Json for Items<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let columns = self.inference.features.iter();
+        let wanted = columns.filter(|column| self.is_wanted(&column.name));
+        let entries = wanted.map(|column| {
+            let redact = self.redact.covers(&column.name).then_some(self.redact);
+            (column.name.as_str(), Values { column, redact })
+        });
+        json::map(entries, out);
     }
 }
 
@@ -202,21 +211,14 @@ struct Values<'a> {
     redact: Option<&'a Redact>,
 }
 
-impl Serialize for Values<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+impl Json for Values<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
         let value = |scalar| Value {
             name: &self.column.name,
             scalar,
             redact: self.redact,
         };
-        if let [only] = self.column.values.as_slice() {
-            return value(only).serialize(to);
-        }
-        let mut list = to.serialize_seq(Some(self.column.values.len()))?;
-        for each in &self.column.values {
-            list.serialize_element(&value(each))?;
-        }
-        list.end()
+        json::one_or_list(&self.column.values, value, out);
     }
 }
 
@@ -226,20 +228,38 @@ struct Value<'a> {
     redact: Option<&'a Redact>,
 }
 
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+impl Json for Value<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut hash = |redact: &Redact, text: &str| redact.hash(self.name, text).write(out);
         match (self.scalar, self.redact) {
-            (Scalar::Missing, _) => to.serialize_none(),
-            (Scalar::Number(number), None) => to.serialize_f64(*number),
-            (Scalar::Bool(value), None) => to.serialize_bool(*value),
-            (Scalar::Text(text), None) => to.serialize_str(text),
-            (Scalar::Number(number), Some(redact)) => {
-                to.serialize_str(&redact.hash(self.name, &number.to_string()))
+            (Scalar::Missing, _) => None::<f64>.write(out),
+            (Scalar::Number(number), None) => number.write(out),
+            (Scalar::Bool(value), None) => value.write(out),
+            (Scalar::Text(text), None) => text.write(out),
+            (Scalar::Number(number), Some(redact)) => hash(redact, &number.to_string()),
+            (Scalar::Bool(value), Some(redact)) => hash(redact, &value.to_string()),
+            (Scalar::Text(text), Some(redact)) => hash(redact, text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_octet_anywhere_is_written_as_the_standard_library_does() {
+        for octet in 0..=u8::MAX {
+            for address in [
+                [octet, 0, 10, 255],
+                [255, octet, octet, 255],
+                [1, 99, 100, octet],
+            ] {
+                let mut out = Vec::new();
+                Address::Shown(address.into()).write(&mut out);
+                let expected = format!("\"{}\"", Ipv4Addr::from(address));
+                assert_eq!(out, expected.as_bytes());
             }
-            (Scalar::Bool(value), Some(redact)) => {
-                to.serialize_str(&redact.hash(self.name, &value.to_string()))
-            }
-            (Scalar::Text(text), Some(redact)) => to.serialize_str(&redact.hash(self.name, text)),
         }
     }
 }

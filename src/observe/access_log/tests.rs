@@ -273,3 +273,95 @@ fn off_writes_nothing() {
     };
     assert_eq!(written(off, &[(exchange(), Some(setosa()))]), "");
 }
+
+/// Names and values with everything that JSON writes in another way than it is.
+fn awkward() -> (Exchange, Inference) {
+    let mut exchange = exchange();
+    exchange.request_id = "q\"b\\s/t\tn\nr\r\u{8}\u{c}\u{0}\u{1f}\u{7f}".to_owned();
+    exchange.path = "/ü/\u{2028}\u{2029}/😀/\u{85}".to_owned();
+    exchange.trace_id = Some(String::new());
+    exchange.client_ip = "2001:db8::ff00:42:8329".parse().unwrap();
+    exchange.duration = Duration::from_micros(1_000_007);
+    exchange.upstream = Some(Duration::from_nanos(1));
+    exchange.forwarded_after = None;
+    exchange.status = 422;
+    exchange.fault = Some(Fault::Client);
+    let numbers = [
+        0.0,
+        -0.0,
+        1.0,
+        1e21,
+        1e-7,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+        5e-324,
+        0.1 + 0.2,
+        123_456_789_012_345_680.0,
+    ];
+    let rows = numbers.len();
+    let column = |name: &str, values| Column {
+        name: name.to_owned(),
+        values,
+    };
+    let texts = (0..rows).map(|i| Scalar::Text("\"\\\n\u{1b}é\u{2028}".repeat(i)));
+    let inference = Inference {
+        rows,
+        features: vec![
+            column("numbers", numbers.map(Scalar::Number).to_vec()),
+            column("a\"b\\c\n\u{0}é\u{2028}", texts.collect()),
+            column("", vec![Scalar::Bool(true); rows]),
+            column("none", vec![Scalar::Missing; rows]),
+        ],
+        outputs: ["\"\u{1}\u{7f}ß", "plain"]
+            .map(|class| Output {
+                class: Some(class.to_owned()),
+                confidence: Some(1.0 / 3.0),
+            })
+            .to_vec(),
+        ..setosa()
+    };
+    (exchange, inference)
+}
+
+#[test]
+fn lines_are_byte_for_byte_what_they_always_were() {
+    let separate = config::Log {
+        lines: Lines::Separate,
+        ..settings()
+    };
+    let redacted = config::Log {
+        redact: [
+            "client_ip",
+            "path",
+            "numbers",
+            "",
+            "confidence",
+            "prediction",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        redact_key: Some(serde_json::from_str("\"k\"").unwrap()),
+        logger: "a \"logger\"\n".to_owned(),
+        ..settings()
+    };
+    let mut failed = exchange();
+    failed.status = 502;
+    failed.fault = Some(Fault::Upstream);
+    failed.error = Some("connect_refused");
+    failed.method = None;
+    failed.upstream = None;
+    let (exchange, inference) = awkward();
+    let all = [
+        (exchange, Some(inference)),
+        (self::exchange(), Some(setosa())),
+        (failed, None),
+    ];
+    let text: String = [settings(), separate, redacted]
+        .map(|settings| written(settings, &all))
+        .concat();
+    let expected = include_str!("tests/lines.jsonl");
+    for (line, expected) in text.lines().zip(expected.lines()) {
+        assert_eq!(line, expected);
+    }
+    assert_eq!(text.len(), expected.len());
+}
