@@ -55,6 +55,9 @@ impl Routes {
 
 /// Whether `path` fits `template`, in which `{name}` stands for one non-empty segment.
 fn matches(template: &str, path: &str) -> bool {
+    if !template.contains('{') {
+        return template == path;
+    }
     let mut segments = path.split('/');
     let all = template.split('/').all(|expected| match segments.next() {
         Some(segment) if expected.starts_with('{') && expected.ends_with('}') => {

@@ -54,24 +54,34 @@ pub(super) fn request(
         of_http2(head, bounds)?;
     }
     target::refuse_connect(&head.method)?;
-    coding::refuse_unknown(&head.headers)?;
     host::refuse_unclear(head.version, &head.headers)?;
     target::refuse_invalid(&head.method, &head.uri)?;
-    connection::refuse_unreadable(&head.headers)?;
     forwards::count_down(&head.method, &mut head.headers)?;
+    let wants = if connection::is_named(&head.headers) {
+        of_connection(head, has_body)?
+    } else {
+        Wants::Answer
+    };
+    coding::delimit(&mut head.headers, has_body);
+    target::use_origin_form(head);
+    host::ensure(&mut head.headers, authority);
+    expect::ignore_of_old(head.version, &mut head.headers);
+    head.version = Version::HTTP_11;
+    Ok(wants)
+}
+
+/// What only concerns heads with fields of their connection, which most are without.
+fn of_connection(head: &mut request::Parts, has_body: bool) -> Result<Wants, Failure> {
+    coding::refuse_unknown(&head.headers)?;
+    connection::refuse_unreadable(&head.headers)?;
     let wants = upgrade::wanted(head, has_body);
     let takes_trailers = connection::takes_trailers(&head.headers);
     connection::remove(&mut head.headers);
-    coding::delimit(&mut head.headers, has_body);
     match wants {
         Wants::Tunnel => upgrade::ask(&mut head.headers),
         Wants::Answer if takes_trailers => connection::ask_for_trailers(&mut head.headers),
         Wants::Answer => {}
     }
-    target::use_origin_form(head);
-    host::ensure(&mut head.headers, authority);
-    expect::ignore_of_old(head.version, &mut head.headers);
-    head.version = Version::HTTP_11;
     Ok(wants)
 }
 

@@ -4,7 +4,7 @@
 //! tell: whether a head has begun, what came after it, and what chunk extensions hold, which
 //! hyper skips unread. Bodies cost nothing: their bytes are counted, not looked at.
 
-use std::{io::BufRead, mem};
+use std::mem;
 
 /// Room for bytes after a head that is kept for the next one.
 const KEPT_ROOM: usize = 4096;
@@ -213,9 +213,9 @@ fn head(bytes: &mut &[u8], mut begun: bool, mut line: bool) -> State {
 /// Goes to the end of the line: whether it has more than its ending, and whether it ended.
 fn next_line(bytes: &mut &[u8]) -> (bool, bool) {
     let all = *bytes;
-    // the standard library's memchr, by the only door it has; a slice never fails
-    let length = bytes.skip_until(b'\n').unwrap_or(all.len());
-    let line = &all[..length];
+    let length = memchr::memchr(b'\n', all).map_or(all.len(), |at| at + 1);
+    let line;
+    (line, *bytes) = all.split_at(length);
     let text = line.strip_suffix(b"\n").unwrap_or(line);
     (!matches!(text, b"" | b"\r"), text.len() < length)
 }

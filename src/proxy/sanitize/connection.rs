@@ -39,18 +39,21 @@ pub(in crate::proxy) fn remove(fields: &mut HeaderMap) {
             fields.remove(name);
         }
     }
-    // most heads have none of them, and to see that is cheaper than to look for each
-    if fields.keys().any(is_hop_by_hop) {
+    if is_named(fields) {
         for name in &HOP_BY_HOP {
             fields.remove(name);
         }
     }
 }
 
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP
-        .iter()
-        .any(|other| other.as_str() == name.as_str())
+/// Whether there is a field of the connection, which most heads are without. One look over a few
+/// names costs less than a search for each.
+pub(super) fn is_named(fields: &HeaderMap) -> bool {
+    fields.keys().any(|name| {
+        HOP_BY_HOP
+            .iter()
+            .any(|other| other.as_str() == name.as_str())
+    })
 }
 
 /// Options that nominate no field, or one that goes anyway.
