@@ -57,9 +57,11 @@ fn is_name(text: &[u8]) -> bool {
     let mut rest = text;
     while let [first, tail @ ..] = rest {
         rest = match (first, tail) {
+            (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~', _) => tail,
+            (b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=', _) => {
+                tail
+            }
             (b'%', [a, b, tail @ ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => tail,
-            (b, _) if b.is_ascii_alphanumeric() => tail,
-            (b, _) if b"-._~!$&'()*+,;=".contains(b) => tail,
             _ => return false,
         };
     }
