@@ -1,7 +1,5 @@
 //! How the agent leaves: phases that only go forward, watched by every part.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
-
 mod relay;
 
 use tokio::sync::watch;
@@ -53,22 +51,8 @@ impl Watch {
     }
 
     /// Waits until `phase` or a later one is reached; also when the decider is gone.
-    ///
-    /// A task that waits for it beside its work asks here each time it works, and hears of a change
-    /// by its waker: until there is one, asking again costs a few instructions.
     pub async fn reached(&mut self, phase: Phase) {
-        let seen = self.0.clone();
-        let mut waiting = pin!(self.0.wait_for(|current| *current >= phase));
-        let mut known = None;
-        poll_fn(|cx| {
-            let asks_again = known == Some(cx.waker().data());
-            if asks_again && matches!(seen.has_changed(), Ok(false)) {
-                return Poll::Pending;
-            }
-            known = Some(cx.waker().data());
-            waiting.as_mut().poll(cx).map(drop)
-        })
-        .await;
+        let _ = self.0.wait_for(|current| *current >= phase).await;
     }
 }
 

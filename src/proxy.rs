@@ -6,9 +6,10 @@
 //! `outgoing` is its body, read from the client by a `patient` reader, `interim` what comes before
 //! the answer, `trailers` what comes behind it, `tunnel` what may follow it. `near` is the client's
 //! end of it, alone on its connection or one of the `streams` of HTTP/2; `room` bounds how many are
-//! under way. Both sockets are a `transport`, `keepalive` finds out that one leads nowhere, and
-//! `local` runs what HTTP/2 does at once; `wake` keeps connections from working for nothing. `record` keeps what the exchange was and counts it when the
-//! last of its parts is gone; `failure` says whose fault a missing answer was.
+//! under way. Both sockets are a `transport`, `keepalive` finds out that one leads nowhere, `local`
+//! runs what HTTP/2 does at once, and `wake` keeps connections from working for nothing. `record`
+//! keeps what the exchange was and counts it when the last of its parts is gone; `failure` says
+//! whose fault a missing answer was.
 //!
 //! Emits `ml_api_*`, `sidelight_overhead_seconds`, `sidelight_request_failures_total`,
 //! `sidelight_connection_limits_total`, `sidelight_tls_handshake_failures_total`,

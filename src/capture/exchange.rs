@@ -122,7 +122,7 @@ impl Exchange {
     /// Longest path that is kept.
     pub const MAX_PATH: usize = 2048;
     /// Most bytes of one buffer that are kept for another exchange.
-    const MAX_ROOM: usize = 4096;
+    const MAX_ROOM: usize = 2048;
 
     /// The same as a new one, but for the room in its buffers.
     pub(super) fn clear(&mut self) {
@@ -138,8 +138,8 @@ impl Exchange {
     /// Bytes it holds while it waits: what the queue's bound counts.
     pub fn held_bytes(&self) -> usize {
         size_of::<Self>()
-            + self.request_id.len()
-            + self.path.len()
+            + self.request_id.capacity()
+            + self.path.capacity()
             + self.request.held_bytes()
             + self.response.held_bytes()
     }
@@ -181,7 +181,7 @@ impl Message {
     fn held_bytes(&self) -> usize {
         self.body.as_ref().map_or(0, |b| b.bytes.capacity())
             + self.room.body.capacity()
-            + self.content_type.as_ref().map_or(0, String::len)
+            + self.content_type.as_ref().map_or(0, String::capacity)
             + self.content_encoding.as_ref().map_or(0, String::len)
     }
 }

@@ -68,6 +68,8 @@ pub struct Take {
     bell: Receiver<()>,
     rest: Arc<AtomicU8>,
     used: Sender<Box<Exchange>>,
+    /// The other end of it, to empty it.
+    kept: Receiver<Box<Exchange>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +130,7 @@ pub fn queue(bounds: &config::Capture) -> (Offer, Take) {
         bell,
         rest,
         used: give_back,
+        kept: offer.used.clone(),
     };
     (offer, take)
 }
@@ -147,7 +150,7 @@ impl Offer {
         let size = exchange.held_bytes();
         // counted before it is sent: the observer may take it out at once
         let (exchanges, bytes) = self.depth.add(size);
-        let outcome = if bytes + size > self.bounds.bytes {
+        let outcome = if bytes > self.bounds.bytes {
             Err(Shed::Bytes)
         } else {
             self.queue.try_send(exchange).map_err(|e| match e {
@@ -213,6 +216,8 @@ impl Take {
         if self.bounds.are_half_reached(exchanges, self.depth.bytes()) {
             Duration::ZERO
         } else if is_idle && exchanges == 0 {
+            // whoever comes after a pause can wait for the allocator
+            self.kept.try_iter().for_each(drop);
             Duration::MAX
         } else {
             TICK
@@ -245,7 +250,7 @@ impl Depth {
     fn add(&self, bytes: usize) -> (usize, usize) {
         let exchanges = self.0.exchanges.fetch_add(1, Ordering::SeqCst) + 1;
         let before = self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
-        (exchanges, before)
+        (exchanges, before + bytes)
     }
 
     fn remove(&self, bytes: usize) {
@@ -321,6 +326,29 @@ mod tests {
         assert_eq!(take.bell().try_recv(), Ok(()));
         offer.offer(exchange(1)).unwrap();
         assert!(take.bell().is_empty());
+    }
+
+    #[test]
+    fn one_large_exchange_wakes_a_busy_observer() {
+        let (offer, take) = queue(&bounds(1000, 100_000));
+        assert_eq!(take.rest(false), TICK);
+        offer.offer(exchange(60_000)).unwrap();
+        assert_eq!(take.bell().len(), 1);
+    }
+
+    #[test]
+    fn what_was_observed_is_used_again_until_there_is_nothing_to_do() {
+        let (offer, take) = queue(&bounds(8, usize::MAX));
+        let used = exchange(10);
+        let place = std::ptr::from_ref(&*used);
+        take.give_back(used);
+        let again = offer.blank();
+        assert_eq!(std::ptr::from_ref(&*again), place);
+        assert!(again.response.body.is_none());
+        take.give_back(again);
+        assert_eq!(take.kept.len(), 1);
+        take.rest(true);
+        assert_eq!(take.kept.len(), 0);
     }
 
     #[test]

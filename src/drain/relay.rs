@@ -46,7 +46,7 @@ impl Relay {
     pub async fn follow(&self, mut watch: Watch) {
         for phase in [Phase::Leaving, Phase::Draining, Phase::Stopped] {
             watch.reached(phase).await;
-            self.phase.set(phase);
+            self.phase.set(phase.max(self.phase.get()));
             // whoever wakes may leave its place at once
             let wakers: Vec<_> = self.waiting.borrow().wakers.clone();
             wakers.into_iter().flatten().for_each(Waker::wake);

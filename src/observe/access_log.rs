@@ -117,6 +117,9 @@ impl AccessLog {
 
     fn flush(&mut self) {
         self.flushed = Instant::now();
+        if self.block.lines == 0 {
+            return;
+        }
         let Block { bytes, lines } = std::mem::take(&mut self.block);
         if lines > 0 {
             let bytes = self.sink.swap(bytes, lines);

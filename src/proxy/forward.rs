@@ -74,13 +74,16 @@ async fn over_http1(
     let settings = Arc::clone(&route.thread.settings.borrow());
     let mut is_repeated = false;
     loop {
-        let since = route.record.started();
+        let now = route.record.forwarded();
         let pooled = (!is_repeated)
-            .then(|| route.thread.pool.take(settings.upstream_idle, since))
+            .then(|| route.thread.pool.take(settings.upstream_idle, now))
             .flatten();
-        let connected = match pooled {
-            Some(connection) => Ok((connection, true)),
-            None => rarely(connect(route.thread, &settings, is_repeated)).await,
+        let connected = if let Some(connection) = pooled {
+            Ok((connection, true))
+        } else {
+            let connected = rarely(connect(route.thread, &settings, is_repeated)).await;
+            route.record.forwarded();
+            connected
         };
         let (mut connection, is_reused) = match connected {
             Ok(connection) => connection,
@@ -146,6 +149,7 @@ async fn over_http2(
             Err(failure) => return Err(rarely(without_body(request, failure)).await),
         };
         let spare = (spares > 0).then(|| repeatable(&request)).flatten();
+        route.record.forwarded();
         let sending = pin!(slot.sender.try_send_request(request));
         let mut error = match route.send(&settings, sending).await? {
             Ok(response) => {
@@ -198,6 +202,7 @@ pub(super) async fn switch(
     let settings = Arc::clone(&route.thread.settings.borrow());
     let (mut connection, leftover) =
         dial::http1_to_switch(route.thread, settings.connect_timeout).await?;
+    route.record.forwarded();
     let sending = pin!(connection.sender.try_send_request(request));
     let answer = route.send(&settings, sending).await?;
     let response = answer.map_err(|error| route.no_answer(error.into_error()))?;
@@ -214,7 +219,6 @@ impl Route<'_> {
         settings: &Settings,
         sending: Pin<&mut impl Future<Output = Sent>>,
     ) -> Result<Sent, Failure> {
-        self.record.forwarded();
         let answer = pin!(self.near.pass_on(self.interim, sending));
         match settings.response_timeout {
             Some(patience) => rarely(self.within(patience, answer))

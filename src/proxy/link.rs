@@ -76,7 +76,8 @@ impl Received {
     ///
     /// hyper notices both when its task runs next; a request sent before that is lost, or gets
     /// what was there before it for its answer. Costs a system call only where the last look at all
-    /// sockets found something on this one.
+    /// sockets found something on this one: what came after that look, within the turn of the thread
+    /// that it began, is not seen.
     pub(super) fn is_silent(&self) -> bool {
         let Some(stream) = self.stream.upgrade() else {
             return false;

@@ -30,12 +30,12 @@ pub(super) enum BodyError {
 /// The body of a request.
 pub(super) struct Patient {
     body: Incoming,
-    from: From,
+    source: Source,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// Where it comes from.
-enum From {
+enum Source {
     /// A connection of its own. Who reads the socket looks after it.
     Alone(Arc<Bell>),
     /// A stream, of which something must come within this time.
@@ -47,7 +47,7 @@ impl Patient {
     pub(super) fn new(body: Incoming, bell: Arc<Bell>) -> Self {
         Self {
             body,
-            from: From::Alone(bell),
+            source: Source::Alone(bell),
             timer: None,
         }
     }
@@ -57,14 +57,14 @@ impl Patient {
     pub(super) fn of_stream(body: Incoming, stream: Open, limit: Duration) -> Self {
         Self {
             body,
-            from: From::Stream(stream, limit),
+            source: Source::Stream(stream, limit),
             timer: None,
         }
     }
 
     /// Ready when nothing came for too long.
     fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let From::Stream(stream, limit) = &self.from else {
+        let Source::Stream(stream, limit) = &self.source else {
             return Poll::Pending;
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(*limit)));
@@ -79,7 +79,7 @@ impl Patient {
 
     /// Something came: the time begins anew, when it is next waited for.
     fn start_anew(&mut self) {
-        if let (From::Stream(_, limit), Some(timer)) = (&self.from, &mut self.timer) {
+        if let (Source::Stream(_, limit), Some(timer)) = (&self.source, &mut self.timer) {
             timer.as_mut().reset(Instant::now() + *limit);
         }
     }
@@ -94,9 +94,9 @@ impl Body for Patient {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        let frame = match &this.from {
-            From::Alone(bell) => bell.poll_frame(&mut this.body, cx),
-            From::Stream(..) => Pin::new(&mut this.body).poll_frame(cx),
+        let frame = match &this.source {
+            Source::Alone(bell) => bell.poll_frame(&mut this.body, cx),
+            Source::Stream(..) => Pin::new(&mut this.body).poll_frame(cx),
         };
         match frame {
             Poll::Ready(frame) => {

@@ -124,14 +124,11 @@ impl Record {
         self.permit.set(Some(permit));
     }
 
-    /// When the request's head was there.
-    pub(super) fn started(&self) -> Instant {
-        self.started
-    }
-
-    /// The request goes to the upstream now; called again when it is sent anew.
-    pub(super) fn forwarded(&self) {
-        self.with(|e| e.forwarded_after = Some(self.started.elapsed()));
+    /// The request goes to the upstream now, and when that is; called again when it is sent anew.
+    pub(super) fn forwarded(&self) -> Instant {
+        let now = Instant::now();
+        self.with(|e| e.forwarded_after = Some(now.saturating_duration_since(self.started)));
+        now
     }
 
     /// The moment from which the upstream's time counts: it has the whole request, or what of it

@@ -13,8 +13,9 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The longest id of a client that is kept.
 const MAX_LENGTH: usize = 128;
 
-/// Bytes that ids are cut from, before more are asked of the allocator.
-const PIECE: usize = 4096;
+/// Bytes that ids are cut from, before more are asked of the allocator. A piece is held as long as one
+/// of its ids is, which HTTP/2 does for a while to name it by a number.
+const PIECE: usize = 512;
 
 /// Gives ids, many from one piece of memory.
 pub(super) struct Ids(RefCell<BytesMut>);

@@ -18,6 +18,15 @@ thread_local! {
     static HELD: Cell<(usize, bool)> = const { Cell::new((0, false)) };
 }
 
+/// Puts back what was held before, also when hyper panics.
+struct Before((usize, bool));
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        HELD.set(self.0);
+    }
+}
+
 type Polled<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
 
 /// Wakes the task of one connection.
@@ -28,6 +37,8 @@ pub(super) struct Belled<F> {
     connection: F,
     bell: Arc<Bell>,
     waker: Waker,
+    /// Whom the bell wakes.
+    task: Option<Waker>,
 }
 
 impl Bell {
@@ -41,9 +52,10 @@ impl Bell {
         body: &mut B,
         cx: &mut Context<'_>,
     ) -> Polled<B> {
-        let before = HELD.replace((self.id(), false));
+        let before = Before(HELD.replace((self.id(), false)));
         let frame = Pin::new(&mut *body).poll_frame(cx);
-        let (_, was_woken) = HELD.replace(before);
+        let (_, was_woken) = HELD.get();
+        drop(before);
         if was_woken && !body.is_end_stream() {
             self.ring();
         }
@@ -60,11 +72,8 @@ impl Bell {
         task.iter().for_each(Waker::wake_by_ref);
     }
 
-    fn belongs_to(&self, waker: &Waker) {
-        let mut task = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !task.as_ref().is_some_and(|task| task.will_wake(waker)) {
-            *task = Some(waker.clone());
-        }
+    fn belongs_to(&self, task: Waker) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 }
 
@@ -89,6 +98,7 @@ impl<F> Belled<F> {
             connection,
             waker: Waker::from(Arc::clone(&bell)),
             bell,
+            task: None,
         }
     }
 
@@ -105,7 +115,11 @@ impl<F: Future + Unpin> Future for Belled<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.get_mut();
-        this.bell.belongs_to(cx.waker());
+        let is_known = |task: &Waker| task.will_wake(cx.waker());
+        if !this.task.as_ref().is_some_and(is_known) {
+            this.task = Some(cx.waker().clone());
+            this.bell.belongs_to(cx.waker().clone());
+        }
         Pin::new(&mut this.connection).poll(&mut Context::from_waker(&this.waker))
     }
 }

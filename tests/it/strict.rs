@@ -581,6 +581,43 @@ fn a_body_that_goes_on_behind_its_answer_is_not_cut() {
 }
 
 #[test]
+fn a_client_that_stops_in_its_body_after_a_slow_answer_is_let_go() {
+    let address = upstream(|mut stream| {
+        head(&mut stream);
+        stream.write_all(OK).unwrap();
+        head(&mut stream);
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .unwrap();
+        // around the moment at which a client that says nothing would be parked
+        for (pause, part) in [(50, "4\r\nslow\r\n"), (250, "2\r\nok\r\n0\r\n\r\n")] {
+            thread::sleep(Duration::from_millis(pause));
+            stream.write_all(part.as_bytes()).unwrap();
+        }
+        // it keeps the connection for as long as the other side does
+        stream.set_read_timeout(None).unwrap();
+        while let Ok(1..) = stream.read(&mut [0; 1000]) {}
+    });
+    let mut config = config(1000);
+    config.proxy.upstream_idle = Duration::from_hours(1);
+    config.proxy.client_idle = Duration::from_secs(1);
+    let path = Path::start(&config, address);
+    let mut client = connect(&path);
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: m\r\n\r\n")
+        .unwrap();
+    assert!(until(&mut client, "ok").starts_with("HTTP/1.1 200"));
+    client
+        .write_all(b"POST / HTTP/1.1\r\nHost: m\r\nContent-Length: 1000\r\n\r\n0123456789")
+        .unwrap();
+    assert!(until(&mut client, "ok").starts_with("HTTP/1.1 200"));
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut rest = Vec::new();
+    assert!(client.read_to_end(&mut rest).is_ok(), "it is closed");
+    drop(finish(path));
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_let_go_and_others_have_its_room() {
     let address = upstream(|mut stream| {
         while !head(&mut stream).is_empty() {

@@ -100,9 +100,10 @@ impl Deadline {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<Quiet> {
         let stage = client.stage();
         let progress = client.progress(stage);
+        let is_set = self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed());
         let since = match self.seen {
-            // the timer is set, and nothing comes of it before the stage changes
-            Some((Stage::Busy, p, _)) if (stage, progress) == (Stage::Busy, p) => {
+            // what is set goes off and asks again, which is all that is wanted of it now
+            Some((Stage::Busy, p, _)) if (stage, progress) == (Stage::Busy, p) && is_set => {
                 return Poll::Pending;
             }
             Some((s, p, since)) if (s, p) == (stage, progress) => since,
