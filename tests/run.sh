@@ -153,6 +153,8 @@ checks() {
     step "cargo test" cargo test --locked --quiet
     step "clippy, injected panics" cargo clippy --locked --quiet --features inject-panics --test panics -- -D warnings
     step "cargo test, injected panics" cargo test --locked --quiet --features inject-panics --test panics
+    step "clippy, benches" cargo clippy --locked --quiet --features bench --benches -- -D warnings
+    step "cargo test, benches" cargo test --locked --quiet --features bench --benches
 }
 
 # The release, and that it cannot be told to panic: tests/panics.rs finds the word where it is.

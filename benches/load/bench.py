@@ -81,7 +81,7 @@ def _options(parser):
     add("--conns", type=int, default=32, help="connections of the closed loop")
     add("--rate", type=float, default=2000, help="requests per second of the open loop")
     add("--base", default="nginx", help="what ratios are to")
-    add("--connections", type=int, default=8000, help="of `memory`; fewer when the limit of descriptors is low")
+    add("--connections", type=int, default=9000, help="of `memory`; fewer when the limit of descriptors is low")
     add("--requests", type=int, default=2000, help="counted")
     add("--conc", type=int, nargs="*", default=[1, 32], help="connections of `syscalls`")
 

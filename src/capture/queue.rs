@@ -17,6 +17,9 @@ use crate::config;
 /// costs two system calls; a busy agent saves them by looking every so often.
 pub const TICK: Duration = Duration::from_millis(10);
 
+/// Exchanges that are worth waking an observer before its [`TICK`].
+const ENOUGH: usize = 64;
+
 /// Exchanges that wait to be used again: about those of one [`TICK`] of a busy agent.
 const USED: usize = 512;
 
@@ -79,8 +82,8 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn are_half_reached(self, exchanges: usize, bytes: usize) -> bool {
-        exchanges >= self.exchanges.div_ceil(2) || bytes >= self.bytes.div_ceil(2)
+    fn are_enough(self, exchanges: usize, bytes: usize) -> bool {
+        exchanges >= self.exchanges.div_ceil(2).min(ENOUGH) || bytes >= self.bytes.div_ceil(2)
     }
 }
 
@@ -161,16 +164,16 @@ impl Offer {
         if outcome.is_err() {
             self.depth.remove(size);
         }
-        self.wake(self.bounds.are_half_reached(exchanges, bytes));
+        self.wake(self.bounds.are_enough(exchanges, bytes));
         outcome
     }
 
     /// Ends the observer's rest, if what waits is worth it.
-    fn wake(&self, is_half_full: bool) {
+    fn wake(&self, is_enough: bool) {
         let found = self.rest.load(Ordering::SeqCst);
         let is_due = match found {
             rest::AWAKE => false,
-            rest::TICKING => is_half_full,
+            rest::TICKING => is_enough,
             _ => true,
         };
         // one bell for all that come before it is heard
@@ -213,7 +216,7 @@ impl Take {
         self.rest.store(state, Ordering::SeqCst);
         // who offers counts first and looks at the state last: one of both sees the other
         let exchanges = self.depth.0.exchanges.load(Ordering::SeqCst);
-        if self.bounds.are_half_reached(exchanges, self.depth.bytes()) {
+        if self.bounds.are_enough(exchanges, self.depth.bytes()) {
             Duration::ZERO
         } else if is_idle && exchanges == 0 {
             // whoever comes after a pause can wait for the allocator
