@@ -25,7 +25,7 @@ use live::Live;
 static ALLOCATOR: Counting = Counting;
 
 /// Of a request on its data thread, as last accepted. It goes up only with its reason in the commit.
-const ACCEPTED: f64 = 15.5;
+const ACCEPTED: f64 = 15.0;
 /// For what happens now and then, such as the growth of a buffer.
 const TOLERANCE: f64 = 0.5;
 const WARM: u32 = 500;

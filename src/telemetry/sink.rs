@@ -207,7 +207,7 @@ impl<W: Write> Out<W> {
         }
         let sent = &bytes[..sent];
         self.is_cut = sent.last().is_some_and(|last| *last != b'\n');
-        sent.split(|byte| *byte == b'\n').count() as u64 - 1
+        memchr::memchr_iter(b'\n', sent).count() as u64
     }
 }
 
