@@ -9,6 +9,7 @@ use std::{
 };
 
 use ::metrics::Counter;
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, watch},
@@ -18,6 +19,8 @@ use tokio::{
 use super::{Handler, Limits, answer::Desk, connection, seat::Seat};
 use crate::panics::{contained, hook};
 
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
 /// Pause after an accept that failed for want of resources: they come back when others end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a client may keep its place by keeping the server waiting, once others need it.
@@ -40,6 +43,9 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let room = limits.connections.max(1);
+    // the standard library lets 128 wait, which a burst of a proxy fills: who finds it full asks again a
+    // second later
+    let _ = SockRef::from(&listener).listen(BACKLOG);
     let desk = Arc::new(Desk {
         handler,
         limits,

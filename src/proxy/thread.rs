@@ -25,8 +25,9 @@ use crate::{
     tls,
 };
 
-/// Connections of HTTP/1 to the upstream that a thread makes at once: half of the smallest queue that
-/// servers usually have.
+/// Connections of HTTP/1 to the upstream that all threads make at once: half of the smallest queue
+/// that servers usually have. Each for itself, two threads filled it, and who found it full waited a
+/// second.
 const DIALS: usize = 64;
 
 /// What the path goes by and a reload can change.
@@ -95,6 +96,8 @@ pub struct Shared {
     spoken: Arc<Spoken>,
     /// Room for requests.
     room: Arc<Room>,
+    /// Turns to make a connection of HTTP/1.
+    dials: Arc<Semaphore>,
     /// Route templates.
     learned: Arc<Learned>,
 }
@@ -105,6 +108,7 @@ impl Shared {
         Self {
             spoken: Arc::default(),
             room: Arc::new(Room::new(config.proxy.max_requests)),
+            dials: Arc::new(Semaphore::new(DIALS)),
             learned: Arc::new(Learned::new(config.metrics.max_endpoints)),
         }
     }
@@ -140,7 +144,7 @@ pub(super) struct Thread {
     pub(super) names: Rc<Names>,
     pub(super) pool: Pool,
     /// Turns to make a connection of HTTP/1.
-    pub(super) dials: Semaphore,
+    pub(super) dials: Arc<Semaphore>,
     pub(super) multiplexed: Multiplexed,
     pub(super) spoken: Arc<Spoken>,
     pub(super) room: Arc<Room>,
@@ -179,7 +183,7 @@ impl Thread {
             upstream: parts.upstream,
             names: Rc::default(),
             pool: Pool::new(proxy.upstream_idle_connections),
-            dials: Semaphore::new(DIALS),
+            dials: parts.shared.dials,
             multiplexed: Multiplexed::default(),
             spoken: parts.shared.spoken,
             room: parts.shared.room,
