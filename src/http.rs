@@ -21,7 +21,7 @@ pub use dial::{connect, first_of, resolve};
 pub use handler::Handler;
 pub use request::Request;
 pub use response::{Body, Response, content, empty, error_json, full, json, text};
-pub use server::serve;
+pub use server::{BACKLOG, serve};
 
 use std::time::Duration;
 

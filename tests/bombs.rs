@@ -6,8 +6,6 @@
 #[expect(dead_code, reason = "the unit tests use all of them")]
 mod samples;
 
-use std::{net::IpAddr, time::Duration};
-
 use procfs::process::Process;
 use sidelight::{
     capture::{
@@ -38,23 +36,12 @@ fn message(coding: &str, bytes: Vec<u8>) -> Message {
 
 fn exchange(coding: &str, bytes: &[u8]) -> Exchange {
     Exchange {
-        request_id: String::new(),
-        trace_id: None,
-        method: None,
-        path: String::new(),
         endpoint: "/".into(),
-        route: None,
-        client_ip: IpAddr::from([127, 0, 0, 1]),
-        started: Duration::ZERO,
         status: 200,
-        duration: Duration::ZERO,
-        upstream: None,
-        forwarded_after: None,
-        fault: None,
-        error: None,
         interest: Interest::Bodies,
         request: message(coding, bytes.to_vec()),
         response: message(coding, bytes.to_vec()),
+        ..Exchange::default()
     }
 }
 

@@ -226,7 +226,6 @@ impl Exchange {
 
         let message = |body: &str| Message {
             content_type: Some("application/json".to_owned()),
-            content_encoding: None,
             body: Some(Captured {
                 bytes: body.as_bytes().to_vec(),
                 end: End::Complete,
@@ -237,22 +236,19 @@ impl Exchange {
         };
         Self {
             request_id: "0192f5d4-0000-7000-8000-000000000001".to_owned(),
-            trace_id: None,
             method: Some(Method::POST),
             path: path.to_owned(),
             endpoint: Arc::from(path),
-            route: None,
             client_ip: IpAddr::from([127, 0, 0, 1]),
             started: Duration::from_hours(498_752),
             status: 200,
             duration: Duration::from_micros(12_345),
             upstream: Some(Duration::from_millis(12)),
             forwarded_after: Some(Duration::from_micros(100)),
-            fault: None,
-            error: None,
             interest: Interest::Bodies,
             request: message(request),
             response: message(response),
+            ..Self::default()
         }
     }
 }

@@ -82,6 +82,7 @@ struct Bounds {
 }
 
 impl Bounds {
+    /// Whether so much is worth waking the observer for: half of what may wait, or [`ENOUGH`].
     fn are_enough(self, exchanges: usize, bytes: usize) -> bool {
         exchanges >= self.exchanges.div_ceil(2).min(ENOUGH) || bytes >= self.bytes.div_ceil(2)
     }
@@ -101,7 +102,7 @@ struct Held {
 mod rest {
     /// Nothing needs to.
     pub(super) const AWAKE: u8 = 0;
-    /// A queue that is half full, before its tick does.
+    /// Enough that waits, before its tick does.
     pub(super) const TICKING: u8 = 1;
     /// The next exchange.
     pub(super) const ASLEEP: u8 = 2;

@@ -19,8 +19,8 @@ use tokio::{
 use super::{Handler, Limits, answer::Desk, connection, seat::Seat};
 use crate::panics::{contained, hook};
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted, at every port of ours.
+pub const BACKLOG: i32 = 1024;
 /// Pause after an accept that failed for want of resources: they come back when others end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a client may keep its place by keeping the server waiting, once others need it.

@@ -121,14 +121,12 @@ impl AccessLog {
             return;
         }
         let Block { bytes, lines } = std::mem::take(&mut self.block);
-        if lines > 0 {
-            let bytes = self.sink.swap(bytes, lines);
-            self.block.bytes = if bytes.capacity() < BLOCK {
-                Vec::with_capacity(ROOM)
-            } else {
-                bytes
-            };
-        }
+        let bytes = self.sink.swap(bytes, lines);
+        self.block.bytes = if bytes.capacity() < BLOCK {
+            Vec::with_capacity(ROOM)
+        } else {
+            bytes
+        };
     }
 }
 

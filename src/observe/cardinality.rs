@@ -73,7 +73,7 @@ impl Names {
         if known.is_some_and(|known| known.versions.contains(version)) {
             return (model, version);
         }
-        if !self.models.contains_key(model) {
+        if known.is_none() {
             if self.models.len() >= self.bounds.max_models {
                 self.overflows.model.increment(1);
                 return (OTHER, OTHER);

@@ -63,7 +63,7 @@ pub(super) async fn forward(
 }
 
 /// A future in a box of its own: what most requests never come to is not moved about with all.
-fn rarely<F: Future>(future: F) -> Pin<Box<F>> {
+pub(super) fn rarely<F: Future>(future: F) -> Pin<Box<F>> {
     Box::pin(future)
 }
 
@@ -75,11 +75,8 @@ async fn over_http1(
     let mut is_repeated = false;
     loop {
         let now = route.record.forwarded();
-        let pooled = (!is_repeated)
-            .then(|| route.thread.pool.take(settings.upstream_idle, now))
-            .flatten();
-        let connected = if let Some(connection) = pooled {
-            Ok((connection, true))
+        let connected = if let Some(pooled) = pooled(route.thread, &settings, is_repeated, now) {
+            Ok((pooled, true))
         } else {
             let connected = rarely(connect(route.thread, &settings, is_repeated)).await;
             route.record.forwarded();
@@ -106,6 +103,14 @@ async fn over_http1(
     }
 }
 
+/// A connection that is there, unless it must be made `anew`.
+fn pooled(thread: &Thread, settings: &Settings, anew: bool, now: Instant) -> Option<Connection> {
+    if anew {
+        return None;
+    }
+    thread.pool.take(settings.upstream_idle, now)
+}
+
 /// A new connection within `proxy.connect_timeout`, or one that was given back meanwhile; and whether
 /// it was there before. `anew`: it must not have been.
 ///
@@ -119,9 +124,8 @@ async fn connect(
     let connecting = async {
         // it is never closed
         let _turn = thread.dials.acquire().await;
-        let pool = || thread.pool.take(settings.upstream_idle, Instant::now());
-        if let Some(connection) = (!anew).then(pool).flatten() {
-            return Ok((connection, true));
+        if let Some(pooled) = pooled(thread, settings, anew, Instant::now()) {
+            return Ok((pooled, true));
         }
         let connection = dial::http1(thread, settings.connect_timeout).await?;
         Ok((connection, false))

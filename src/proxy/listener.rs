@@ -29,11 +29,10 @@ use super::{
 use crate::{
     config,
     drain::Phase,
+    http,
     panics::{contain, hook},
 };
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
 /// Time between two looks at idle upstream connections.
 const TICK: Duration = Duration::from_secs(1);
 /// Pause after an accept that failed for want of resources: they come back when others end.
@@ -99,16 +98,16 @@ pub fn available_threads() -> usize {
 fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<StdListener>> {
     let only = open(address, false)?;
     if count <= 1 {
-        return Ok(vec![listening(&only)?]);
+        return Ok(vec![listening(only)?]);
     }
     let address = StdListener::from(only).local_addr()?;
-    let shared = |_| listening(&open(address, true)?);
+    let shared = |_| listening(open(address, true)?);
     (0..count).map(shared).collect()
 }
 
-fn listening(socket: &RawSocket) -> io::Result<StdListener> {
-    socket.listen(BACKLOG)?;
-    Ok(socket.try_clone()?.into())
+fn listening(socket: RawSocket) -> io::Result<StdListener> {
+    socket.listen(http::BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn open(address: SocketAddr, share: bool) -> io::Result<RawSocket> {

@@ -33,7 +33,7 @@ pub(super) struct Bounds {
     pub(super) max_fields: usize,
 }
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "bench"))]
 impl Bounds {
     pub(super) const NONE: Self = Self {
         max_head: usize::MAX,

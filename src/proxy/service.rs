@@ -134,7 +134,7 @@ async fn exchange(
     let wants = sanitize::request(&mut head, has_body, bounds, || authority(thread))?;
     head.headers.insert(request_id::FIELD, id.clone());
     if let Err(failure) = enter(thread, record).await {
-        Box::pin(forward::discard(&head.headers, body)).await;
+        forward::rarely(forward::discard(&head.headers, body)).await;
         return Err(failure.into());
     }
     let way = match wants {
@@ -160,7 +160,7 @@ async fn exchange(
     let response = match wants {
         Wants::Answer => forward::forward(&route, way, request).await?,
         Wants::Tunnel => {
-            let (response, far) = Box::pin(forward::switch(&route, request)).await?;
+            let (response, far) = forward::rarely(forward::switch(&route, request)).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(agree(near, record, response, far)?);
             }

@@ -37,7 +37,7 @@ pub(super) struct Belled<F> {
     connection: F,
     bell: Arc<Bell>,
     waker: Waker,
-    /// Whom the bell wakes.
+    /// Whom the bell wakes, to know that without its lock.
     task: Option<Waker>,
 }
 

@@ -115,13 +115,18 @@ impl Json for String {
 impl Json for str {
     fn write(&self, out: &mut Vec<u8>) {
         if is_plain(self.as_bytes()) {
-            out.push(b'"');
-            out.extend_from_slice(self.as_bytes());
-            out.push(b'"');
+            quoted(self.as_bytes(), out);
         } else {
             by_serde(self, out);
         }
     }
+}
+
+/// Appends a string of text that has nothing to escape.
+pub(super) fn quoted(plain: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(plain);
+    out.push(b'"');
 }
 
 /// Whether a string of these bytes has nothing to escape: no `"`, no `\`, no control character.
@@ -137,8 +142,11 @@ fn is_plain(bytes: &[u8]) -> bool {
         let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
         return are_plain(first | last << 32);
     }
-    let mut bytes = bytes.iter();
-    bytes.all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+    bytes.iter().all(|byte| is_plain_byte(*byte))
+}
+
+const fn is_plain_byte(byte: u8) -> bool {
+    byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
 
 /// The first byte to escape borrows from its highest bit; without one, no byte does.
@@ -167,7 +175,7 @@ impl Word {
         let bytes = word.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            assert!(bytes[at] >= b' ' && bytes[at] != b'"' && bytes[at] != b'\\');
+            assert!(is_plain_byte(bytes[at]));
             at += 1;
         }
         Self(word)
@@ -176,9 +184,7 @@ impl Word {
 
 impl Json for Word {
     fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'"');
-        out.extend_from_slice(self.0.as_bytes());
-        out.push(b'"');
+        quoted(self.0.as_bytes(), out);
     }
 }
 

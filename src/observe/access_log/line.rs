@@ -82,9 +82,7 @@ fields! {
 
 impl Json for telemetry::Text {
     fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'"');
-        out.extend_from_slice(self.as_bytes());
-        out.push(b'"');
+        json::quoted(self.as_bytes(), out);
     }
 }
 

@@ -4,16 +4,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{super::failure::Failure, members};
 
-static HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    // of `Upgrade: h2c`, which is not passed on (RFC 7540, section 3.2.1)
-    HeaderName::from_static("http2-settings"),
-];
+/// As the compiler tells strings apart fastest: each head is looked over for them.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+            // of `Upgrade: h2c`, which is not passed on (RFC 7540, section 3.2.1)
+            | "http2-settings"
+    )
+}
 
 /// `Connection` is a list of tokens (RFC 9110, section 7.6.1).
 ///
@@ -39,31 +43,15 @@ pub(in crate::proxy) fn remove(fields: &mut HeaderMap) {
             fields.remove(name);
         }
     }
-    if is_named(fields) {
-        for name in &HOP_BY_HOP {
-            fields.remove(name);
-        }
+    while let Some(name) = fields.keys().find(|name| is_hop_by_hop(name)).cloned() {
+        fields.remove(name);
     }
 }
 
 /// Whether there is a field of the connection, which most heads are without. One look over a few
 /// names costs less than a search for each.
 pub(super) fn is_named(fields: &HeaderMap) -> bool {
-    fields.keys().any(|name| is_hop_by_hop(name.as_str()))
-}
-
-/// The same as [`HOP_BY_HOP`], as the compiler tells strings apart fastest.
-fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "transfer-encoding"
-            | "upgrade"
-            | "http2-settings"
-    )
+    fields.keys().any(is_hop_by_hop)
 }
 
 /// Options that nominate no field, or one that goes anyway.
@@ -89,11 +77,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_lists_are_the_same() {
-        let known = |name: &HeaderName| is_hop_by_hop(name.as_str());
-        assert!(HOP_BY_HOP.iter().all(known));
+    fn seven_fields_are_of_the_connection() {
+        for name in [
+            header::CONNECTION,
+            HeaderName::from_static("keep-alive"),
+            HeaderName::from_static("proxy-connection"),
+            header::TE,
+            header::TRANSFER_ENCODING,
+            header::UPGRADE,
+            HeaderName::from_static("http2-settings"),
+        ] {
+            assert!(is_hop_by_hop(&name), "{name}");
+        }
         let others = [header::HOST, header::TRAILER, header::EXPECT];
-        assert!(!others.iter().any(known));
+        assert!(!others.iter().any(is_hop_by_hop));
     }
 
     #[test]
