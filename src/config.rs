@@ -204,6 +204,21 @@ pub struct Route {
     /// What requests to it are.
     #[serde(default)]
     pub kind: RouteKind,
+    /// Wire format of its bodies; `None`: found out.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// Names of the classes that the wire has as numbers, by number.
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// Names of the features that the wire has by position, in their order.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// The class whose probability a single number is.
+    #[serde(default)]
+    pub positive_class: Option<String>,
+    /// From which probability on the positive class is predicted; `None`: 0.5. In `[0, 1]`.
+    #[serde(default)]
+    pub threshold: Option<f64>,
     /// Model name where the wire names none.
     #[serde(default)]
     pub model: Option<String>,
@@ -216,11 +231,33 @@ pub struct Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteKind {
-    /// Predictions: bodies are read.
+    /// Predictions: bodies are read, and it is found out what numbers in them mean.
     #[default]
     Predict,
+    /// Predictions of classes: whole numbers are classes, vectors the scores of each.
+    Classify,
+    /// Predictions of numbers.
+    Regress,
+    /// Predictions of probabilities: of each class, or one number of the positive class.
+    Probabilities,
+    /// Text that is generated.
+    Generate,
     /// Never predictions: counted and logged, bodies are not read.
     Ignore,
+}
+
+impl RouteKind {
+    /// As it is written in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Predict => "predict",
+            Self::Classify => "classify",
+            Self::Regress => "regress",
+            Self::Probabilities => "probabilities",
+            Self::Generate => "generate",
+            Self::Ignore => "ignore",
+        }
+    }
 }
 
 /// `model`: identity and readiness of the model.

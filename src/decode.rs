@@ -9,114 +9,91 @@ mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod inference;
 mod iris;
 mod lenient;
+mod meaning;
 #[cfg(test)]
 mod mutated;
+mod predictions;
 #[cfg(test)]
 mod recorded;
+mod rows;
 mod table;
+mod v1;
 mod walk;
 
 pub use error::DecodeError;
+pub use inference::{
+    Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
+};
+use meaning::{Meaning, Raw, Rules};
 use table::Table;
 
 use crate::{
-    capture::Exchange,
+    capture::{Exchange, route::Route},
     config::{self, RouteKind},
 };
 
-/// What was asked and answered, as numbers and words.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Inference {
-    /// Name of the wire format; `unknown` where the model refused what no format could read.
-    pub format: &'static str,
-    /// Model name on the wire, not empty, at most [`Inference::MAX_WORD`] bytes.
-    pub model: Option<String>,
-    /// Model version on the wire, not empty, at most [`Inference::MAX_WORD`] bytes.
-    pub version: Option<String>,
-    /// Rows of input; 0 where the request could not be read.
-    pub rows: usize,
-    /// Named features, each with `rows` values; in the order of the wire.
-    pub features: Vec<Column>,
-    /// One per item of the answer; empty where the status says that there was no prediction.
-    pub outputs: Vec<Output>,
-}
-
-/// One feature over all rows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Column {
-    /// Name on the wire, cut to [`Inference::MAX_WORD`] bytes.
-    pub name: String,
-    /// One value per row.
-    pub values: Vec<Scalar>,
-}
-
-/// One value of a feature.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scalar {
-    /// Not sent, `null`, or not a finite number (`NaN`, `Infinity`, `1e999`).
-    Missing,
-    /// Finite; also from a string that is a number.
-    Number(f64),
-    /// A truth value.
-    Bool(bool),
-    /// Any other string, as long as it was sent.
-    Text(String),
-}
-
-/// The model's answer for one item.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Output {
-    /// Not empty, cut to [`Inference::MAX_WORD`] bytes; `None`: a regression value, or no class on
-    /// the wire.
-    pub class: Option<String>,
-    /// Finite, in `[0, 1]`; `None`: none on the wire.
-    pub confidence: Option<f64>,
-}
-
-impl Inference {
-    /// Longest name, version or class in bytes; longer ones are cut between two characters.
-    pub const MAX_WORD: usize = 128;
-
-    /// Items of the exchange: outputs, or the rows of a request that got none.
-    pub fn items(&self) -> usize {
-        if self.outputs.is_empty() {
-            self.rows
-        } else {
-            self.outputs.len()
-        }
-    }
-}
-
 /// One wire format, as functions without state.
 struct Decoder {
-    /// Value of the label `format`.
+    /// Value of the label `format`, and of `format` of a route.
     format: &'static str,
+    /// Whether path and fields of an exchange say that it is of this format.
+    claims: fn(&Pair<'_>) -> bool,
+    /// Whether bodies of another path may be of this format.
+    is_anywhere: bool,
     /// What the answer says; `None`: it has another shape.
-    answer: fn(&Bodies<'_>) -> Result<Option<Answer>, DecodeError>,
+    answer: fn(&Pair<'_>) -> Result<Option<Answer>, DecodeError>,
     /// What the request asked, given the items of the answer where there was one; `None`: it has
     /// another shape.
-    request: fn(&Bodies<'_>, Option<usize>) -> Result<Option<Table>, DecodeError>,
+    request: fn(&Pair<'_>, Option<usize>) -> Result<Option<Asked>, DecodeError>,
 }
 
-/// The wire formats; the first that knows an answer's shape reads it.
-const DECODERS: &[Decoder] = &[iris::DECODER];
+/// The wire formats. Those that claim an exchange come first; then the first that knows an answer's
+/// shape reads it.
+const DECODERS: &[Decoder] = &[iris::DECODER, v1::DECODER];
 
-/// Both bodies as sent, without content encoding.
-struct Bodies<'a> {
+/// An exchange with both bodies as the applications wrote them, without content coding.
+struct Pair<'a> {
+    /// Its path, its fields, its status.
+    exchange: &'a Exchange,
     request: &'a [u8],
     response: &'a [u8],
 }
 
+impl Pair<'_> {
+    /// Bytes of both bodies.
+    fn bytes(&self) -> usize {
+        self.request.len() + self.response.len()
+    }
+}
+
 /// What an answer says.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Answer {
     model: Option<String>,
     version: Option<String>,
-    outputs: Vec<Output>,
+    raw: Raw,
     /// The shape alone tells a prediction from any other list of words or numbers.
     sure: bool,
+}
+
+/// What a request asks.
+#[derive(Debug, Default, PartialEq)]
+struct Asked {
+    model: Option<String>,
+    version: Option<String>,
+    table: Table,
+}
+
+impl From<Table> for Asked {
+    fn from(table: Table) -> Self {
+        Self {
+            table,
+            ..Self::default()
+        }
+    }
 }
 
 /// Every way in which reading can fail, to count from the start.
@@ -140,21 +117,20 @@ pub fn failures() -> impl Iterator<Item = DecodeError> {
 /// when request and answer disagree on the number of rows.
 pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference, DecodeError> {
     let request = content::body(&exchange.request, bounds).unwrap_or_default();
+    let mut pair = Pair {
+        exchange,
+        request: &request,
+        response: &[],
+    };
     if !(200..300).contains(&exchange.status) {
-        return Ok(refused(&Bodies {
-            request: &request,
-            response: &[],
-        }));
+        return Ok(refused(&pair));
     }
     let response = content::body(&exchange.response, bounds)?;
-    let bodies = Bodies {
-        request: &request,
-        response: &response,
-    };
+    pair.response = &response;
     let mut failure = None;
-    for decoder in DECODERS {
-        match (decoder.answer)(&bodies) {
-            Ok(Some(answer)) => return join(decoder, exchange, &bodies, answer),
+    for decoder in candidates(&pair) {
+        match (decoder.answer)(&pair) {
+            Ok(Some(answer)) => return join(decoder, &pair, answer),
             Ok(None) => {}
             Err(error) => failure = failure.or(Some(error)),
         }
@@ -162,40 +138,46 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
     Err(failure.unwrap_or(DecodeError::UnknownShape))
 }
 
+/// Who may read it: the format of its route, else those that claim it and then those that read
+/// bodies of any path.
+fn candidates<'a>(pair: &'a Pair<'_>) -> impl Iterator<Item = &'static Decoder> + 'a {
+    let named = pair
+        .exchange
+        .route
+        .as_deref()
+        .and_then(|r| r.format.as_deref());
+    let all = move |is_first: bool| {
+        DECODERS.iter().filter(move |decoder| match named {
+            Some(named) => is_first && decoder.format == named,
+            None if (decoder.claims)(pair) => is_first,
+            None => !is_first && decoder.is_anywhere,
+        })
+    };
+    all(true).chain(all(false))
+}
+
 /// The request of an exchange that got no prediction.
-fn refused(bodies: &Bodies<'_>) -> Inference {
-    let read = DECODERS.iter().find_map(|decoder| {
-        let table = (decoder.request)(bodies, None).ok()??;
-        Some((decoder.format, table))
+fn refused(pair: &Pair<'_>) -> Inference {
+    let read = candidates(pair).find_map(|decoder| {
+        let asked = (decoder.request)(pair, None).ok()??;
+        Some((decoder.format, asked))
     });
-    let (format, table) = read.unwrap_or((DecodeError::UNKNOWN, Table::default()));
-    let (rows, features) = table.finish();
-    Inference {
-        format,
-        model: None,
-        version: None,
-        rows,
-        features,
-        outputs: Vec::new(),
-    }
+    let (format, asked) = read.unwrap_or((DecodeError::UNKNOWN, Asked::default()));
+    inference(format, pair, asked, Answer::default())
 }
 
 /// Puts request and answer together, if they can belong together.
-fn join(
-    decoder: &Decoder,
-    exchange: &Exchange,
-    bodies: &Bodies<'_>,
-    answer: Answer,
-) -> Result<Inference, DecodeError> {
-    let outputs = answer.outputs.len();
-    let table = match (decoder.request)(bodies, Some(outputs)) {
+fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
+    if !(answer.sure || is_prediction_route(pair.exchange)) {
+        return Err(DecodeError::UnknownShape);
+    }
+    let outputs = answer.raw.items();
+    let asked = match (decoder.request)(pair, Some(outputs)) {
         Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
         read => read.ok().flatten().unwrap_or_default(),
     };
-    let (rows, features) = table.finish();
-    if !(answer.sure || is_prediction_route(exchange)) {
-        return Err(DecodeError::UnknownShape);
-    }
+    let inference = inference(decoder.format, pair, asked, answer);
+    let rows = inference.rows;
     if rows != outputs && rows > 0 && outputs > 0 {
         return Err(DecodeError::RowMismatch {
             format: decoder.format,
@@ -203,19 +185,57 @@ fn join(
             outputs,
         });
     }
-    Ok(Inference {
-        format: decoder.format,
-        model: answer.model,
-        version: answer.version,
+    Ok(inference)
+}
+
+/// What both sides say, with what the route says of them.
+fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer) -> Inference {
+    let route = pair.exchange.route.as_deref();
+    let (rows, mut features) = asked.table.finish();
+    if let Some(route) = route {
+        name_features(&mut features, &route.features);
+    }
+    let meaning = meaning::settle(answer.raw, route.map(rules).unwrap_or_default());
+    let Meaning {
+        outputs,
+        source,
+        probabilities,
+    } = meaning;
+    Inference {
+        format,
+        model: answer.model.or(asked.model),
+        version: answer.version.or(asked.version),
         rows,
         features,
-        outputs: answer.outputs,
-    })
+        outputs,
+        source,
+        probabilities,
+    }
+}
+
+/// Gives features that the wire has by position the names of the route.
+fn name_features(features: &mut [Column], names: &[String]) {
+    for column in features {
+        if let Name::Position(place) = column.name
+            && let Some(name) = names.get(place)
+        {
+            column.name = Name::Word(name.clone());
+        }
+    }
+}
+
+fn rules(route: &Route) -> Rules<'_> {
+    Rules {
+        kind: route.kind,
+        classes: &route.classes,
+        positive: route.positive_class.as_deref(),
+        threshold: route.threshold,
+    }
 }
 
 fn is_prediction_route(exchange: &Exchange) -> bool {
     let route = exchange.route.as_ref();
-    route.is_some_and(|route| route.kind == RouteKind::Predict)
+    route.is_some_and(|route| route.kind != RouteKind::Ignore)
 }
 
 /// Model name and version of an exchange: from the wire, else its route, else the configuration.
@@ -252,7 +272,7 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use super::*;
-    use crate::capture::{route::Route, tee::End};
+    use crate::capture::tee::End;
 
     const REQUEST: &str = r#"{"a":1,"b":"x"}"#;
     const ANSWER: &str = r#"{"prediction":"setosa","model_version":"2"}"#;
@@ -321,7 +341,7 @@ mod tests {
     fn a_request_that_cannot_be_read_costs_its_features_only() {
         let read = with(|e| e.request.content_encoding = Some("gzip".to_owned())).unwrap();
         assert_eq!((read.rows, read.items()), (0, 1));
-        assert_eq!(read.features, []);
+        assert!(read.features.is_empty());
         assert_eq!(with(|e| e.request.body = None).unwrap().items(), 1);
     }
 
@@ -349,10 +369,9 @@ mod tests {
             ("default", "2")
         );
         exchange.route = Some(Arc::new(Route {
-            endpoint: "/predict".into(),
-            kind: RouteKind::Predict,
             model: Some("iris".to_owned()),
             version: Some("1".to_owned()),
+            ..Route::new("/predict")
         }));
         assert_eq!(identity(None, &exchange, &configured), ("iris", "1"));
         assert_eq!(identity(Some(&read), &exchange, &configured), ("iris", "2"));

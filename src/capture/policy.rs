@@ -48,7 +48,7 @@ pub fn interest(
     let wanted = carries
         && !is_probe(fields)
         && match route {
-            Some(route) => route.kind == RouteKind::Predict,
+            Some(route) => route.kind != RouteKind::Ignore,
             None => !is_known_for_something_else(path),
         };
     if wanted {
@@ -127,12 +127,7 @@ mod tests {
 
     #[test]
     fn a_route_of_the_configuration_decides() {
-        let mut route = Route {
-            endpoint: "/drift".into(),
-            kind: RouteKind::Predict,
-            model: None,
-            version: None,
-        };
+        let mut route = Route::new("/drift");
         let fields = HeaderMap::new();
         let ask = |route: &Route| interest(&Method::POST, "/drift", &fields, Some(route));
         assert_eq!(ask(&route), Interest::Bodies);

@@ -5,17 +5,61 @@ use std::sync::Arc;
 use crate::config::{self, RouteKind};
 
 /// One template with what is known of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// The template as written: the `endpoint` label.
     pub endpoint: Arc<str>,
     /// Whether requests to it are predictions.
     pub kind: RouteKind,
+    /// Wire format of its bodies; `None`: found out.
+    pub format: Option<String>,
+    /// Names of the classes that the wire has as numbers.
+    pub classes: Vec<String>,
+    /// Names of the features that the wire has by position.
+    pub features: Vec<String>,
+    /// The class whose probability a single number is.
+    pub positive_class: Option<String>,
+    /// From which probability on that is predicted, in `[0, 1]`.
+    pub threshold: f64,
     /// Model name where the wire names none.
     pub model: Option<String>,
     /// Model version where the wire names none.
     pub version: Option<String>,
 }
+
+impl Route {
+    /// Predictions of which nothing is known.
+    pub fn new(endpoint: &str) -> Self {
+        Self {
+            endpoint: Arc::from(endpoint),
+            kind: RouteKind::Predict,
+            format: None,
+            classes: Vec::new(),
+            features: Vec::new(),
+            positive_class: None,
+            threshold: THRESHOLD,
+            model: None,
+            version: None,
+        }
+    }
+
+    fn configured(route: &config::Route) -> Self {
+        Self {
+            kind: route.kind,
+            format: route.format.clone(),
+            classes: route.classes.clone(),
+            features: route.features.clone(),
+            positive_class: route.positive_class.clone(),
+            threshold: route.threshold.unwrap_or(THRESHOLD),
+            model: route.model.clone(),
+            version: route.version.clone(),
+            ..Self::new(&route.path)
+        }
+    }
+}
+
+/// From which probability on the positive class is predicted, where a route does not say.
+const THRESHOLD: f64 = 0.5;
 
 /// All routes, in order of precedence: those of the configuration, then the known ones.
 #[derive(Debug)]
@@ -27,18 +71,8 @@ const KNOWN: &[&str] = &["/predict", "/predict/batch"];
 impl Routes {
     /// Routes of `configured` before the known ones.
     pub fn new(configured: &[config::Route]) -> Self {
-        let own = configured.iter().map(|route| Route {
-            endpoint: Arc::from(route.path.as_str()),
-            kind: route.kind,
-            model: route.model.clone(),
-            version: route.version.clone(),
-        });
-        let known = KNOWN.iter().map(|&path| Route {
-            endpoint: Arc::from(path),
-            kind: RouteKind::Predict,
-            model: None,
-            version: None,
-        });
+        let own = configured.iter().map(Route::configured);
+        let known = KNOWN.iter().map(|path| Route::new(path));
         Self(own.chain(known).map(Arc::new).collect())
     }
 
@@ -83,12 +117,8 @@ mod tests {
 
     #[test]
     fn the_configuration_wins_over_what_is_known() {
-        let own = config::Route {
-            path: "/predict".to_owned(),
-            kind: RouteKind::Ignore,
-            model: Some("iris".to_owned()),
-            version: None,
-        };
+        let own: config::Route =
+            serde_json::from_str(r#"{"path":"/predict","kind":"ignore","model":"iris"}"#).unwrap();
         let routes = Routes::new(&[own]);
         assert_eq!(
             routes.find("/predict").map(|r| r.kind),

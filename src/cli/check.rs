@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 use crate::{
     config::{
-        self, Config, Features, Lines, Loaded, Origin, Route, RouteKind, Sources,
+        self, Config, Features, Lines, Loaded, Origin, Route, Sources,
         units::{written, written_bytes},
     },
     tls,
@@ -103,10 +103,7 @@ fn routes(routes: &[Route]) -> String {
     }
     let width = routes.iter().map(|route| route.path.len()).max();
     let line = |route: &Route| {
-        let kind = match route.kind {
-            RouteKind::Predict => "predict",
-            RouteKind::Ignore => "ignore",
-        };
+        let kind = route.kind.as_str();
         let mut line = format!("{:<width$}  {kind}", route.path, width = width.unwrap_or(0));
         for (what, name) in [("model", &route.model), ("version", &route.version)] {
             if let Some(name) = name {

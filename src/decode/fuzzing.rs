@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use super::{Column, DecodeError, Inference, Output, Scalar, content, decode};
+use super::{Column, DecodeError, Inference, Name, Output, Prediction, Scalar, content, decode};
 use crate::{
     capture::{Exchange, exchange::Message, route::Routes},
     config::{self, Capture},
@@ -117,41 +117,48 @@ pub fn decoders(input: &[u8]) {
     }
 }
 
-fn text_bytes(text: Option<&String>) -> usize {
-    text.map_or(0, String::capacity)
-}
-
 /// Heap and inline bytes of an inference.
 fn held_bytes(inference: &Inference) -> usize {
-    let values = inference.features.iter().flat_map(|c| &c.values);
-    let texts = values.map(|value| match value {
-        Scalar::Text(text) => text.capacity(),
-        _ => 0,
-    });
     let columns = inference.features.iter().map(|column| {
-        size_of::<Column>()
-            + column.name.capacity()
-            + column.values.capacity() * size_of::<Scalar>()
+        let name = match &column.name {
+            Name::Word(word) => word.capacity(),
+            Name::Position(_) => 0,
+        };
+        size_of::<Column>() + name + column.values.held_bytes()
     });
-    let classes = inference.outputs.iter();
-    texts.sum::<usize>()
-        + columns.sum::<usize>()
+    let names = inference
+        .outputs
+        .iter()
+        .map(|output| match &output.prediction {
+            Prediction::Name(name) => name.capacity(),
+            _ => 0,
+        });
+    let shares = inference.probabilities.as_ref().map_or(0, |p| {
+        let labels = p.labels.iter().flatten().map(String::capacity);
+        p.shares.capacity() * size_of::<f64>() + labels.sum::<usize>()
+    });
+    columns.sum::<usize>()
         + inference.outputs.capacity() * size_of::<Output>()
-        + classes.map(|o| text_bytes(o.class.as_ref())).sum::<usize>()
+        + names.sum::<usize>()
+        + shares
 }
 
 pub(super) fn check(inference: &Inference, bytes: usize) {
     for column in &inference.features {
         assert_eq!(column.values.len(), inference.rows);
-        assert!(column.name.len() <= Inference::MAX_WORD);
-        for value in &column.values {
-            assert!(!matches!(value, Scalar::Number(number) if !number.is_finite()));
+        assert!(column.name.text().len() <= Inference::MAX_WORD);
+        for value in column.values.iter() {
+            assert!(!matches!(*value, Scalar::Number(number) if !number.is_finite()));
         }
     }
     for output in &inference.outputs {
-        assert!(output.confidence.is_none_or(|c| (0.0..=1.0).contains(&c)));
-        let class = output.class.as_deref().unwrap_or("x");
+        assert!(output.confidence().is_none_or(|c| (0.0..=1.0).contains(&c)));
+        assert!(output.value().is_none_or(f64::is_finite));
+        let class = output.class().unwrap_or("x".into());
         assert!(!class.is_empty() && class.len() <= Inference::MAX_WORD);
+    }
+    if let Some(probabilities) = &inference.probabilities {
+        assert_eq!(probabilities.rows().len(), inference.outputs.len());
     }
     assert!(held_bytes(inference) <= 32 * bytes + 200_000);
 }

@@ -7,7 +7,6 @@
 //! | answer | `{"prediction", "confidence"?, "probabilities"?, "model_version"?, "model"?}` | a list of those or of classes, bare or as `predictions` |
 
 mod answer;
-mod item;
 mod request;
 
 use super::Decoder;
@@ -16,15 +15,17 @@ const FORMAT: &str = "iris";
 
 pub(super) const DECODER: Decoder = Decoder {
     format: FORMAT,
+    claims: |_| false,
+    is_anywhere: true,
     answer: answer::read,
     request: request::read,
 };
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{borrow::Cow, sync::Arc};
 
-    use super::super::{DecodeError, Inference, Output, Scalar, decoded};
+    use super::super::{DecodeError, Inference, Output, Prediction, Scalar, decoded};
     use crate::capture::{Exchange, route::Routes};
 
     const ONE: &str = r#"{"a":1}"#;
@@ -42,7 +43,8 @@ mod tests {
     /// Class and confidence of each item.
     fn outputs(response: &str) -> Vec<(Option<String>, Option<f64>)> {
         let outputs = both("", response).unwrap().outputs.into_iter();
-        outputs.map(|o| (o.class, o.confidence)).collect()
+        let of = |o: Output| (o.class().map(Cow::into_owned), o.confidence());
+        outputs.map(of).collect()
     }
 
     /// Those of the only item.
@@ -180,7 +182,12 @@ mod tests {
             r#"{"prediction":"x","confidence":0.5,"extra":[NaN,Infinity]}"#,
         )
         .unwrap();
-        let values: Vec<Scalar> = read.features.into_iter().flat_map(|c| c.values).collect();
+        let values: Vec<Scalar> = read
+            .features
+            .iter()
+            .flat_map(|c| c.values.iter())
+            .map(Cow::into_owned)
+            .collect();
         assert_eq!(
             values,
             [
@@ -191,7 +198,7 @@ mod tests {
                 Scalar::Missing
             ]
         );
-        assert_eq!(read.outputs[0].confidence, Some(0.5));
+        assert_eq!(read.outputs[0].confidence(), Some(0.5));
     }
 
     #[test]
@@ -223,7 +230,96 @@ mod tests {
     #[test]
     fn an_output_without_class_is_still_an_item() {
         let read = both(ONE, r#"{"prediction":3.5}"#).unwrap();
-        assert_eq!(read.outputs, [Output::default()]);
+        assert_eq!(read.outputs, [Output::from(Prediction::Value(3.5))]);
         assert_eq!(read.items(), 1);
+    }
+
+    #[test]
+    fn a_class_is_a_word_an_integer_or_a_truth_value() {
+        for (prediction, expected) in [
+            (r#""setosa""#, class("setosa")),
+            ("2", class("2")),
+            ("-1", class("-1")),
+            ("18446744073709551615", class("18446744073709551615")),
+            ("-9223372036854775808", class("-9223372036854775808")),
+            ("true", class("true")),
+            (r#""00501""#, class("00501")),
+            ("205.39", None),
+            ("18446744073709551616", None),
+            ("1e999", None),
+            ("NaN", None),
+            ("null", None),
+            (r#""""#, None),
+        ] {
+            let response = format!(r#"{{"prediction":{prediction}}}"#);
+            assert_eq!(output(&response), (expected, None), "{prediction}");
+        }
+    }
+
+    #[test]
+    fn confidence_is_a_share_or_a_string_that_is_one_and_never_invented() {
+        for (confidence, expected) in [
+            ("0.93", Some(0.93)),
+            (r#""0.93""#, Some(0.93)),
+            ("0", Some(0.0)),
+            ("1", Some(1.0)),
+            // The sum of an exponential in 32 bits.
+            ("1.0000001192092896", Some(1.0)),
+            ("1.1", None),
+            ("-0.1", None),
+            ("93", None),
+            (r#""93%""#, None),
+            ("NaN", None),
+            ("Infinity", None),
+            ("1e999", None),
+            ("null", None),
+            ("true", None),
+            ("[0.9]", None),
+            ("{}", None),
+        ] {
+            let response = format!(r#"{{"prediction":"a","confidence":{confidence}}}"#);
+            assert_eq!(output(&response), (class("a"), expected), "{confidence}");
+        }
+    }
+
+    #[test]
+    fn without_confidence_it_is_the_probability_of_the_class() {
+        for (prediction, probabilities, expected) in [
+            (r#""b""#, r#"{"a":0.7,"b":0.3}"#, Some(0.3)),
+            ("1", r#"{"0":0.7,"1":"0.3"}"#, Some(0.3)),
+            ("true", r#"{"false":0.7,"true":0.3}"#, Some(0.3)),
+            (r#""b""#, r#"{"b":0.1,"b":0.3,"a":0.7}"#, Some(0.3)),
+            ("1", "[0.7,0.3]", Some(0.3)),
+            // A truth value is an index too.
+            ("true", "[0.7,0.3]", Some(0.3)),
+            // A map without the class does not say how probable it is.
+            ("1", r#"{"a":0.7,"b":0.3}"#, None),
+            // Named or numbered otherwise: the largest.
+            (r#""b""#, "[0.7,0.3]", Some(0.7)),
+            ("2", "[0.7,0.3]", Some(0.7)),
+            ("-1", "[0.7,0.3]", Some(0.7)),
+            // Scores of another kind have no largest share.
+            (r#""b""#, "[-1.2,0.3]", None),
+            (r#""b""#, "[0.2,null]", None),
+            (r#""b""#, "[NaN,0.3]", None),
+            ("0", "[2.5,0.3]", None),
+            // No class, no probability of it.
+            ("1.5", "[0.7,0.3]", None),
+            ("null", "[0.7,0.3]", None),
+            (r#""b""#, "[]", None),
+            (r#""b""#, "{}", None),
+            (r#""b""#, "0.9", None),
+            (r#""b""#, "[[0.7,0.3]]", None),
+        ] {
+            let (_, first) = output(&format!(
+                r#"{{"probabilities":{probabilities},"prediction":{prediction}}}"#
+            ));
+            let (_, last) = output(&format!(
+                r#"{{"prediction":{prediction},"confidence":null,"probabilities":{probabilities}}}"#
+            ));
+            assert_eq!((first, last), (expected, expected), "{probabilities}");
+        }
+        let told = r#"{"probabilities":[0.7,0.3],"prediction":0,"confidence":0.6}"#;
+        assert_eq!(output(told), (class("0"), Some(0.6)));
     }
 }

@@ -76,13 +76,13 @@ impl Recorded {
 
 /// The features as the oracle writes them; a value that is no number has no place in it.
 fn features(inference: &Inference) -> BTreeMap<String, Vec<f64>> {
-    let number = |value: &Scalar| match value {
-        Scalar::Number(number) => *number,
-        other => panic!("{other:?}"),
+    let numbers = |values: &Values| match values {
+        Values::Numbers(numbers) => numbers.clone(),
+        other @ Values::Mixed(_) => panic!("{other:?}"),
     };
     let columns = inference.features.iter();
     columns
-        .map(|c| (c.name.clone(), c.values.iter().map(number).collect()))
+        .map(|c| (c.name.text().into_owned(), numbers(&c.values)))
         .collect()
 }
 
@@ -94,10 +94,10 @@ fn check(recorded: &Recorded, inference: &Inference) {
     if let Some(expected) = &expect.features {
         assert_eq!(&features(inference), expected, "{id}");
     }
-    let classes = inference.outputs.iter().filter_map(|o| o.class.clone());
+    let classes = inference.outputs.iter().filter_map(Output::class);
     let expected = expect.predicted_class.as_deref().unwrap_or_default();
     assert_eq!(classes.collect::<Vec<_>>(), expected, "{id}");
-    let confidences = inference.outputs.iter().map(|o| o.confidence.unwrap());
+    let confidences = inference.outputs.iter().map(|o| o.confidence().unwrap());
     let expected = expect.confidence.as_deref().unwrap_or_default();
     assert_eq!(confidences.len(), expected.len(), "{id}");
     for (confidence, expected) in confidences.zip(expected) {

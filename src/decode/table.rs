@@ -1,15 +1,18 @@
-//! Rows of named values, gathered column by column.
+//! Rows of values, gathered column by column.
 
 use std::collections::HashMap;
 
-use super::{Column, Scalar, walk};
+use super::{
+    inference::{Column, Name, Scalar, Values},
+    walk,
+};
 
 /// More than may be kept.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too large")]
 pub(super) struct TooLarge;
 
-/// Rows of named values. Rows may lack fields and name them in any order.
+/// Rows of values. Rows may lack fields and name them in any order, or know them by position.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Table {
     columns: Vec<Column>,
@@ -20,6 +23,8 @@ pub(super) struct Table {
     max_cells: usize,
     /// Columns by name; there when there are too many to look through.
     places: Option<HashMap<String, usize>>,
+    /// There are more positions than columns are kept, as in an image: rows are counted alone.
+    is_too_wide: bool,
 }
 
 impl Table {
@@ -50,9 +55,41 @@ impl Table {
     pub(super) fn put(&mut self, name: &str, value: Scalar) -> Result<(), TooLarge> {
         let place = self.place(walk::cut(name))?;
         self.next = place + 1;
+        self.set(place, value);
+        Ok(())
+    }
+
+    /// The value at a position of the current row.
+    pub(super) fn put_at(&mut self, position: usize, value: Scalar) -> Result<(), TooLarge> {
+        if self.is_too_wide {
+            return Ok(());
+        }
+        if position >= Self::MAX_COLUMNS {
+            self.is_too_wide = true;
+            self.columns = Vec::new();
+            return Ok(());
+        }
+        while self.columns.len() <= position {
+            let name = Name::Position(self.columns.len());
+            self.push_column(name)?;
+        }
+        self.set(position, value);
+        Ok(())
+    }
+
+    fn set(&mut self, place: usize, value: Scalar) {
         let values = &mut self.columns[place].values;
-        has_rows(values, self.rows);
+        if values.len() != self.rows {
+            values.resize(self.rows);
+        }
         values.push(value);
+    }
+
+    /// A whole column. All must have as many values: as many rows there are.
+    pub(super) fn put_column(&mut self, name: Name, values: Values) -> Result<(), TooLarge> {
+        self.rows = self.rows.max(values.len());
+        self.fits(self.rows, self.columns.len() + 1)?;
+        self.columns.push(Column { name, values });
         Ok(())
     }
 
@@ -66,7 +103,9 @@ impl Table {
     /// Number of rows, and the columns with that many values each.
     pub(super) fn finish(mut self) -> (usize, Vec<Column>) {
         for column in &mut self.columns {
-            has_rows(&mut column.values, self.rows);
+            if column.values.len() != self.rows {
+                column.values.resize(self.rows);
+            }
         }
         (self.rows, self.columns)
     }
@@ -77,7 +116,7 @@ impl Table {
     }
 
     fn place(&mut self, name: &str) -> Result<usize, TooLarge> {
-        let is_next = self.columns.get(self.next).is_some_and(|c| c.name == name);
+        let is_next = self.columns.get(self.next).is_some_and(|c| is(c, name));
         if is_next {
             return Ok(self.next);
         }
@@ -89,35 +128,39 @@ impl Table {
 
     fn find(&mut self, name: &str) -> Option<usize> {
         if self.columns.len() <= Self::FEW {
-            return self.columns.iter().position(|column| column.name == name);
+            return self.columns.iter().position(|column| is(column, name));
         }
         let places = self.places.get_or_insert_default();
         for place in places.len()..self.columns.len() {
-            places.insert(self.columns[place].name.clone(), place);
+            places.insert(self.columns[place].name.text().into_owned(), place);
         }
         places.get(name).copied()
     }
 
     fn add(&mut self, name: &str) -> Result<usize, TooLarge> {
+        self.push_column(Name::Word(name.to_owned()))?;
+        Ok(self.columns.len() - 1)
+    }
+
+    fn push_column(&mut self, name: Name) -> Result<(), TooLarge> {
         self.fits(self.rows + 1, self.columns.len() + 1)?;
         self.columns.push(Column {
-            name: name.to_owned(),
+            name,
             // A single row is the rule: `push` alone would make room for four.
-            values: Vec::with_capacity(self.rows + 1),
+            values: Values::with_capacity(self.rows + 1),
         });
-        Ok(self.columns.len() - 1)
+        Ok(())
     }
 }
 
-/// Fills up with missing values, or cuts. Mostly there is nothing to do.
-fn has_rows(values: &mut Vec<Scalar>, rows: usize) {
-    if values.len() != rows {
-        values.resize(rows, Scalar::Missing);
-    }
+fn is(column: &Column, name: &str) -> bool {
+    matches!(&column.name, Name::Word(word) if word == name)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
     use Scalar::{Missing, Number};
 
@@ -134,7 +177,10 @@ mod tests {
 
     fn columns(table: Table) -> Vec<(String, Vec<Scalar>)> {
         let columns = table.finish().1.into_iter();
-        columns.map(|c| (c.name, c.values)).collect()
+        let values = |values: Values| values.iter().map(Cow::into_owned).collect();
+        columns
+            .map(|c| (c.name.text().into_owned(), values(c.values)))
+            .collect()
     }
 
     #[test]

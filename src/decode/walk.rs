@@ -204,6 +204,28 @@ impl Leaf<'_> {
     }
 }
 
+/// The place of a name or version.
+pub(super) struct Word;
+
+impl Node<'_> for Word {
+    type Found = Option<String>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Option<String> {
+        leaf.word()
+    }
+}
+
+/// The place of a number; may be infinite.
+pub(super) struct Number;
+
+impl Node<'_> for Number {
+    type Found = Option<f64>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Option<f64> {
+        leaf.number()
+    }
+}
+
 /// `text` as a number, if it is written like one: `007` is a code and `inf` a word.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim_ascii();

@@ -142,10 +142,10 @@ impl Record {
         }
         let mut without = 0;
         for output in &inference.outputs {
-            if let Some(class) = &output.class {
-                handles.predicted(metrics, names, (model, version), class);
+            if let Some(class) = output.class() {
+                handles.predicted(metrics, names, (model, version), &class);
             }
-            match output.confidence {
+            match output.confidence() {
                 Some(confidence) => handles.confidence.record(confidence),
                 None => without += 1,
             }

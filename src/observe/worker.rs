@@ -15,7 +15,7 @@ use super::{
 use crate::{
     capture::{Exchange, policy::Interest, queue::Take, tee::End},
     config::{self, Config},
-    decode::{self, Inference},
+    decode::{self, Inference, Output},
     drift::Baselines,
     metrics::{Metrics, catalogue},
     panics::{contain, hook},
@@ -236,7 +236,7 @@ impl Worker {
             return;
         }
         self.series.predicted(model, version);
-        for confidence in seen.inference.outputs.iter().filter_map(|o| o.confidence) {
+        for confidence in seen.inference.outputs.iter().filter_map(Output::confidence) {
             self.series.push(model, version, confidence);
         }
     }

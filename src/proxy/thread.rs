@@ -245,7 +245,7 @@ impl Thread {
         for route in settings
             .routes
             .iter()
-            .filter(|r| r.kind == RouteKind::Predict)
+            .filter(|r| r.kind != RouteKind::Ignore)
         {
             self.endpoints.named(&route.endpoint).prepare(&Method::POST);
         }

@@ -2,32 +2,27 @@
 
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 
-use super::{
-    super::{
-        Answer, Bodies, DecodeError, Output,
-        table::TooLarge,
-        walk::{self, At, Leaf, Name, Node},
-    },
-    item::{Confidence, Item, Label, Odds, Word},
+use super::super::{
+    Answer, DecodeError, Output, Pair, Prediction,
+    inference::confidence,
+    predictions::{self, Builder, Shares, SharesOf},
+    walk::{self, At, Leaf, Name, Node, Number, Word},
 };
 
-/// Items that any answer may have.
-const FREE_ITEMS: usize = 4096;
-
 /// What the answer says; `None`: it is of another shape.
-pub(super) fn read(bodies: &Bodies<'_>) -> Result<Option<Answer>, DecodeError> {
-    // A row of the request has at least eight bytes (`{"a":1},`), so no true batch is refused.
-    let bytes = bodies.request.len() + bodies.response.len();
+pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
+    // a row of the request has at least eight bytes (`{"a":1},`), so no true batch is refused
     let document = Document {
-        max_items: (bytes / 4).max(FREE_ITEMS),
+        bytes: pair.bytes(),
     };
-    walk::read(super::FORMAT, bodies.response, document)
+    walk::read(super::FORMAT, pair.response, document)
 }
 
 /// The whole body.
 #[derive(Clone, Copy)]
 struct Document {
-    max_items: usize,
+    /// Of both bodies.
+    bytes: usize,
 }
 
 impl<'de> Node<'de> for Document {
@@ -38,22 +33,30 @@ impl<'de> Node<'de> for Document {
     }
 
     fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Answer>, A::Error> {
-        Ok(items(list, self.max_items)?.and_then(Items::bare))
+        Ok(items(list, self.bytes)?.and_then(Items::bare))
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Option<Answer>, A::Error> {
-        let found = fields(object, Some(self.max_items))?;
-        Ok(match found.prediction {
-            Prediction::One(label) => Some(Answer {
-                outputs: vec![found.item.output(label)],
-                model: found.model,
-                version: found.version,
-                sure: true,
-            }),
-            Prediction::Many(items) => {
-                Some(items.named(found.item.confidence, found.model, found.version))
+        let mut found = fields(object, Some(self.bytes))?;
+        let (model, version) = (found.model.take(), found.version.take());
+        let predicted = std::mem::take(&mut found.predicted);
+        Ok(match predicted {
+            Predicted::One(prediction) => {
+                let mut items = Items::within(self.bytes);
+                found
+                    .put(prediction, &mut items.builder)
+                    .map_err(A::Error::custom)?;
+                items.named(model, version)
             }
-            Prediction::Absent | Prediction::Other => None,
+            Predicted::Many(mut items) => {
+                if let [only] = items.builder.outputs_mut()
+                    && only.confidence().is_none()
+                {
+                    only.be_sure(found.confidence);
+                }
+                items.named(model, version)
+            }
+            Predicted::Absent | Predicted::Other => None,
         })
     }
 }
@@ -61,38 +64,53 @@ impl<'de> Node<'de> for Document {
 /// What an object of an answer says.
 #[derive(Default)]
 struct Fields<'de> {
-    prediction: Prediction,
-    item: Item<'de>,
+    predicted: Predicted,
+    confidence: Option<f64>,
+    shares: Shares<'de>,
     model: Option<String>,
     version: Option<String>,
 }
 
+impl Fields<'_> {
+    /// Adds what was predicted, as sure as the object says.
+    fn put(
+        &self,
+        prediction: Prediction,
+        builder: &mut Builder,
+    ) -> Result<(), predictions::TooLarge> {
+        let confidence = self.confidence.or_else(|| self.shares.of(&prediction));
+        builder.scores(&self.shares);
+        builder.output(Output::new(prediction, confidence))
+    }
+}
+
 /// The value of `prediction` or `predictions`.
 #[derive(Default)]
-enum Prediction {
+enum Predicted {
     #[default]
     Absent,
-    One(Label),
+    One(Prediction),
     Many(Items),
     /// A shape that is not read.
     Other,
 }
 
-/// `max_items`: lists of items are looked into; `None` inside of one, so that they do not nest.
+/// `bytes`: lists of items are looked into; `None` inside of one, so that they do not nest.
 fn fields<'de, A: MapAccess<'de>>(
     mut object: A,
-    max_items: Option<usize>,
+    bytes: Option<usize>,
 ) -> Result<Fields<'de>, A::Error> {
     let mut found = Fields::default();
     while let Some(name) = object.next_key_seed(Name)? {
         match &*name {
             "prediction" | "predictions" => {
-                found.prediction = object.next_value_seed(At(Predicted { max_items }))?;
+                found.predicted = object.next_value_seed(At(Place { bytes }))?;
             }
-            "confidence" => found.item.confidence = object.next_value_seed(At(Confidence))?,
-            "probabilities" if found.item.confidence.is_none() => {
-                found.item.odds = object.next_value_seed(At(Odds::None))?;
+            "confidence" => {
+                let share = object.next_value_seed(At(Number))?;
+                found.confidence = share.and_then(confidence);
             }
+            "probabilities" => found.shares = object.next_value_seed(At(SharesOf))?,
             "model" | "model_name" => {
                 let word = object.next_value_seed(At(Word))?;
                 found.model = word.or(found.model);
@@ -107,30 +125,30 @@ fn fields<'de, A: MapAccess<'de>>(
 }
 
 /// The place of `prediction` or `predictions`.
-struct Predicted {
-    max_items: Option<usize>,
+struct Place {
+    bytes: Option<usize>,
 }
 
-impl<'de> Node<'de> for Predicted {
-    type Found = Prediction;
+impl<'de> Node<'de> for Place {
+    type Found = Predicted;
 
-    fn leaf(self, leaf: Leaf<'_>) -> Prediction {
-        Label::of(leaf).map_or(Prediction::Other, Prediction::One)
+    fn leaf(self, leaf: Leaf<'_>) -> Predicted {
+        predictions::prediction(leaf).map_or(Predicted::Other, Predicted::One)
     }
 
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Prediction, A::Error> {
-        let Some(max_items) = self.max_items else {
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Predicted, A::Error> {
+        let Some(bytes) = self.bytes else {
             while list.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(Prediction::Other);
+            return Ok(Predicted::Other);
         };
-        Ok(items(list, max_items)?.map_or(Prediction::Other, Prediction::Many))
+        Ok(items(list, bytes)?.map_or(Predicted::Other, Predicted::Many))
     }
 }
 
 /// An element of a list of items.
 enum Element<'de> {
-    Plain(Label),
-    Object(Fields<'de>),
+    Plain(Prediction),
+    Object(Box<Fields<'de>>),
     List,
 }
 
@@ -141,26 +159,26 @@ impl<'de> Node<'de> for Each {
     type Found = Element<'de>;
 
     fn leaf(self, leaf: Leaf<'_>) -> Element<'de> {
-        Label::of(leaf).map_or(Element::List, Element::Plain)
+        predictions::prediction(leaf).map_or(Element::List, Element::Plain)
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Element<'de>, A::Error> {
-        fields(object, None).map(Element::Object)
+        let fields = fields(object, None)?;
+        Ok(Element::Object(Box::new(fields)))
     }
 }
 
 /// What a list of items says.
-#[derive(Default)]
 struct Items {
-    outputs: Vec<Output>,
+    builder: Builder,
     model: Option<String>,
     version: Option<String>,
     /// Elements that are a class or number themselves.
     plain: usize,
-    /// Elements that are an object with `prediction`.
+    /// Elements that are an object.
+    objects: usize,
+    /// Those of them with `prediction`.
     predicted: usize,
-    /// There is a number with a fraction: the model regresses.
-    real: bool,
     /// A plain element is neither a string nor an integer.
     vague: bool,
     /// There is an element of another shape.
@@ -168,90 +186,79 @@ struct Items {
 }
 
 /// `None`: the list holds other things.
-fn items<'de, A: SeqAccess<'de>>(mut list: A, max_items: usize) -> Result<Option<Items>, A::Error> {
-    let mut items = Items::default();
+fn items<'de, A: SeqAccess<'de>>(mut list: A, bytes: usize) -> Result<Option<Items>, A::Error> {
+    let mut items = Items::within(bytes);
     while let Some(element) = list.next_element_seed(At(Each))? {
-        items.add(element);
-        if items.outputs.len() > max_items {
-            return Err(A::Error::custom(TooLarge));
-        }
+        items.add(element).map_err(A::Error::custom)?;
     }
-    let objects = items.outputs.len() - items.plain;
-    let mixed = items.plain > 0 && objects > 0;
-    let strange = objects > 0 && items.predicted == 0;
+    let mixed = items.plain > 0 && items.objects > 0;
+    let strange = items.objects > 0 && items.predicted == 0;
     Ok((!items.other && !mixed && !strange).then_some(items))
 }
 
 impl Items {
-    fn add(&mut self, element: Element<'_>) {
-        match element {
-            Element::Plain(label) => self.add_plain(label),
-            Element::Object(fields) => self.add_object(fields),
-            Element::List => self.other = true,
+    fn within(bytes: usize) -> Self {
+        Self {
+            builder: Builder::within(bytes),
+            model: None,
+            version: None,
+            plain: 0,
+            objects: 0,
+            predicted: 0,
+            vague: false,
+            other: false,
         }
     }
 
-    fn add_object(&mut self, fields: Fields<'_>) {
-        let Fields {
-            prediction,
-            item,
-            model,
-            version,
-        } = fields;
-        self.predicted += usize::from(!matches!(prediction, Prediction::Absent));
-        let label = match prediction {
-            Prediction::One(label) => label,
-            Prediction::Absent => Label::Null,
-            Prediction::Many(_) | Prediction::Other => {
-                self.other = true;
-                return;
+    fn add(&mut self, element: Element<'_>) -> Result<(), predictions::TooLarge> {
+        match element {
+            Element::Plain(prediction) => {
+                self.plain += 1;
+                self.vague |= !matches!(prediction, Prediction::Index(_) | Prediction::Name(_));
+                self.builder.output(Output::from(prediction))
             }
-        };
-        self.real |= matches!(label, Label::Real);
-        self.outputs.push(item.output(label));
-        self.model = self.model.take().or(model);
-        self.version = self.version.take().or(version);
+            Element::Object(fields) => self.add_object(*fields),
+            Element::List => {
+                self.other = true;
+                Ok(())
+            }
+        }
     }
 
-    fn add_plain(&mut self, label: Label) {
-        self.plain += 1;
-        self.real |= matches!(label, Label::Real);
-        self.vague |= !matches!(label, Label::Integer(_) | Label::Text(_));
-        self.outputs.push(Output {
-            class: label.class(),
-            confidence: None,
-        });
+    fn add_object(&mut self, mut fields: Fields<'_>) -> Result<(), predictions::TooLarge> {
+        self.objects += 1;
+        self.model = self.model.take().or_else(|| fields.model.take());
+        self.version = self.version.take().or_else(|| fields.version.take());
+        match std::mem::take(&mut fields.predicted) {
+            Predicted::One(prediction) => {
+                self.predicted += 1;
+                fields.put(prediction, &mut self.builder)
+            }
+            Predicted::Absent => fields.put(Prediction::Unknown, &mut self.builder),
+            Predicted::Many(_) | Predicted::Other => {
+                self.other = true;
+                Ok(())
+            }
+        }
     }
 
     /// A list that is the whole body: strings and integers alone may be anything.
     fn bare(self) -> Option<Answer> {
+        if self.vague {
+            return None;
+        }
         let sure = self.predicted > 0;
-        (!self.vague).then(|| Answer {
-            sure,
-            ..self.named(None, None, None)
-        })
+        let answer = self.named(None, None)?;
+        Some(Answer { sure, ..answer })
     }
 
     /// A list with what stands beside it, which wins.
-    fn named(
-        mut self,
-        confidence: Option<f64>,
-        model: Option<String>,
-        version: Option<String>,
-    ) -> Answer {
-        if let [only] = &mut *self.outputs {
-            only.confidence = only.confidence.or(confidence);
-        }
-        if self.real {
-            for output in &mut self.outputs {
-                output.class.take_if(|class| class.parse::<i128>().is_ok());
-            }
-        }
-        Answer {
+    fn named(self, model: Option<String>, version: Option<String>) -> Option<Answer> {
+        Some(Answer {
             model: model.or(self.model),
             version: version.or(self.version),
-            outputs: self.outputs,
+            raw: self.builder.finish()?,
             sure: true,
-        }
+        })
     }
 }

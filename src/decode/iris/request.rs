@@ -3,19 +3,17 @@
 use serde::de::{Error as _, MapAccess, SeqAccess};
 
 use super::super::{
-    Bodies, DecodeError, Scalar,
+    Asked, DecodeError, Pair, Scalar,
     table::Table,
     walk::{self, At, Leaf, Name, Node},
 };
 
 /// The rows that were asked about. `items`, those of the answer, settles what the request alone
 /// leaves open: `{"user":1,"lines":[{..},{..}]}` is one row or two.
-pub(super) fn read(
-    bodies: &Bodies<'_>,
-    items: Option<usize>,
-) -> Result<Option<Table>, DecodeError> {
-    let bytes = bodies.request.len();
-    walk::read(super::FORMAT, bodies.request, Document { bytes, items })
+pub(super) fn read(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, DecodeError> {
+    let bytes = pair.request.len();
+    let table = walk::read(super::FORMAT, pair.request, Document { bytes, items })?;
+    Ok(table.map(Asked::from))
 }
 
 /// The whole body.
@@ -187,14 +185,22 @@ impl Node<'_> for Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::both, *};
+    use std::borrow::Cow;
+
+    use super::{
+        super::{super::Values, tests::both},
+        *,
+    };
 
     /// Rows, and names with values, of a request answered with `items` items.
     fn rows(request: &str, items: usize) -> (usize, Vec<(String, Vec<Scalar>)>) {
         let answer = format!(r#"{{"predictions":[{}]}}"#, vec!["\"x\""; items].join(","));
         let inference = both(request, &answer).unwrap();
         let columns = inference.features.into_iter();
-        let columns = columns.map(|c| (c.name, c.values)).collect();
+        let values = |values: Values| values.iter().map(Cow::into_owned).collect();
+        let columns = columns
+            .map(|c| (c.name.text().into_owned(), values(c.values)))
+            .collect();
         (inference.rows, columns)
     }
 

@@ -62,7 +62,7 @@ pub(super) fn object(fields: &impl Fields, out: &mut Vec<u8>) {
 }
 
 /// Appends an object of names that are only known now.
-pub(super) fn map<'a, T: Json>(entries: impl Iterator<Item = (&'a str, T)>, out: &mut Vec<u8>) {
+pub(super) fn map<N: Json, T: Json>(entries: impl Iterator<Item = (N, T)>, out: &mut Vec<u8>) {
     enclosed(*b"{}", out, |out| {
         for (name, value) in entries {
             out.push(b',');
@@ -74,14 +74,14 @@ pub(super) fn map<'a, T: Json>(entries: impl Iterator<Item = (&'a str, T)>, out:
 }
 
 /// Appends the only one of `values` as it is, or a list of them.
-pub(super) fn one_or_list<'a, T, J: Json>(
-    values: &'a [T],
-    value: impl Fn(&'a T) -> J,
+pub(super) fn one_or_list<T: Json>(
+    mut values: impl ExactSizeIterator<Item = T>,
     out: &mut Vec<u8>,
 ) {
-    match values {
-        [only] => value(only).write(out),
-        values => list(values.iter().map(value), out),
+    if values.len() == 1 {
+        values.next().write(out);
+    } else {
+        list(values, out);
     }
 }
 

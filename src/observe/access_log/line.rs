@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Features,
-    decode::{Column, Inference, Output, Scalar},
+    decode::{self, Inference, Output, Scalar},
     telemetry,
 };
 
@@ -120,7 +120,7 @@ fn dotted(address: Ipv4Addr, out: &mut Vec<u8>) {
     out.extend_from_slice(&text[..=end]);
 }
 
-/// The predicted classes: one for a single item, a list for a batch.
+/// The predicted classes or values: one for a single item, a list for a batch.
 #[derive(Clone, Copy)]
 pub(super) struct Classes<'a> {
     pub(super) inference: &'a Inference,
@@ -129,9 +129,30 @@ pub(super) struct Classes<'a> {
 
 impl<'a> Json for Classes<'a> {
     fn write(&self, out: &mut Vec<u8>) {
-        let shown = |class| self.redact.shown("prediction", class);
-        let class = |output: &'a Output| output.class.as_deref().map(shown);
-        json::one_or_list(&self.inference.outputs, class, out);
+        let is_hidden = self.redact.covers("prediction");
+        let hash = |text: &str| Predicted::Class(self.redact.hash("prediction", text).into());
+        let shown = |output: &'a Output| match (output.class(), output.value()) {
+            (Some(class), _) if is_hidden => Some(hash(&class)),
+            (_, Some(value)) if is_hidden => Some(hash(&value.to_string())),
+            (Some(class), _) => Some(Predicted::Class(class)),
+            (None, value) => value.map(Predicted::Value),
+        };
+        json::one_or_list(self.inference.outputs.iter().map(shown), out);
+    }
+}
+
+/// A class, the hash in its place, or the value of a regression.
+enum Predicted<'a> {
+    Class(Cow<'a, str>),
+    Value(f64),
+}
+
+impl Json for Predicted<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Class(class) => class.write(out),
+            Self::Value(value) => value.write(out),
+        }
     }
 }
 
@@ -155,8 +176,8 @@ impl Json for Confidences<'_> {
                 Share::Shown(self.parts.map_or(value, rounded))
             }
         };
-        let confidence = |output: &Output| output.confidence.map(shown);
-        json::one_or_list(&self.inference.outputs, confidence, out);
+        let confidence = |output: &Output| output.confidence().map(shown);
+        json::one_or_list(self.inference.outputs.iter().map(confidence), out);
     }
 }
 
@@ -195,41 +216,48 @@ impl Items<'_> {
 impl Json for Items<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         let columns = self.inference.features.iter();
-        let wanted = columns.filter(|column| self.is_wanted(&column.name));
-        let entries = wanted.map(|column| {
-            let redact = self.redact.covers(&column.name).then_some(self.redact);
-            (column.name.as_str(), Values { column, redact })
+        let named = columns.map(|column| (column.name.text(), &column.values));
+        let wanted = named.filter(|(name, _)| self.is_wanted(name));
+        let entries = wanted.map(|(name, scalars)| {
+            let redact = self.redact.covers(&name).then_some(self.redact);
+            let values = Values {
+                name: name.clone(),
+                scalars,
+                redact,
+            };
+            (name, values)
         });
         json::map(entries, out);
     }
 }
 
 struct Values<'a> {
-    column: &'a Column,
+    name: Cow<'a, str>,
+    scalars: &'a decode::Values,
     redact: Option<&'a Redact>,
 }
 
 impl Json for Values<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         let value = |scalar| Value {
-            name: &self.column.name,
+            name: &self.name,
             scalar,
             redact: self.redact,
         };
-        json::one_or_list(&self.column.values, value, out);
+        json::one_or_list(self.scalars.iter().map(value), out);
     }
 }
 
 struct Value<'a> {
     name: &'a str,
-    scalar: &'a Scalar,
+    scalar: Cow<'a, Scalar>,
     redact: Option<&'a Redact>,
 }
 
 impl Json for Value<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         let mut hash = |redact: &Redact, text: &str| redact.hash(self.name, text).write(out);
-        match (self.scalar, self.redact) {
+        match (&*self.scalar, self.redact) {
             (Scalar::Missing, _) => None::<f64>.write(out),
             (Scalar::Number(number), None) => number.write(out),
             (Scalar::Bool(value), None) => value.write(out),

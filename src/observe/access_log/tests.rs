@@ -6,7 +6,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::decode::{Column, Output, Scalar};
+use crate::decode::{Column, Name, Output, Prediction, Scalar};
 
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -34,8 +34,8 @@ fn settings() -> config::Log {
 
 fn setosa() -> Inference {
     let column = |name: &str, value| Column {
-        name: name.to_owned(),
-        values: vec![value],
+        name: Name::Word(name.to_owned()),
+        values: [value].into_iter().collect(),
     };
     Inference {
         format: "iris",
@@ -47,10 +47,11 @@ fn setosa() -> Inference {
             column("owner", Scalar::Text("Ada\n\u{1b}[2J".to_owned())),
             column("petal_width", Scalar::Missing),
         ],
-        outputs: vec![Output {
-            class: Some("setosa".to_owned()),
-            confidence: Some(0.987_654_321),
-        }],
+        outputs: vec![Output::new(
+            Prediction::Name("setosa".to_owned()),
+            Some(0.987_654_321),
+        )],
+        ..Inference::default()
     }
 }
 
@@ -60,10 +61,7 @@ fn batch() -> Inference {
     for column in &mut inference.features {
         column.values.push(Scalar::Number(4.0));
     }
-    inference.outputs.push(Output {
-        class: None,
-        confidence: None,
-    });
+    inference.outputs.push(Output::from(Prediction::Unknown));
     inference
 }
 
@@ -299,9 +297,9 @@ fn awkward() -> (Exchange, Inference) {
         123_456_789_012_345_680.0,
     ];
     let rows = numbers.len();
-    let column = |name: &str, values| Column {
-        name: name.to_owned(),
-        values,
+    let column = |name: &str, values: Vec<Scalar>| Column {
+        name: Name::Word(name.to_owned()),
+        values: values.into_iter().collect(),
     };
     let texts = (0..rows).map(|i| Scalar::Text("\"\\\n\u{1b}é\u{2028}".repeat(i)));
     let inference = Inference {
@@ -313,10 +311,7 @@ fn awkward() -> (Exchange, Inference) {
             column("none", vec![Scalar::Missing; rows]),
         ],
         outputs: ["\"\u{1}\u{7f}ß", "plain"]
-            .map(|class| Output {
-                class: Some(class.to_owned()),
-                confidence: Some(1.0 / 3.0),
-            })
+            .map(|class| Output::new(Prediction::Name(class.to_owned()), Some(1.0 / 3.0)))
             .to_vec(),
         ..setosa()
     };

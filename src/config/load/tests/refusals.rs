@@ -48,7 +48,7 @@ window: 5
             "ops.body_limit: expected a size such as 65536, 64KiB or 8MiB, found a list \
              (own.yaml:7)",
             "routes[1].pth: unknown key, did you mean routes[1].path? (own.yaml:10)",
-            "routes[2].kind: expected predict or ignore, found \"guess\" (own.yaml:12)",
+            "routes[2].kind: expected predict, classify, regress, probabilities, generate or ignore, found \"guess\" (own.yaml:12)",
             "log.level: expected error, warn, warning, info or debug, found \"loud\" \
              (own.yaml:14)",
             "drift.threshold: expected a number from 0 to 1, found \"2\" \

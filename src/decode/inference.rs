@@ -1,0 +1,350 @@
+//! What an exchange says, as numbers and words: the same for every wire format.
+
+use std::borrow::Cow;
+
+/// What was asked and answered.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Inference {
+    /// Name of the wire format; `unknown` where the model refused what no format could read.
+    pub format: &'static str,
+    /// Model name on the wire, not empty, at most [`Inference::MAX_WORD`] bytes.
+    pub model: Option<String>,
+    /// Model version on the wire, not empty, at most [`Inference::MAX_WORD`] bytes.
+    pub version: Option<String>,
+    /// Rows of input; 0 where the request could not be read.
+    pub rows: usize,
+    /// Each with `rows` values, in the order of the wire; none where there are more than are kept.
+    pub features: Vec<Column>,
+    /// One per item of the answer; empty where the status says that there was no prediction.
+    pub outputs: Vec<Output>,
+    /// Where classes come from.
+    pub source: Source,
+    /// One row per output, where the wire has them.
+    pub probabilities: Option<Probabilities>,
+}
+
+impl Inference {
+    /// Longest name, version or class in bytes; longer ones are cut between two characters.
+    pub const MAX_WORD: usize = 128;
+
+    /// Items of the exchange: outputs, or the rows of a request that got none.
+    pub fn items(&self) -> usize {
+        if self.outputs.is_empty() {
+            self.rows
+        } else {
+            self.outputs.len()
+        }
+    }
+}
+
+/// One feature over all rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Name on the wire, cut to [`Inference::MAX_WORD`] bytes.
+    pub name: Name,
+    /// One value per row.
+    pub values: Values,
+}
+
+/// What a feature is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
+    /// By the wire or the configuration.
+    Word(String),
+    /// The wire names none: its place in a row, from 0.
+    Position(usize),
+}
+
+impl Name {
+    /// As a label and in a log: a position as its digits.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Word(word) => Cow::Borrowed(word),
+            Self::Position(place) => Cow::Owned(place.to_string()),
+        }
+    }
+}
+
+/// The values of one feature.
+#[derive(Debug, Clone)]
+pub enum Values {
+    /// Numbers alone, finite; `NaN` stands for a missing one.
+    Numbers(Vec<f64>),
+    /// At least one is something else.
+    Mixed(Vec<Scalar>),
+}
+
+impl Values {
+    /// None yet, with room for `room`.
+    pub fn with_capacity(room: usize) -> Self {
+        Self::Numbers(Vec::with_capacity(room))
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Mixed(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, value: Scalar) {
+        match (&mut *self, value) {
+            (Self::Numbers(numbers), Scalar::Number(number)) => numbers.push(number),
+            (Self::Numbers(numbers), Scalar::Missing) => numbers.push(f64::NAN),
+            (Self::Numbers(numbers), value) => {
+                let mut values: Vec<_> = numbers.iter().map(|n| Scalar::of_number(*n)).collect();
+                values.push(value);
+                *self = Self::Mixed(values);
+            }
+            (Self::Mixed(values), value) => values.push(value),
+        }
+    }
+
+    /// Cuts off, or fills up with missing ones.
+    pub fn resize(&mut self, len: usize) {
+        match self {
+            Self::Numbers(numbers) => numbers.resize(len, f64::NAN),
+            Self::Mixed(values) => values.resize(len, Scalar::Missing),
+        }
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Cow<'_, Scalar>> {
+        (0..self.len()).map(|at| match self {
+            Self::Numbers(numbers) => Cow::Owned(Scalar::of_number(numbers[at])),
+            Self::Mixed(values) => Cow::Borrowed(&values[at]),
+        })
+    }
+
+    /// Bytes on the heap.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.capacity() * size_of::<f64>(),
+            Self::Mixed(values) => {
+                let text = |value: &Scalar| match value {
+                    Scalar::Text(text) => text.capacity(),
+                    _ => 0,
+                };
+                values.capacity() * size_of::<Scalar>() + values.iter().map(text).sum::<usize>()
+            }
+        }
+    }
+}
+
+/// Missing values are equal.
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl FromIterator<Scalar> for Values {
+    fn from_iter<I: IntoIterator<Item = Scalar>>(all: I) -> Self {
+        let all = all.into_iter();
+        let mut values = Self::with_capacity(all.size_hint().0);
+        all.for_each(|value| values.push(value));
+        values
+    }
+}
+
+/// One value of a feature.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    /// Not sent, `null`, or not a finite number (`NaN`, `Infinity`, `1e999`).
+    Missing,
+    /// Finite; also from a string that is a number.
+    Number(f64),
+    /// A truth value.
+    Bool(bool),
+    /// Any other string, as long as it was sent.
+    Text(String),
+}
+
+impl Scalar {
+    /// One that is not finite is missing.
+    pub fn of_number(number: f64) -> Self {
+        if number.is_finite() {
+            Self::Number(number)
+        } else {
+            Self::Missing
+        }
+    }
+}
+
+/// The model's answer for one item.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// What was predicted.
+    pub prediction: Prediction,
+    /// `NaN`: none. An option would take half as much again, of which a batch has thousands.
+    confidence: f64,
+}
+
+impl Output {
+    /// `confidence`: the probability of the predicted class; one outside `[0, 1]` is none.
+    pub fn new(prediction: Prediction, confidence: Option<f64>) -> Self {
+        let mut output = Self::from(prediction);
+        output.be_sure(confidence);
+        output
+    }
+
+    /// The probability of the predicted class, in `[0, 1]`; `None`: none is known.
+    pub fn confidence(&self) -> Option<f64> {
+        (!self.confidence.is_nan()).then_some(self.confidence)
+    }
+
+    /// Sets that probability; one outside `[0, 1]` is none.
+    pub fn be_sure(&mut self, share: Option<f64>) {
+        self.confidence = share.and_then(confidence).unwrap_or(f64::NAN);
+    }
+
+    /// The predicted class as a label and in a log.
+    pub fn class(&self) -> Option<Cow<'_, str>> {
+        self.prediction.class()
+    }
+
+    /// What a regression gave: finite.
+    pub fn value(&self) -> Option<f64> {
+        match self.prediction {
+            Prediction::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl From<Prediction> for Output {
+    fn from(prediction: Prediction) -> Self {
+        Self {
+            prediction,
+            confidence: f64::NAN,
+        }
+    }
+}
+
+impl PartialEq for Output {
+    fn eq(&self, other: &Self) -> bool {
+        self.prediction == other.prediction && self.confidence() == other.confidence()
+    }
+}
+
+/// A class in the type it has on the wire, or a number.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Prediction {
+    /// Neither a class nor a value is on the wire.
+    #[default]
+    Unknown,
+    /// A class: not empty, cut to [`Inference::MAX_WORD`] bytes.
+    Name(String),
+    /// A class without a name, or the place of the largest probability.
+    Index(i64),
+    /// A class of two.
+    Bool(bool),
+    /// What a regression gives: finite.
+    Value(f64),
+}
+
+impl Prediction {
+    /// The class as a label and in a log.
+    pub fn class(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Name(name) => Some(Cow::Borrowed(name)),
+            Self::Index(index) => Some(Cow::Owned(index.to_string())),
+            Self::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+            Self::Unknown | Self::Value(_) => None,
+        }
+    }
+
+    /// Its place among probabilities without names.
+    pub(super) fn place(&self) -> Option<usize> {
+        match self {
+            Self::Index(index) => usize::try_from(*index).ok(),
+            Self::Bool(value) => Some(usize::from(*value)),
+            _ => None,
+        }
+    }
+}
+
+/// Where the classes of an answer come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Source {
+    /// They stand in the answer, or there are none.
+    #[default]
+    Label,
+    /// The place of the largest of probabilities without names.
+    ArgmaxIndex,
+    /// The name of the largest of probabilities with names.
+    ArgmaxLabel,
+    /// The first of a ranking in the classification extension of Open Inference.
+    ClassificationExtension,
+}
+
+/// How probable each class is, for every output.
+#[derive(Debug, Clone, Default)]
+pub struct Probabilities {
+    /// Names of the classes; `None`: the wire has none.
+    pub labels: Option<Vec<String>>,
+    /// How many there are for one output, at least 1.
+    pub width: usize,
+    /// Output by output, `width` for each; `NaN` for what is no number.
+    pub shares: Vec<f64>,
+}
+
+impl Probabilities {
+    /// Those of each output.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        self.shares.chunks_exact(self.width.max(1))
+    }
+}
+
+/// What is no number is equal.
+impl PartialEq for Probabilities {
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |shares: &[f64]| {
+            shares
+                .iter()
+                .map(|share| share.to_bits())
+                .collect::<Vec<_>>()
+        };
+        self.labels == other.labels
+            && self.width == other.width
+            && bits(&self.shares) == bits(&other.shares)
+    }
+}
+
+/// `share` if it is one. Sums of 32-bit floats end a little above 1.
+pub(super) fn confidence(share: f64) -> Option<f64> {
+    (0.0..=1.0 + 1e-6).contains(&share).then(|| share.min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stay_numbers_as_long_as_they_are() {
+        let mut values = Values::with_capacity(2);
+        values.push(Scalar::Number(1.0));
+        values.push(Scalar::Missing);
+        assert!(matches!(&values, Values::Numbers(numbers) if numbers.len() == 2));
+        values.push(Scalar::Text("a".to_owned()));
+        values.resize(4);
+        let all: Vec<Scalar> = values.iter().map(Cow::into_owned).collect();
+        let text = Scalar::Text("a".to_owned());
+        let expected = [Scalar::Number(1.0), Scalar::Missing, text, Scalar::Missing];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_confidence_is_a_share_or_just_above_1() {
+        assert_eq!(confidence(1.0 + 1e-7), Some(1.0));
+        assert_eq!(confidence(1.1), None);
+        assert_eq!(confidence(f64::NAN), None);
+    }
+}

@@ -1,0 +1,379 @@
+//! What the numbers of an answer mean: classes, values or probabilities.
+//!
+//! `[0]`, `[205.39]` and `[[0.98, 0.02]]` differ only by a guess, so it is made in one place, and a
+//! route can say what holds: `kind`, `classes`, `positive_class`, `threshold`.
+
+use super::inference::{Output, Prediction, Probabilities, Source, confidence};
+use crate::config::RouteKind;
+
+/// How far from 1 the sum of probabilities may be.
+const SUM: f64 = 1e-3;
+
+/// What an answer holds, before it is settled what its numbers mean.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Raw {
+    /// One per item; none where the answer has vectors alone.
+    pub(super) outputs: Vec<Output>,
+    /// A vector for each item.
+    pub(super) vectors: Option<Vectors>,
+    /// A class is the first of a ranking.
+    pub(super) is_ranking: bool,
+}
+
+/// A list of numbers for each item, all of one length.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Vectors {
+    /// Names of the numbers, where the wire has them.
+    pub(super) labels: Option<Vec<String>>,
+    /// Numbers of one vector, at least 1.
+    pub(super) width: usize,
+    /// All of them, item by item; `NaN` for what is no number.
+    pub(super) numbers: Vec<f64>,
+    /// All of them are written without a fraction.
+    pub(super) are_whole: bool,
+}
+
+/// What a route says about its answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rules<'a> {
+    pub(super) kind: RouteKind,
+    /// Names of the classes by index.
+    pub(super) classes: &'a [String],
+    /// Whose probability a single number is.
+    pub(super) positive: Option<&'a str>,
+    /// From which probability on it is predicted.
+    pub(super) threshold: f64,
+}
+
+/// What the answer means.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Meaning {
+    pub(super) outputs: Vec<Output>,
+    pub(super) source: Source,
+    pub(super) probabilities: Option<Probabilities>,
+}
+
+impl Raw {
+    /// Items of the answer.
+    pub(super) fn items(&self) -> usize {
+        let vectors = || self.vectors.as_ref().map_or(0, Vectors::rows);
+        if self.outputs.is_empty() {
+            vectors()
+        } else {
+            self.outputs.len()
+        }
+    }
+}
+
+impl Vectors {
+    pub(super) fn rows(&self) -> usize {
+        self.numbers.len() / self.width.max(1)
+    }
+
+    /// Whether each is a distribution: a word on what is likely, not on what is.
+    fn are_distributions(&self) -> bool {
+        self.width > 1
+            && self.numbers.chunks_exact(self.width).all(|row| {
+                let sum: f64 = row.iter().sum();
+                row.iter().all(|share| confidence(*share).is_some()) && (sum - 1.0).abs() <= SUM
+            })
+    }
+
+    /// The number of each item, where it has one alone.
+    fn scalars(self) -> Vec<Output> {
+        let scalar = |number: f64| Output::from(scalar(number, self.are_whole));
+        self.numbers.into_iter().map(scalar).collect()
+    }
+
+    fn probabilities(self) -> Probabilities {
+        Probabilities {
+            labels: self.labels,
+            width: self.width,
+            shares: self.numbers,
+        }
+    }
+}
+
+/// `is_whole`: it is written without a fraction.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it is whole, and small enough"
+)]
+pub(super) fn scalar(number: f64, is_whole: bool) -> Prediction {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if is_whole && number.abs() <= EXACT {
+        Prediction::Index(number as i64)
+    } else if number.is_finite() {
+        Prediction::Value(number)
+    } else {
+        Prediction::Unknown
+    }
+}
+
+/// Settles what `raw` means.
+pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
+    let Raw {
+        mut outputs,
+        vectors,
+        is_ranking,
+    } = raw;
+    let mut meaning = match vectors {
+        Some(vectors) if outputs.is_empty() && vectors.width == 1 => Meaning {
+            outputs: vectors.scalars(),
+            ..Meaning::default()
+        },
+        Some(vectors) if outputs.is_empty() => of_vectors(vectors, rules.kind),
+        Some(vectors) if vectors.rows() == outputs.len() && vectors.are_distributions() => {
+            for (output, shares) in outputs
+                .iter_mut()
+                .zip(vectors.numbers.chunks_exact(vectors.width))
+            {
+                if output.confidence().is_none() {
+                    output.be_sure(share_of(
+                        &output.prediction,
+                        shares,
+                        vectors.labels.as_deref(),
+                    ));
+                }
+            }
+            Meaning {
+                outputs,
+                probabilities: Some(vectors.probabilities()),
+                ..Meaning::default()
+            }
+        }
+        _ => Meaning {
+            outputs,
+            ..Meaning::default()
+        },
+    };
+    if is_ranking {
+        meaning.source = Source::ClassificationExtension;
+    }
+    by_kind(&mut meaning.outputs, rules);
+    name(&mut meaning.outputs, rules.classes);
+    meaning
+}
+
+/// Vectors alone: probabilities, or nothing that is known.
+fn of_vectors(vectors: Vectors, kind: RouteKind) -> Meaning {
+    let is_known = match kind {
+        RouteKind::Regress => false,
+        RouteKind::Classify | RouteKind::Probabilities => true,
+        _ => vectors.are_distributions(),
+    };
+    if !is_known {
+        return Meaning {
+            outputs: vec![Output::from(Prediction::Unknown); vectors.rows()],
+            ..Meaning::default()
+        };
+    }
+    let labels = vectors.labels.as_deref();
+    let rows = vectors.numbers.chunks_exact(vectors.width);
+    let outputs = rows.map(|shares| {
+        let Some(best) = largest(shares) else {
+            return Output::from(Prediction::Unknown);
+        };
+        let name = labels.and_then(|labels| labels.get(best));
+        let prediction = match name {
+            Some(name) => Prediction::Name(name.clone()),
+            None => i64::try_from(best).map_or(Prediction::Unknown, Prediction::Index),
+        };
+        Output::new(prediction, shares.get(best).copied())
+    });
+    Meaning {
+        outputs: outputs.collect(),
+        source: if labels.is_some() {
+            Source::ArgmaxLabel
+        } else {
+            Source::ArgmaxIndex
+        },
+        probabilities: Some(vectors.probabilities()),
+    }
+}
+
+/// The place of the largest number, the first of equal ones.
+fn largest(numbers: &[f64]) -> Option<usize> {
+    let numbers = numbers.iter().enumerate().filter(|(_, n)| !n.is_nan());
+    let best = numbers.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map(|(place, _)| place)
+}
+
+/// The probability of what was predicted: by name, else by index. Where it is neither, the predicted
+/// class is taken for the most probable.
+pub(super) fn share_of(
+    prediction: &Prediction,
+    shares: &[f64],
+    labels: Option<&[String]>,
+) -> Option<f64> {
+    let class = prediction.class()?;
+    if let Some(labels) = labels {
+        let place = labels.iter().rposition(|label| *label == class)?;
+        return shares.get(place).copied();
+    }
+    let indexed = prediction.place().and_then(|place| shares.get(place));
+    let are_shares = || shares.iter().all(|share| confidence(*share).is_some());
+    let largest = || {
+        largest(shares)
+            .and_then(|place| shares.get(place))
+            .filter(|_| are_shares())
+    };
+    indexed.or_else(largest).copied()
+}
+
+/// One number with a fraction makes values of all; a route may say otherwise.
+fn by_kind(outputs: &mut [Output], rules: Rules<'_>) {
+    let be: fn(&mut Output, Rules<'_>) = match rules.kind {
+        RouteKind::Classify => be_class,
+        RouteKind::Regress => be_value,
+        RouteKind::Probabilities => be_share,
+        _ if rules.positive.is_some() => be_share,
+        _ if outputs.iter().any(|output| output.value().is_some()) => be_value,
+        _ => return,
+    };
+    for output in outputs {
+        be(output, rules);
+    }
+}
+
+fn be_class(output: &mut Output, _: Rules<'_>) {
+    if let Prediction::Value(value) = output.prediction
+        && value.fract() == 0.0
+    {
+        output.prediction = scalar(value, true);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "values are floats")]
+fn be_value(output: &mut Output, _: Rules<'_>) {
+    if let Prediction::Index(index) = output.prediction {
+        *output = Output::from(Prediction::Value(index as f64));
+    }
+}
+
+/// A single number is the probability of the positive class.
+#[expect(clippy::cast_precision_loss, reason = "it is 0 or 1")]
+fn be_share(output: &mut Output, rules: Rules<'_>) {
+    let share = match output.prediction {
+        Prediction::Value(value) => value,
+        Prediction::Index(index @ 0..=1) if output.confidence().is_none() => index as f64,
+        _ => return,
+    };
+    let Some(share) = confidence(share) else {
+        return;
+    };
+    let is_positive = share >= rules.threshold;
+    let name = match (rules.positive, is_positive) {
+        (Some(positive), true) => Some(positive.to_owned()),
+        (Some(positive), false) => {
+            let other = rules.classes.iter().find(|class| *class != positive);
+            Some(other.cloned().unwrap_or_else(|| format!("not {positive}")))
+        }
+        (None, _) => None,
+    };
+    let prediction = name.map_or(Prediction::Index(i64::from(is_positive)), Prediction::Name);
+    *output = Output::new(
+        prediction,
+        Some(if is_positive { share } else { 1.0 - share }),
+    );
+}
+
+/// Gives classes without a name that of their index.
+fn name(outputs: &mut [Output], classes: &[String]) {
+    for output in outputs {
+        let name = output
+            .prediction
+            .place()
+            .and_then(|place| classes.get(place));
+        if let Some(name) = name {
+            output.prediction = Prediction::Name(name.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vectors(width: usize, numbers: &[f64]) -> Raw {
+        let vectors = Vectors {
+            width,
+            numbers: numbers.to_vec(),
+            are_whole: numbers.iter().all(|n| n.fract() == 0.0),
+            labels: None,
+        };
+        Raw {
+            vectors: Some(vectors),
+            ..Raw::default()
+        }
+    }
+
+    fn predictions(meaning: &Meaning) -> Vec<(Prediction, Option<f64>)> {
+        let outputs = meaning.outputs.iter();
+        outputs
+            .map(|o| (o.prediction.clone(), o.confidence()))
+            .collect()
+    }
+
+    #[test]
+    fn a_vector_that_sums_to_1_is_a_distribution() {
+        let meaning = settle(vectors(2, &[0.2, 0.8, 0.5, 0.5]), Rules::default());
+        let expected = [
+            (Prediction::Index(1), Some(0.8)),
+            (Prediction::Index(0), Some(0.5)),
+        ];
+        assert_eq!(predictions(&meaning), expected);
+        assert_eq!(meaning.source, Source::ArgmaxIndex);
+    }
+
+    #[test]
+    fn any_other_vector_is_unknown_until_a_route_says_what_it_is() {
+        let scores = [3.0, -1.5];
+        let meaning = settle(vectors(2, &scores), Rules::default());
+        assert_eq!(predictions(&meaning), [(Prediction::Unknown, None)]);
+        let rules = Rules {
+            kind: RouteKind::Classify,
+            ..Rules::default()
+        };
+        let meaning = settle(vectors(2, &scores), rules);
+        assert_eq!(predictions(&meaning), [(Prediction::Index(0), None)]);
+    }
+
+    #[test]
+    fn a_column_of_whole_numbers_is_classes_and_of_others_values() {
+        let of = |numbers: &[f64]| predictions(&settle(vectors(1, numbers), Rules::default()));
+        assert_eq!(of(&[2.0]), [(Prediction::Index(2), None)]);
+        assert_eq!(of(&[205.39]), [(Prediction::Value(205.39), None)]);
+        assert_eq!(of(&[f64::NAN]), [(Prediction::Unknown, None)]);
+    }
+
+    #[test]
+    fn one_number_is_the_probability_of_the_positive_class() {
+        let classes = ["ham".to_owned(), "spam".to_owned()];
+        let rules = Rules {
+            kind: RouteKind::Probabilities,
+            classes: &classes,
+            positive: Some("spam"),
+            threshold: 0.5,
+        };
+        let meaning = settle(vectors(1, &[0.9, 0.25]), rules);
+        let name = |name: &str| Prediction::Name(name.to_owned());
+        let expected = [(name("spam"), Some(0.9)), (name("ham"), Some(0.75))];
+        assert_eq!(predictions(&meaning), expected);
+    }
+
+    #[test]
+    fn indexes_get_the_names_of_the_route() {
+        let classes = ["a".to_owned(), "b".to_owned()];
+        let rules = Rules {
+            classes: &classes,
+            ..Rules::default()
+        };
+        let meaning = settle(vectors(1, &[1.0, 7.0]), rules);
+        let expected = [
+            (Prediction::Name("b".to_owned()), None),
+            (Prediction::Index(7), None),
+        ];
+        assert_eq!(predictions(&meaning), expected);
+    }
+}

@@ -1,0 +1,313 @@
+//! The items of an answer, in any of the shapes that JSON has for them.
+//!
+//! | shape | item |
+//! |---|---|
+//! | `"setosa"`, `2`, `205.39` | a class or a number |
+//! | `[0.1, 0.9]` | a vector; of one number or word, that |
+//! | `[["a", 0.9], ["b", 0.1]]`, `[{"label": "a", "score": 0.9}]` | a ranking: the label with the largest score |
+//! | `{"label": "a", "score": 0.9, "probabilities": [0.9, 0.1]}` | a class with what stands beside it |
+//! | `{"a": 0.9, "b": 0.1}` | a ranking, if these are probabilities |
+//!
+//! What the numbers mean is settled in `meaning`.
+
+mod item;
+
+use serde::de::{Error as _, MapAccess, SeqAccess};
+
+pub(super) use self::item::{Item, Shares, SharesOf};
+pub(super) use super::table::TooLarge;
+use super::{
+    inference::{Output, Prediction},
+    meaning::{Raw, Vectors},
+    walk::{self, At, Leaf, Node},
+};
+
+/// Items that any answer may have.
+const FREE_ITEMS: usize = 4096;
+
+/// The place of a list of items, or of the only one.
+#[derive(Clone, Copy)]
+pub(super) struct Items {
+    /// Of both bodies: a true batch has more than four for each item.
+    pub(super) bytes: usize,
+    /// An object of numbers is a ranking even if these do not sum to 1, as the best five do not.
+    pub(super) has_maps: bool,
+}
+
+impl Items {
+    fn builder(self) -> Builder {
+        Builder {
+            has_maps: self.has_maps,
+            ..Builder::within(self.bytes)
+        }
+    }
+}
+
+impl<'de> Node<'de> for Items {
+    /// `None`: no items stand there.
+    type Found = Option<Raw>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Raw> {
+        let prediction = prediction(leaf)?;
+        Some(Raw {
+            outputs: vec![Output::from(prediction)],
+            ..Raw::default()
+        })
+    }
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<Raw>, A::Error> {
+        let mut builder = self.builder();
+        while let Some(fits) = list.next_element_seed(At(Each(&mut builder)))? {
+            fits.map_err(A::Error::custom)?;
+        }
+        Ok(builder.finish())
+    }
+
+    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Option<Raw>, A::Error> {
+        let mut builder = self.builder();
+        let item = Item::read(object)?;
+        builder.item(item).map_err(A::Error::custom)?;
+        Ok(builder.finish())
+    }
+}
+
+/// A class or number as it stands; `None` for lists and objects.
+pub(super) fn prediction(leaf: Leaf<'_>) -> Option<Prediction> {
+    Some(match leaf {
+        Leaf::Bool(value) => Prediction::Bool(value),
+        Leaf::Integer(value) => match i64::try_from(value) {
+            Ok(index) => Prediction::Index(index),
+            Err(_) => Prediction::Name(value.to_string()),
+        },
+        Leaf::Real(value) if value.is_finite() => Prediction::Value(value),
+        Leaf::Null | Leaf::Real(_) => Prediction::Unknown,
+        Leaf::Text(text) => walk::word(text).map_or(Prediction::Unknown, Prediction::Name),
+        Leaf::List | Leaf::Object => return None,
+    })
+}
+
+/// Items, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    outputs: Vec<Output>,
+    vectors: Option<Vectors>,
+    /// Vectors so far.
+    rows: usize,
+    /// Something is no item, or not of the same shape as the others.
+    is_mixed: bool,
+    max: usize,
+    has_maps: bool,
+}
+
+impl Builder {
+    /// For bodies of so many bytes.
+    pub(super) fn within(bytes: usize) -> Self {
+        Self {
+            max: (bytes / 4).max(FREE_ITEMS),
+            ..Self::default()
+        }
+    }
+
+    /// What was added so far.
+    pub(super) fn outputs_mut(&mut self) -> &mut [Output] {
+        &mut self.outputs
+    }
+
+    fn fits(&self) -> Result<(), TooLarge> {
+        if self.outputs.len().max(self.rows) > self.max {
+            return Err(TooLarge);
+        }
+        Ok(())
+    }
+
+    /// Adds an item.
+    pub(super) fn output(&mut self, output: Output) -> Result<(), TooLarge> {
+        self.outputs.push(output);
+        self.fits()
+    }
+
+    /// What a list held; its numbers are there already, from `from` on.
+    fn list(&mut self, from: usize, mut held: Held) -> Result<(), TooLarge> {
+        let numbers = self.vectors.as_ref().map_or(0, |v| v.numbers.len()) - from;
+        match (numbers, held.words.len(), held.ranking.is_empty()) {
+            (0, 1, true) => self.output(Output::from(held.words.remove(0))),
+            (0, 0, false) => self.ranking(&held.ranking),
+            (1.., 0, true) if !held.is_other => self.vector(numbers),
+            _ => {
+                self.is_mixed = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends a vector of so many numbers, the last ones.
+    fn vector(&mut self, width: usize) -> Result<(), TooLarge> {
+        let vectors = self.vectors.get_or_insert_default();
+        if self.rows == 0 {
+            vectors.width = width;
+        }
+        self.is_mixed |= vectors.width != width;
+        self.rows += 1;
+        self.fits()
+    }
+
+    /// The label with the largest score, and all scores.
+    fn ranking(&mut self, shares: &Shares<'_>) -> Result<(), TooLarge> {
+        self.outputs.push(shares.best());
+        self.scores(shares);
+        self.fits()
+    }
+
+    fn item(&mut self, item: Item<'_>) -> Result<(), TooLarge> {
+        let Item {
+            prediction,
+            share,
+            shares,
+            map,
+        } = item;
+        match prediction {
+            Some(prediction) => {
+                let share = share.or_else(|| shares.of(&prediction));
+                self.outputs.push(Output::new(prediction, share));
+                self.scores(&shares);
+            }
+            None if !shares.is_empty() => {
+                if shares.has_names() {
+                    return self.ranking(&shares);
+                }
+                self.scores(&shares);
+            }
+            None if map.is_ranking(self.has_maps) => return self.ranking(&map),
+            None => self.is_mixed = true,
+        }
+        self.fits()
+    }
+
+    /// Adds the scores of one item, in the order of the first item's; none are none.
+    pub(super) fn scores(&mut self, shares: &Shares<'_>) {
+        if shares.is_empty() {
+            return;
+        }
+        let vectors = self.vectors.get_or_insert_with(|| Vectors {
+            labels: shares.labels(),
+            width: shares.len(),
+            ..Vectors::default()
+        });
+        self.rows += 1;
+        if vectors.width == shares.len() {
+            shares.append(vectors.labels.as_deref(), &mut vectors.numbers);
+        } else {
+            // the best five of many: each item has others
+            vectors.width = 0;
+        }
+    }
+
+    /// `None`: that were no items.
+    pub(super) fn finish(mut self) -> Option<Raw> {
+        self.vectors.take_if(|vectors| vectors.width == 0);
+        let rows = self.vectors.as_ref().map_or(0, Vectors::rows);
+        let has_others = rows > 0 && !self.outputs.is_empty() && rows != self.outputs.len();
+        if self.is_mixed || (has_others && self.rows == rows && self.rows > self.outputs.len()) {
+            return None;
+        }
+        if has_others {
+            self.vectors = None;
+        }
+        Some(Raw {
+            outputs: self.outputs,
+            vectors: self.vectors,
+            is_ranking: false,
+        })
+    }
+}
+
+/// An element of a list of items.
+struct Each<'a>(&'a mut Builder);
+
+impl<'de> Node<'de> for Each<'_> {
+    type Found = Result<(), TooLarge>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Self::Found {
+        if let Some(prediction) = prediction(leaf) {
+            return self.0.output(Output::from(prediction));
+        }
+        self.0.is_mixed = true;
+        Ok(())
+    }
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
+        let mut held = Held::default();
+        let vectors = self.0.vectors.get_or_insert_with(|| Vectors {
+            are_whole: true,
+            ..Vectors::default()
+        });
+        let from = vectors.numbers.len();
+        loop {
+            let element = Element {
+                vectors: &mut *vectors,
+                held: &mut held,
+            };
+            if list.next_element_seed(At(element))?.is_none() {
+                break;
+            }
+        }
+        Ok(self.0.list(from, held))
+    }
+
+    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Self::Found, A::Error> {
+        let item = Item::read(object)?;
+        Ok(self.0.item(item))
+    }
+}
+
+/// What an item that is a list holds beside numbers.
+#[derive(Debug, Default)]
+struct Held<'de> {
+    words: Vec<Prediction>,
+    ranking: Shares<'de>,
+    is_other: bool,
+}
+
+/// An element of an item that is a list.
+struct Element<'a, 'de> {
+    vectors: &'a mut Vectors,
+    held: &'a mut Held<'de>,
+}
+
+impl<'de> Node<'de> for Element<'_, 'de> {
+    type Found = ();
+
+    fn leaf(self, leaf: Leaf<'_>) {
+        match leaf {
+            Leaf::Integer(_) | Leaf::Real(_) | Leaf::Null => {
+                self.vectors.are_whole &= matches!(leaf, Leaf::Integer(_));
+                self.vectors.numbers.push(leaf.number().unwrap_or(f64::NAN));
+            }
+            // more than one are no class
+            _ if self.held.words.len() > 1 => {}
+            _ => match prediction(leaf) {
+                Some(word) => self.held.words.push(word),
+                None => self.held.is_other = true,
+            },
+        }
+    }
+
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        if !self.held.ranking.push_pair(list)? {
+            self.held.is_other = true;
+        }
+        Ok(())
+    }
+
+    fn object<A: MapAccess<'de>>(self, object: A) -> Result<(), A::Error> {
+        match Item::read(object)? {
+            Item {
+                prediction: Some(label),
+                share: Some(share),
+                ..
+            } => self.held.ranking.push(&label, share),
+            _ => self.held.is_other = true,
+        }
+        Ok(())
+    }
+}
