@@ -68,8 +68,8 @@ impl Recorded {
         exchange.interest =
             policy::interest(&method, &self.path, &fields, exchange.route.as_deref());
         exchange.status = self.response.status;
-        exchange.request.note(&fields);
-        exchange.response.note(&self.response.fields());
+        exchange.note_request(&fields);
+        exchange.note_response(&self.response.fields());
         exchange
     }
 }
