@@ -156,12 +156,11 @@ where
         hook("body");
         match &frame {
             Poll::Ready(Some(Ok(frame))) => {
-                match frame.data_ref() {
-                    Some(data) => this.keep(data),
-                    None => {
-                        this.copy.trailers = true;
-                        this.copy.grpc_status = frame.trailers_ref().and_then(grpc::status);
-                    }
+                if let Some(data) = frame.data_ref() {
+                    this.keep(data);
+                } else {
+                    this.copy.trailers = true;
+                    this.copy.grpc_status = frame.trailers_ref().and_then(grpc::status);
                 }
                 // hyper does not ask again once the length is reached
                 if this.body.is_end_stream() {

@@ -21,7 +21,7 @@ pub(super) enum Value<'a> {
 }
 
 /// The fields of a message in the order of the wire, with their numbers. Nothing follows a failure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -140,7 +140,8 @@ fn outputs(tensor: &mut Tensor<'_>) -> Vec<Output> {
                 datatype => !datatype.is_float(),
             };
             let number = |number: f64| match (datatype, number) {
-                (Datatype::Bool, 0.0 | 1.0) => Prediction::Bool(number == 1.0),
+                (Datatype::Bool, 0.0) => Prediction::Bool(false),
+                (Datatype::Bool, 1.0) => Prediction::Bool(true),
                 _ => meaning::scalar(number, are_whole),
             };
             let outputs = numbers.into_iter().map(|n| Output::from(number(n)));

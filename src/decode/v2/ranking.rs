@@ -71,8 +71,8 @@ pub(super) fn raw(tensor: &mut Tensor<'_>) -> Option<Raw> {
     });
     let first = |row: &[Ranked<'_>]| {
         let best = row.first()?;
-        let share = are_shares.then_some(best.score);
-        Some(Output::new(best.prediction(), share))
+        let score = are_shares.then_some(best.score);
+        Some(Output::new(best.prediction(), score))
     };
     Some(Raw {
         outputs: ranked.chunks_exact(width).filter_map(first).collect(),
