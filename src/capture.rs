@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod grpc;
 pub mod policy;
 pub mod queue;
+pub mod recorded;
 pub mod route;
 pub mod tee;
 

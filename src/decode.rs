@@ -17,10 +17,10 @@ mod meaning;
 mod mutated;
 mod predictions;
 mod protobuf;
-#[cfg(test)]
-mod recorded;
 mod rows;
+mod subject;
 mod table;
+mod target;
 mod v1;
 mod v2;
 mod v2_grpc;
@@ -31,7 +31,9 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
+pub use subject::subject;
 use table::Table;
+pub use target::{Target, target};
 
 use crate::{
     capture::{Exchange, grpc, route::Route},
@@ -53,6 +55,17 @@ struct Decoder {
     request: fn(&Pair<'_>, Option<usize>) -> Result<Option<Asked>, DecodeError>,
 }
 
+impl Decoder {
+    /// Whether the route or the exchange's path and fields name this format, not its bodies alone.
+    fn is_named(&self, pair: &Pair<'_>) -> bool {
+        let route = pair.exchange.route.as_deref();
+        match route.and_then(|route| route.format.as_deref()) {
+            Some(named) => named == self.format,
+            None => (self.claims)(pair),
+        }
+    }
+}
+
 /// The wire formats. Those that claim an exchange come first; then the first that knows an answer's
 /// shape reads it.
 const DECODERS: &[Decoder] = &[
@@ -69,8 +82,8 @@ struct Pair<'a> {
     exchange: &'a Exchange,
     request: &'a [u8],
     response: &'a [u8],
-    /// What parts of them may inflate to.
-    bounds: &'a config::Capture,
+    /// What parts of them may inflate to; `None`: no body is looked at.
+    bounds: Option<&'a config::Capture>,
 }
 
 impl Pair<'_> {
@@ -132,7 +145,7 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
         exchange,
         request: &request,
         response: &[],
-        bounds,
+        bounds: Some(bounds),
     };
     if has_failed(exchange) {
         return Ok(refused(&pair));
@@ -176,13 +189,19 @@ fn candidates<'a>(pair: &'a Pair<'_>) -> impl Iterator<Item = &'static Decoder> 
     all(true).chain(all(false))
 }
 
-/// The request of an exchange that got no prediction.
+/// The request of an exchange that got no prediction. Where path or fields name formats, no other
+/// reads it: what the model refused has the shape of anything.
 fn refused(pair: &Pair<'_>) -> Inference {
-    let read = candidates(pair).find_map(|decoder| {
+    let named = candidates(pair).find(|decoder| decoder.is_named(pair));
+    let mut readers = candidates(pair).filter(|d| named.is_none() || d.is_named(pair));
+    let read = readers.find_map(|decoder| {
         let asked = (decoder.request)(pair, None).ok()??;
         Some((decoder.format, asked))
     });
-    let (format, asked) = read.unwrap_or((DecodeError::UNKNOWN, Asked::default()));
+    let (format, asked) = read.unwrap_or_else(|| {
+        let format = named.map_or(DecodeError::UNKNOWN, |decoder| decoder.format);
+        (format, Asked::default())
+    });
     inference(format, pair, asked, Answer::default())
 }
 
@@ -221,10 +240,17 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         source,
         probabilities,
     } = meaning;
+    let named = target(&pair.exchange.path);
     Inference {
         format,
-        model: answer.model.or(asked.model),
-        version: answer.version.or(asked.version),
+        model: answer
+            .model
+            .or(asked.model)
+            .or_else(|| walk::word(named.model?)),
+        version: answer
+            .version
+            .or(asked.version)
+            .or_else(|| walk::word(named.version?)),
         rows,
         features,
         outputs,
@@ -276,6 +302,18 @@ pub fn identity<'a>(
         .or_else(|| route?.version.as_deref())
         .unwrap_or(&configured.version);
     (model, version)
+}
+
+/// The format that the route, the path or the fields of an exchange name; `None`: its bodies tell.
+pub fn named_format(exchange: &Exchange) -> Option<&'static str> {
+    let pair = Pair {
+        exchange,
+        request: &[],
+        response: &[],
+        bounds: None,
+    };
+    let named = DECODERS.iter().find(|decoder| decoder.is_named(&pair));
+    named.map(|decoder| decoder.format)
 }
 
 /// Reads an exchange within the default bounds.

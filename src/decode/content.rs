@@ -54,10 +54,14 @@ pub(super) struct Messages<'a> {
 
 impl<'a> Messages<'a> {
     /// Those of `message`, whose body is `body`.
-    pub(super) fn of(message: &'a Message, body: &[u8], bounds: &config::Capture) -> Self {
+    pub(super) fn of(message: &'a Message, body: &[u8], bounds: Option<&config::Capture>) -> Self {
+        let nothing = Bound {
+            bytes: 0,
+            reached: DecodeError::InflateLimit,
+        };
         Self {
             coding: message.message_encoding.as_deref(),
-            bound: Bound::of(body.len(), bounds),
+            bound: bounds.map_or(nothing, |bounds| Bound::of(body.len(), bounds)),
             parts: MAX_PARTS,
         }
     }
