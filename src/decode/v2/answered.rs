@@ -34,8 +34,9 @@ pub(in crate::decode) fn raw(mut tensors: Vec<Tensor<'_>>, bytes: usize) -> Resu
     if most.is_some_and(|items| items > (bytes / 4).max(FREE_ITEMS)) {
         return Err(TooLarge);
     }
-    if let [tensor] = &mut tensors[..]
-        && let Some(raw) = ranking::raw(tensor)
+    let mut rankings = tensors.iter().filter_map(ranking::raw);
+    if let Some(raw) = rankings.next()
+        && rankings.next().is_none()
     {
         return Ok(raw);
     }
