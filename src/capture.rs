@@ -7,6 +7,7 @@
 pub mod exchange;
 pub mod policy;
 pub mod queue;
+pub mod recorded;
 pub mod route;
 pub mod tee;
 

@@ -16,10 +16,10 @@ mod meaning;
 #[cfg(test)]
 mod mutated;
 mod predictions;
-#[cfg(test)]
-mod recorded;
 mod rows;
+mod subject;
 mod table;
+mod target;
 mod v1;
 mod walk;
 
@@ -28,7 +28,9 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
+pub use subject::subject;
 use table::Table;
+pub use target::{Target, target};
 
 use crate::{
     capture::{Exchange, route::Route},
@@ -48,6 +50,17 @@ struct Decoder {
     /// What the request asked, given the items of the answer where there was one; `None`: it has
     /// another shape.
     request: fn(&Pair<'_>, Option<usize>) -> Result<Option<Asked>, DecodeError>,
+}
+
+impl Decoder {
+    /// Whether the route or the exchange's path and fields name this format, not its bodies alone.
+    fn is_named(&self, pair: &Pair<'_>) -> bool {
+        let route = pair.exchange.route.as_deref();
+        match route.and_then(|route| route.format.as_deref()) {
+            Some(named) => named == self.format,
+            None => (self.claims)(pair),
+        }
+    }
 }
 
 /// The wire formats. Those that claim an exchange come first; then the first that knows an answer's
@@ -156,13 +169,19 @@ fn candidates<'a>(pair: &'a Pair<'_>) -> impl Iterator<Item = &'static Decoder> 
     all(true).chain(all(false))
 }
 
-/// The request of an exchange that got no prediction.
+/// The request of an exchange that got no prediction. Where path or fields name formats, no other
+/// reads it: what the model refused has the shape of anything.
 fn refused(pair: &Pair<'_>) -> Inference {
-    let read = candidates(pair).find_map(|decoder| {
+    let named = candidates(pair).find(|decoder| decoder.is_named(pair));
+    let mut readers = candidates(pair).filter(|d| named.is_none() || d.is_named(pair));
+    let read = readers.find_map(|decoder| {
         let asked = (decoder.request)(pair, None).ok()??;
         Some((decoder.format, asked))
     });
-    let (format, asked) = read.unwrap_or((DecodeError::UNKNOWN, Asked::default()));
+    let (format, asked) = read.unwrap_or_else(|| {
+        let format = named.map_or(DecodeError::UNKNOWN, |decoder| decoder.format);
+        (format, Asked::default())
+    });
     inference(format, pair, asked, Answer::default())
 }
 
@@ -201,10 +220,17 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         source,
         probabilities,
     } = meaning;
+    let named = target(&pair.exchange.path);
     Inference {
         format,
-        model: answer.model.or(asked.model),
-        version: answer.version.or(asked.version),
+        model: answer
+            .model
+            .or(asked.model)
+            .or_else(|| walk::word(named.model?)),
+        version: answer
+            .version
+            .or(asked.version)
+            .or_else(|| walk::word(named.version?)),
         rows,
         features,
         outputs,
@@ -256,6 +282,17 @@ pub fn identity<'a>(
         .or_else(|| route?.version.as_deref())
         .unwrap_or(&configured.version);
     (model, version)
+}
+
+/// The format that the route, the path or the fields of an exchange name; `None`: its bodies tell.
+pub fn named_format(exchange: &Exchange) -> Option<&'static str> {
+    let pair = Pair {
+        exchange,
+        request: &[],
+        response: &[],
+    };
+    let named = DECODERS.iter().find(|decoder| decoder.is_named(&pair));
+    named.map(|decoder| decoder.format)
 }
 
 /// Reads an exchange within the default bounds.

@@ -23,6 +23,15 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whose fault an answer with this status is, as far as the status alone tells.
+    pub const fn of_status(status: u16) -> Option<Self> {
+        match status {
+            400..500 => Some(Self::Client),
+            500.. => Some(Self::Upstream),
+            _ => None,
+        }
+    }
+
     /// The label value.
     pub const fn label(self) -> &'static str {
         match self {

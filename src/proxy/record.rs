@@ -155,11 +155,7 @@ impl Record {
         self.with(|e| {
             e.upstream = Some(now.saturating_duration_since(since));
             e.status = head.status.as_u16();
-            e.fault = match e.status {
-                400..500 => Some(Fault::Client),
-                500.. => Some(Fault::Upstream),
-                _ => None,
-            };
+            e.fault = Fault::of_status(e.status);
             if e.interest == Interest::Bodies {
                 e.response.note(&head.headers);
             }
