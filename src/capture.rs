@@ -5,6 +5,7 @@
 //! observer costs visibility and never latency.
 
 pub mod exchange;
+pub mod grpc;
 pub mod policy;
 pub mod queue;
 pub mod recorded;

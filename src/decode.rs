@@ -16,11 +16,14 @@ mod meaning;
 #[cfg(test)]
 mod mutated;
 mod predictions;
+mod protobuf;
 mod rows;
 mod subject;
 mod table;
 mod target;
 mod v1;
+mod v2;
+mod v2_grpc;
 mod walk;
 
 pub use error::DecodeError;
@@ -33,7 +36,7 @@ use table::Table;
 pub use target::{Target, target};
 
 use crate::{
-    capture::{Exchange, route::Route},
+    capture::{Exchange, grpc, route::Route},
     config::{self, RouteKind},
 };
 
@@ -65,7 +68,13 @@ impl Decoder {
 
 /// The wire formats. Those that claim an exchange come first; then the first that knows an answer's
 /// shape reads it.
-const DECODERS: &[Decoder] = &[iris::DECODER, v1::DECODER];
+const DECODERS: &[Decoder] = &[
+    iris::DECODER,
+    v1::DECODER,
+    v2::DECODER,
+    v2::BINARY,
+    v2_grpc::DECODER,
+];
 
 /// An exchange with both bodies as the applications wrote them, without content coding.
 struct Pair<'a> {
@@ -73,6 +82,8 @@ struct Pair<'a> {
     exchange: &'a Exchange,
     request: &'a [u8],
     response: &'a [u8],
+    /// What parts of them may inflate to; `None`: no body is looked at.
+    bounds: Option<&'a config::Capture>,
 }
 
 impl Pair<'_> {
@@ -118,7 +129,7 @@ pub fn failures() -> impl Iterator<Item = DecodeError> {
 
 /// Reads an exchange whose bodies were wanted and are whole; `bounds`: what they may inflate to.
 ///
-/// An answer outside 2xx holds no prediction: what can be read of its request is returned, and a
+/// An answer outside 2xx, or a call of gRPC that is not OK, holds no prediction: what can be read of its request is returned, and a
 /// request that cannot be read is no failure, for the model refused it too. Under 2xx the answer
 /// decides; a request that cannot be read costs its features only (`rows` is 0).
 ///
@@ -134,8 +145,9 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
         exchange,
         request: &request,
         response: &[],
+        bounds: Some(bounds),
     };
-    if !(200..300).contains(&exchange.status) {
+    if has_failed(exchange) {
         return Ok(refused(&pair));
     }
     let response = content::body(&exchange.response, bounds)?;
@@ -149,6 +161,14 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
         }
     }
     Err(failure.unwrap_or(DecodeError::UnknownShape))
+}
+
+/// Whether its status, or that of its call of gRPC, says that there is no prediction.
+fn has_failed(exchange: &Exchange) -> bool {
+    let is_call_bad = exchange
+        .grpc_status
+        .is_some_and(|status| status != grpc::OK);
+    is_call_bad || !(200..300).contains(&exchange.status)
 }
 
 /// Who may read it: the format of its route, else those that claim it and then those that read
@@ -290,6 +310,7 @@ pub fn named_format(exchange: &Exchange) -> Option<&'static str> {
         exchange,
         request: &[],
         response: &[],
+        bounds: None,
     };
     let named = DECODERS.iter().find(|decoder| decoder.is_named(&pair));
     named.map(|decoder| decoder.format)

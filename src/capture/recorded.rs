@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 
 use super::{
-    Exchange, Fault, policy,
+    Exchange, Fault, grpc, policy,
     route::Routes,
     tee::{Captured, End},
 };
@@ -113,10 +113,14 @@ impl Recorded {
             fault: Fault::of_status(status),
             ..Exchange::default()
         };
-        exchange.request.note(&fields);
+        exchange.note_request(&fields);
         exchange.request.body = Some(asked.copy(capture.body_limit)?);
-        exchange.response.note(&self::fields(&answer.headers)?);
-        exchange.response.body = Some(answer.copy(capture.body_limit)?);
+        let fields = self::fields(&answer.headers)?;
+        exchange.note_response(&fields);
+        exchange.begin_call(&fields);
+        let copy = answer.copy(capture.body_limit)?;
+        exchange.end_call(copy.grpc_status);
+        exchange.response.body = Some(copy);
         Ok(exchange)
     }
 }
@@ -128,12 +132,14 @@ impl Sent {
             Encoding::Text => body.into_bytes(),
             Encoding::Base64 => base64::decode(&body).ok_or(Malformed::Base64)?,
         };
+        let trailers = fields(&self.trailers.unwrap_or_default())?;
         let (passed, is_kept) = (bytes.len() as u64, bytes.len() <= limit);
         Ok(Captured {
             bytes: if is_kept { bytes } else { Vec::new() },
             end: if is_kept { End::Complete } else { End::TooLong },
             passed,
-            trailers: self.trailers.is_some_and(|fields| !fields.is_empty()),
+            trailers: !trailers.is_empty(),
+            grpc_status: grpc::status(&trailers),
         })
     }
 }

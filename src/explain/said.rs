@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::shown::{Class, Features, Shares, Values};
 use crate::{
     capture::{
-        Exchange,
+        Exchange, Fault,
         policy::{self, Interest, Purpose},
     },
     config::{self, RouteKind},
@@ -250,11 +250,10 @@ fn of_outputs(inference: &Inference) -> Option<&'static str> {
 }
 
 fn error_kind(exchange: &Exchange) -> Option<&'static str> {
-    match exchange.status {
-        400..500 => Some("client"),
-        500.. => Some("server"),
-        _ => None,
-    }
+    Some(match exchange.fault? {
+        Fault::Client => "client",
+        Fault::Upstream | Fault::Sidelight => "server",
+    })
 }
 
 fn source(source: Source) -> &'static str {
