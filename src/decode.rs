@@ -4,6 +4,7 @@
 //! strangers: nothing here panics, recurses with the input, or takes more memory than a small
 //! multiple of the bytes; what cannot be read is an error with a reason, never an invention.
 
+mod bentoml;
 mod content;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -11,6 +12,7 @@ mod error;
 pub mod fuzzing;
 mod inference;
 mod iris;
+mod json;
 mod lenient;
 mod meaning;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod rows;
 mod subject;
 mod table;
 mod target;
+mod tei;
 mod v1;
 mod v2;
 mod v2_grpc;
@@ -69,11 +72,14 @@ impl Decoder {
 /// The wire formats. Those that claim an exchange come first; then the first that knows an answer's
 /// shape reads it.
 const DECODERS: &[Decoder] = &[
-    iris::DECODER,
     v1::DECODER,
     v2::DECODER,
     v2::BINARY,
     v2_grpc::DECODER,
+    tei::DECODER,
+    bentoml::DECODER,
+    iris::DECODER,
+    json::DECODER,
 ];
 
 /// An exchange with both bodies as the applications wrote them, without content coding.
@@ -90,6 +96,17 @@ impl Pair<'_> {
     /// Bytes of both bodies.
     fn bytes(&self) -> usize {
         self.request.len() + self.response.len()
+    }
+
+    /// Whether the answer is an object, from its first byte.
+    fn answers_object(&self) -> bool {
+        self.response.trim_ascii_start().starts_with(b"{")
+    }
+
+    /// Whether its route says that it is of this format.
+    fn is_of_route(&self, format: &str) -> bool {
+        let route = self.exchange.route.as_deref();
+        route.is_some_and(|route| route.format.as_deref() == Some(format))
     }
 }
 
@@ -155,8 +172,10 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
     let mut failure = None;
     for decoder in candidates(&pair) {
         match (decoder.answer)(&pair) {
-            Ok(Some(answer)) => return join(decoder, &pair, answer),
-            Ok(None) => {}
+            Ok(Some(answer)) if answer.sure || is_prediction_route(exchange) => {
+                return join(decoder, &pair, answer);
+            }
+            Ok(_) => {}
             Err(error) => failure = failure.or(Some(error)),
         }
     }
@@ -207,9 +226,6 @@ fn refused(pair: &Pair<'_>) -> Inference {
 
 /// Puts request and answer together, if they can belong together.
 fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
-    if !(answer.sure || is_prediction_route(pair.exchange)) {
-        return Err(DecodeError::UnknownShape);
-    }
     let outputs = answer.raw.items();
     let asked = match (decoder.request)(pair, Some(outputs)) {
         Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
