@@ -7,6 +7,7 @@
 mod bentoml;
 mod content;
 mod error;
+mod form;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -23,6 +24,7 @@ mod recorded;
 mod rows;
 mod table;
 mod tei;
+mod torchserve;
 mod v1;
 mod walk;
 
@@ -57,6 +59,7 @@ struct Decoder {
 /// shape reads it.
 const DECODERS: &[Decoder] = &[
     v1::DECODER,
+    torchserve::DECODER,
     tei::DECODER,
     bentoml::DECODER,
     iris::DECODER,
