@@ -23,25 +23,16 @@ const FORMAT: &str = "torchserve";
 
 pub(super) const DECODER: Decoder = Decoder {
     format: FORMAT,
-    claims: |pair| Target::of(&pair.exchange.path).is_some(),
+    claims,
     is_anywhere: false,
     answer,
-    request,
+    request: |pair, items| Ok(Some(Asked::from(rows(pair, items)?))),
 };
 
-/// What a path asks for.
-struct Target<'a> {
-    model: &'a str,
-    version: Option<&'a str>,
-}
-
-impl<'a> Target<'a> {
-    fn of(path: &'a str) -> Option<Self> {
-        let mut segments = path.strip_prefix("/predictions/")?.split('/');
-        let model = segments.next().filter(|model| !model.is_empty())?;
-        let version = segments.next().filter(|version| !version.is_empty());
-        segments.next().is_none().then_some(Self { model, version })
-    }
+/// Model and version are read from the path in one place for all formats.
+fn claims(pair: &Pair<'_>) -> bool {
+    let path = pair.exchange.path.strip_prefix("/predictions/");
+    path.is_some_and(|named| !named.starts_with('/') && named.split('/').count() <= 2)
 }
 
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
@@ -72,16 +63,6 @@ fn items_of_text(items: Items, body: &[u8]) -> Option<Raw> {
     let is_word = !text.is_empty() && text.len() <= super::Inference::MAX_WORD;
     let is_plain = !text.contains(['\n', '<']);
     (is_word && is_plain).then(|| items.leaf(Leaf::Text(text)))?
-}
-
-fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, DecodeError> {
-    let target = Target::of(&pair.exchange.path);
-    let table = rows(pair, items)?;
-    Ok(Some(Asked {
-        model: target.as_ref().and_then(|target| walk::word(target.model)),
-        version: target.and_then(|target| walk::word(target.version?)),
-        table,
-    }))
 }
 
 /// What was sent, in whatever form.
@@ -154,7 +135,6 @@ fn one_without_features() -> Result<Table, TooLarge> {
 #[cfg(test)]
 mod tests {
     use super::super::{Inference, Output, decoded};
-    use super::*;
     use crate::capture::Exchange;
 
     fn with(content_type: Option<&str>, request: &str, response: &str) -> Inference {
@@ -205,9 +185,6 @@ mod tests {
         assert_eq!((read.format, read.rows), ("torchserve", 1));
         assert_eq!(read.model.as_deref(), Some("iris"));
         assert_eq!(read.version.as_deref(), Some("1.0"));
-        assert!(Target::of("/predictions/iris").is_some_and(|t| t.version.is_none()));
-        assert!(Target::of("/predictions/").is_none());
-        assert!(Target::of("/predictions/iris/1/explain").is_none());
     }
 
     /// Rows and columns of a request for as many.
