@@ -21,6 +21,7 @@ mod mutated;
 mod predictions;
 mod protobuf;
 mod rows;
+mod seldon;
 mod subject;
 mod table;
 mod target;
@@ -82,6 +83,7 @@ const DECODERS: &[Decoder] = &[
     tei::DECODER,
     bentoml::DECODER,
     iris::DECODER,
+    seldon::DECODER,
     json::DECODER,
 ];
 
