@@ -7,6 +7,7 @@
 mod bentoml;
 mod content;
 mod error;
+mod form;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -20,10 +21,12 @@ mod mutated;
 mod predictions;
 mod protobuf;
 mod rows;
+mod seldon;
 mod subject;
 mod table;
 mod target;
 mod tei;
+mod torchserve;
 mod v1;
 mod v2;
 mod v2_grpc;
@@ -76,9 +79,11 @@ const DECODERS: &[Decoder] = &[
     v2::DECODER,
     v2::BINARY,
     v2_grpc::DECODER,
+    torchserve::DECODER,
     tei::DECODER,
     bentoml::DECODER,
     iris::DECODER,
+    seldon::DECODER,
     json::DECODER,
 ];
 

@@ -9,7 +9,12 @@ use std::{
 
 use http::{HeaderMap, Method, header};
 
-use super::{grpc, policy::Interest, route::Route, tee::Captured};
+use super::{
+    grpc,
+    policy::{self, Interest},
+    route::Route,
+    tee::Captured,
+};
 
 /// Whose fault it was that a request got no good answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,8 @@ pub struct Exchange {
     pub method: Option<Method>,
     /// Path without query, at most [`Exchange::MAX_PATH`] bytes; empty when it could not be read.
     pub path: String,
+    /// Its query, where that may ask for a prediction or name a task.
+    pub query: Option<String>,
     /// Route template, the value of the label `endpoint`.
     pub endpoint: Arc<str>,
     /// The route of the configuration that matched, or a known one.
@@ -120,6 +127,7 @@ impl Default for Exchange {
             trace_id: None,
             method: None,
             path: String::new(),
+            query: None,
             endpoint: Arc::default(),
             route: None,
             client_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -153,6 +161,21 @@ impl Exchange {
             response: self.response.cleared(),
             ..Self::default()
         };
+    }
+
+    /// Notes a query that may ask for a prediction, which is then one without a body; a longer one
+    /// than `limit` is not kept. Method, path and route are known by then.
+    pub fn note_query(&mut self, query: Option<&str>, limit: usize) {
+        if self.method != Some(Method::GET) {
+            return;
+        }
+        if let Some(query) = query
+            && query.len() <= limit
+            && policy::asks_by_query(&self.path, query, self.route.as_deref())
+        {
+            self.query = Some(query.to_owned());
+            self.interest = Interest::Bodies;
+        }
     }
 
     /// Notes the fields of the request's head that say how to read its body; its path and its route
@@ -202,6 +225,7 @@ impl Exchange {
         size_of::<Self>()
             + self.request_id.capacity()
             + self.path.capacity()
+            + self.query.as_ref().map_or(0, String::capacity)
             + self.request.held_bytes()
             + self.response.held_bytes()
     }
