@@ -4,8 +4,11 @@
 //! strangers: nothing here panics, recurses with the input, or takes more memory than a small
 //! multiple of the bytes; what cannot be read is an error with a reason, never an invention.
 
+mod azure;
 mod content;
+mod csv;
 mod error;
+mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -13,12 +16,14 @@ mod inference;
 mod iris;
 mod lenient;
 mod meaning;
+mod mlflow;
 #[cfg(test)]
 mod mutated;
 mod predictions;
 #[cfg(test)]
 mod recorded;
 mod rows;
+mod sagemaker;
 mod table;
 mod v1;
 mod walk;
@@ -52,7 +57,13 @@ struct Decoder {
 
 /// The wire formats. Those that claim an exchange come first; then the first that knows an answer's
 /// shape reads it.
-const DECODERS: &[Decoder] = &[iris::DECODER, v1::DECODER];
+const DECODERS: &[Decoder] = &[
+    iris::DECODER,
+    v1::DECODER,
+    mlflow::DECODER,
+    sagemaker::DECODER,
+    azure::DECODER,
+];
 
 /// An exchange with both bodies as the applications wrote them, without content coding.
 struct Pair<'a> {

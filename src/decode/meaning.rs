@@ -54,6 +54,29 @@ pub(super) struct Meaning {
 }
 
 impl Raw {
+    /// The vector of one item, where numbers were read as one item each.
+    #[expect(clippy::cast_precision_loss, reason = "values are floats")]
+    pub(super) fn into_vector(self) -> Self {
+        let number = |output: &Output| match output.prediction {
+            Prediction::Index(index) => Some(index as f64),
+            Prediction::Value(value) => Some(value),
+            _ => None,
+        };
+        let numbers: Option<Vec<_>> = self.outputs.iter().map(number).collect();
+        match numbers {
+            Some(numbers) if self.vectors.is_none() && !numbers.is_empty() => Self {
+                vectors: Some(Vectors {
+                    labels: None,
+                    width: numbers.len(),
+                    numbers,
+                    are_whole: false,
+                }),
+                ..Self::default()
+            },
+            _ => self,
+        }
+    }
+
     /// Items of the answer.
     pub(super) fn items(&self) -> usize {
         let vectors = || self.vectors.as_ref().map_or(0, Vectors::rows);
