@@ -97,9 +97,7 @@ pub(super) fn table(text: &[u8], header: Header) -> Result<Option<Table>, TooLar
             is_ragged |= *width.get_or_insert(position) != position;
             position = 0;
             if is_ragged {
-                let rows = table.rows() + 1;
-                table = Table::default();
-                table.count(rows);
+                table = Table::of_rows(table.rows() + 1);
             } else {
                 table.end_row()?;
             }

@@ -18,6 +18,8 @@ pub(super) struct Raw {
     pub(super) vectors: Option<Vectors>,
     /// A class is the first of a ranking.
     pub(super) is_ranking: bool,
+    /// Classes are the names of the largest scores.
+    pub(super) is_argmax: bool,
 }
 
 /// A list of numbers for each item, all of one length.
@@ -94,7 +96,7 @@ impl Vectors {
     }
 
     /// Whether each is a distribution: a word on what is likely, not on what is.
-    fn are_distributions(&self) -> bool {
+    pub(super) fn are_distributions(&self) -> bool {
         self.width > 1
             && self.numbers.chunks_exact(self.width).all(|row| {
                 let sum: f64 = row.iter().sum();
@@ -139,6 +141,7 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
         mut outputs,
         vectors,
         is_ranking,
+        is_argmax,
     } = raw;
     let mut meaning = match vectors {
         Some(vectors) if outputs.is_empty() && vectors.width == 1 => Meaning {
@@ -172,6 +175,8 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
     };
     if is_ranking {
         meaning.source = Source::ClassificationExtension;
+    } else if is_argmax {
+        meaning.source = Source::ArgmaxLabel;
     }
     by_kind(&mut meaning.outputs, rules);
     name(&mut meaning.outputs, rules.classes);

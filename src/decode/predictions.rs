@@ -157,6 +157,8 @@ pub(super) struct Builder {
     vectors: Option<Vectors>,
     /// Vectors so far.
     rows: usize,
+    /// Rankings so far.
+    rankings: usize,
     /// Items of a list so far.
     items: usize,
     /// What all elements of a list are.
@@ -259,6 +261,7 @@ impl Builder {
 
     /// The label with the largest score, and all scores.
     fn ranking(&mut self, shares: &Shares<'_>) -> Result<(), TooLarge> {
+        self.rankings += 1;
         self.outputs.push(shares.best());
         self.scores(shares);
         self.fits()
@@ -304,11 +307,12 @@ impl Builder {
         if shares.is_empty() {
             return;
         }
-        let vectors = self.vectors.get_or_insert_with(|| Vectors {
-            labels: shares.labels(),
-            width: shares.len(),
-            ..Vectors::default()
-        });
+        let vectors = self.vectors.get_or_insert_default();
+        if self.rows == 0 {
+            vectors.labels = shares.labels();
+            vectors.width = shares.len();
+            vectors.are_whole = false;
+        }
         self.rows += 1;
         if vectors.width == shares.len() {
             shares.append(vectors.labels.as_deref(), &mut vectors.numbers);
@@ -334,6 +338,7 @@ impl Builder {
             self.vectors = None;
         }
         Some(Raw {
+            is_argmax: self.rankings > 0 && self.rankings == self.outputs.len(),
             outputs: self.outputs,
             vectors: self.vectors,
             is_ranking: false,

@@ -326,6 +326,34 @@ impl<'de> Node<'de> for Grid {
     }
 }
 
+/// An object that has rows under one of some names.
+#[derive(Clone, Copy)]
+pub(super) struct DataOf {
+    pub(super) names: &'static [&'static str],
+    pub(super) data: Data,
+}
+
+impl<'de> Node<'de> for DataOf {
+    /// `None`: it has none of these.
+    type Found = Option<Rows>;
+
+    fn leaf(self, _: Leaf<'_>) -> Option<Rows> {
+        None
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Rows>, A::Error> {
+        let mut rows = None;
+        while let Some(name) = object.next_key_seed(Name)? {
+            if self.names.contains(&&*name) {
+                rows = Some(object.next_value_seed(At(self.data))?);
+            } else {
+                object.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(rows)
+    }
+}
+
 /// An element of a list of rows.
 pub(super) struct Row<'a>(pub(super) &'a mut Rows);
 

@@ -73,6 +73,7 @@ pub(super) fn is_of_its_own_kind(pair: &Pair<'_>) -> bool {
         exchange,
         request,
         response,
+        ..
     } = pair;
     let asks = |word| says(&exchange.request, word);
     let answers = |word| says(&exchange.response, word);

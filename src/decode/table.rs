@@ -48,6 +48,14 @@ impl Table {
         }
     }
 
+    /// Rows of which no value is kept.
+    pub(super) fn of_rows(rows: usize) -> Self {
+        Self {
+            rows,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
@@ -117,6 +125,31 @@ impl Table {
                 column.name = Name::Word(name.clone());
             }
         }
+    }
+
+    /// Adds the rows of another. Columns stay where both have the same.
+    pub(super) fn append(&mut self, other: Self) {
+        if self.rows == 0 {
+            *self = other;
+            return;
+        }
+        if self
+            .columns
+            .iter()
+            .map(|c| &c.name)
+            .eq(other.columns.iter().map(|c| &c.name))
+        {
+            for (own, others) in self.columns.iter_mut().zip(other.columns) {
+                own.values.resize(self.rows);
+                own.values.append(others.values);
+            }
+        } else if other.rows > 0 {
+            self.columns = Vec::new();
+            self.is_too_wide = true;
+        }
+        let is_mixed = |column: &&Column| matches!(column.values, Values::Mixed(_));
+        self.mixed = self.columns.iter().filter(is_mixed).count();
+        self.rows += other.rows;
     }
 
     /// Ends the current row.

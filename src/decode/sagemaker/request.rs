@@ -30,9 +30,8 @@ fn table(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Table>, DecodeE
     let (message, body) = (&pair.exchange.request, pair.request);
     if says(message, "libsvm") {
         // features are those that are not 0: rows are counted alone
-        let mut table = Table::default();
-        table.count(csv::lines(body));
-        return Ok((table.rows() > 0).then_some(table));
+        let rows = csv::lines(body);
+        return Ok((rows > 0).then(|| Table::of_rows(rows)));
     }
     let is_text = !is_json(body) && !says(message, "json") && !says(message, "plain");
     if says(message, "csv") || (is_text && csv::begins_with_numbers(body)) {
@@ -105,6 +104,7 @@ impl<'de> Node<'de> for Document {
         let bytes = self.bytes;
         let mut found = None;
         let mut alone = Rows::bare(bytes);
+        let mut is_record = true;
         while let Some(name) = object.next_key_seed(Name)? {
             match &*name {
                 "instances" => found = object.next_value_seed(At(Instances { bytes }))?,
@@ -114,14 +114,17 @@ impl<'de> Node<'de> for Document {
                     found = Some(Records { vectors, others });
                 }
                 "features" | "data" => {
-                    let vector = object.next_value_seed(At(FEATURES))?;
+                    let Some(vector) = object.next_value_seed(At(Vector::of(&name)))? else {
+                        is_record = false;
+                        continue;
+                    };
                     let records = found.get_or_insert_with(|| Records::within(bytes));
                     records.put(vector).map_err(A::Error::custom)?;
                 }
                 _ => alone.field(&name, &mut object)?,
             }
         }
-        if found.is_some() || !alone.holds_scalars() {
+        if found.is_some() || !(is_record && alone.holds_scalars()) {
             return Ok(found);
         }
         alone.end().map_err(A::Error::custom)?;
@@ -169,7 +172,10 @@ impl<'de> Node<'de> for Record<'_> {
         let mut vector = None;
         while let Some(name) = object.next_key_seed(Name)? {
             match &*name {
-                "features" | "data" => vector = Some(object.next_value_seed(At(FEATURES))?),
+                "features" | "data" => {
+                    let found = object.next_value_seed(At(Vector::of(&name)))?;
+                    vector = found.or(vector);
+                }
                 _ => records.others.field(&name, &mut object)?,
             }
         }
@@ -182,41 +188,56 @@ impl<'de> Node<'de> for Record<'_> {
 }
 
 /// The place of a vector: a list, or an object with it as `values`, or with such an object as
-/// `features`. `None`: it is none, or a sparse one.
+/// `features`.
 struct Vector {
+    /// It may be a list itself.
+    may_be_list: bool,
     /// How many objects deep it may stand in this one.
     depth: u8,
 }
 
-/// As `features` or `data` of a record.
-const FEATURES: Vector = Vector { depth: 1 };
+impl Vector {
+    /// Under this name of a record: `data` has an object around its features.
+    fn of(name: &str) -> Self {
+        Self {
+            may_be_list: name == "features",
+            depth: 1,
+        }
+    }
+}
 
 impl<'de> Node<'de> for Vector {
-    type Found = Option<Values>;
+    /// `None`: there is none; of `None`: it is a sparse one.
+    type Found = Option<Option<Values>>;
 
-    fn leaf(self, _: Leaf<'_>) -> Option<Values> {
+    fn leaf(self, _: Leaf<'_>) -> Self::Found {
         None
     }
 
-    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Values>, A::Error> {
-        Flat.list(list)
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
+        if self.may_be_list {
+            return Ok(Some(Flat.list(list)?));
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
     }
 
-    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Values>, A::Error> {
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Found, A::Error> {
         let mut values = None;
         let mut is_sparse = false;
         while let Some(name) = object.next_key_seed(Name)? {
             match (&*name, self.depth.checked_sub(1)) {
                 ("values" | "features", Some(depth)) => {
-                    values = object.next_value_seed(At(Vector { depth }))?;
+                    let may_be_list = true;
+                    values = object.next_value_seed(At(Self { may_be_list, depth }))?;
                 }
-                ("values", None) => values = object.next_value_seed(At(Flat))?,
+                ("values", None) => values = Some(object.next_value_seed(At(Flat))?),
                 (other, _) => {
                     is_sparse |= other == "keys";
                     object.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok(values.filter(|_| !is_sparse))
+        Ok(values.map(|values| values.filter(|_| !is_sparse)))
     }
 }
