@@ -4,10 +4,13 @@
 //! strangers: nothing here panics, recurses with the input, or takes more memory than a small
 //! multiple of the bytes; what cannot be read is an error with a reason, never an invention.
 
+mod azure;
 mod bentoml;
 mod content;
+mod csv;
 mod error;
 mod form;
+mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -16,11 +19,13 @@ mod iris;
 mod json;
 mod lenient;
 mod meaning;
+mod mlflow;
 #[cfg(test)]
 mod mutated;
 mod predictions;
 mod protobuf;
 mod rows;
+mod sagemaker;
 mod seldon;
 mod subject;
 mod table;
@@ -79,6 +84,9 @@ const DECODERS: &[Decoder] = &[
     v2::DECODER,
     v2::BINARY,
     v2_grpc::DECODER,
+    mlflow::DECODER,
+    sagemaker::DECODER,
+    azure::DECODER,
     torchserve::DECODER,
     tei::DECODER,
     bentoml::DECODER,

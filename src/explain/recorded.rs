@@ -12,21 +12,10 @@ use crate::config;
 
 /// Those whose format is not read yet, as `folder/file/id`. One that is read must leave.
 const UNREAD: &[&str] = &[
-    "recorded/kserve/ks-v1-named",
-    "recorded/kserve/ks-badinst",
     "recorded/litserve/ls-stream",
     "recorded/litserve/ls-chat",
     "recorded/litserve/ls-chat-stream",
     "recorded/litserve/ls-chat422",
-    "recorded/mlflow/mf-split3",
-    "recorded/mlflow/mf-splitperm",
-    "recorded/mlflow/mf-csv",
-    "recorded/mlflow/mf-charset",
-    "recorded/mlflow/mf-missing",
-    "recorded/mlflow/mf-large150",
-    "recorded/mlflow_diabetes/mf-reg2",
-    "recorded/mlflow_int/mf-inst-bad",
-    "recorded/mlflow_proba/mf-proba3",
 ];
 
 /// One exchange and what is said of it.

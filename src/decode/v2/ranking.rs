@@ -85,6 +85,7 @@ pub(super) fn raw(tensor: &Tensor<'_>) -> Option<Raw> {
             .then(|| vectors(rows(), width, values.len()))
             .flatten(),
         is_ranking: true,
+        ..Raw::default()
     })
 }
 
