@@ -12,14 +12,18 @@ pub mod fuzzing;
 mod inference;
 mod iris;
 mod lenient;
+mod mapped;
 mod meaning;
 #[cfg(test)]
 mod mutated;
+mod path;
 mod predictions;
 #[cfg(test)]
 mod recorded;
 mod rows;
+mod stated;
 mod table;
+mod tape;
 mod v1;
 mod walk;
 
@@ -28,6 +32,7 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
+pub use stated::identity;
 use table::Table;
 
 use crate::{
@@ -52,7 +57,7 @@ struct Decoder {
 
 /// The wire formats. Those that claim an exchange come first; then the first that knows an answer's
 /// shape reads it.
-const DECODERS: &[Decoder] = &[iris::DECODER, v1::DECODER];
+const DECODERS: &[Decoder] = &[iris::DECODER, v1::DECODER, mapped::DECODER];
 
 /// An exchange with both bodies as the applications wrote them, without content coding.
 struct Pair<'a> {
@@ -203,8 +208,12 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
     } = meaning;
     Inference {
         format,
-        model: answer.model.or(asked.model),
-        version: answer.version.or(asked.version),
+        model: stated::in_body(pair, route.and_then(|route| route.model.as_ref()))
+            .or(answer.model)
+            .or(asked.model),
+        version: stated::in_body(pair, route.and_then(|route| route.version.as_ref()))
+            .or(answer.version)
+            .or(asked.version),
         rows,
         features,
         outputs,
@@ -238,24 +247,22 @@ fn is_prediction_route(exchange: &Exchange) -> bool {
     route.is_some_and(|route| route.kind != RouteKind::Ignore)
 }
 
-/// Model name and version of an exchange: from the wire, else its route, else the configuration.
+/// What the paths of the exchange's route do not lead to, by their keys: for people who write them.
+/// Empty where it has none.
 ///
-/// The one place that decides it: metrics, logs, baselines and routes agree.
-pub fn identity<'a>(
-    inference: Option<&'a Inference>,
-    exchange: &'a Exchange,
-    configured: &'a config::Model,
-) -> (&'a str, &'a str) {
-    let route = exchange.route.as_deref();
-    let model = inference
-        .and_then(|i| i.model.as_deref())
-        .or_else(|| route?.model.as_deref())
-        .unwrap_or(&configured.name);
-    let version = inference
-        .and_then(|i| i.version.as_deref())
-        .or_else(|| route?.version.as_deref())
-        .unwrap_or(&configured.version);
-    (model, version)
+/// # Errors
+/// When a body cannot be read.
+pub fn not_found(
+    exchange: &Exchange,
+    bounds: &config::Capture,
+) -> Result<Vec<&'static str>, DecodeError> {
+    let request = content::body(&exchange.request, bounds).unwrap_or_default();
+    let response = content::body(&exchange.response, bounds)?;
+    mapped::not_found(&Pair {
+        exchange,
+        request: &request,
+        response: &response,
+    })
 }
 
 /// Reads an exchange within the default bounds.
@@ -269,8 +276,6 @@ fn decoded(exchange: &Exchange) -> Result<Inference, DecodeError> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
-
     use super::*;
     use crate::capture::tee::End;
 
@@ -345,43 +350,12 @@ mod tests {
         assert_eq!(with(|e| e.request.body = None).unwrap().items(), 1);
     }
 
-    fn configured() -> config::Model {
-        config::Model {
-            name: "default".to_owned(),
-            version: "unknown".to_owned(),
-            ready_path: None,
-            probe_interval: Duration::ZERO,
-            probe_timeout: Duration::ZERO,
-        }
-    }
-
     #[test]
-    fn identity_is_of_the_wire_then_the_route_then_the_configuration() {
-        let configured = configured();
-        let mut exchange = Exchange::example("/predict", REQUEST, ANSWER);
-        let read = decoded(&exchange).unwrap();
-        assert_eq!(
-            identity(None, &exchange, &configured),
-            ("default", "unknown")
-        );
-        assert_eq!(
-            identity(Some(&read), &exchange, &configured),
-            ("default", "2")
-        );
-        exchange.route = Some(Arc::new(Route {
-            model: Some("iris".to_owned()),
-            version: Some("1".to_owned()),
-            ..Route::new("/predict")
-        }));
-        assert_eq!(identity(None, &exchange, &configured), ("iris", "1"));
-        assert_eq!(identity(Some(&read), &exchange, &configured), ("iris", "2"));
-        let named = Inference {
-            model: Some("rose".to_owned()),
-            ..read
-        };
-        assert_eq!(
-            identity(Some(&named), &exchange, &configured),
-            ("rose", "2")
-        );
+    fn the_configuration_knows_the_formats_that_are_read() {
+        let mut known: Vec<_> = config::FORMATS.to_vec();
+        let mut read: Vec<_> = DECODERS.iter().map(|decoder| decoder.format).collect();
+        known.sort_unstable();
+        read.sort_unstable();
+        assert_eq!(known, read, "add it to FORMATS of src/config/route.rs");
     }
 }

@@ -154,7 +154,7 @@ impl<'de> Node<'de> for Data {
 }
 
 /// An element of a list of rows.
-struct Row<'a>(&'a mut Rows);
+pub(super) struct Row<'a>(pub(super) &'a mut Rows);
 
 impl<'de> Node<'de> for Row<'_> {
     type Found = ();

@@ -93,6 +93,11 @@ impl Table {
         Ok(())
     }
 
+    /// Whether there is room for a column more of so many rows.
+    pub(super) fn fits_column(&self, rows: usize) -> Result<(), TooLarge> {
+        self.fits(self.rows.max(rows), self.columns.len() + 1)
+    }
+
     /// Ends the current row.
     pub(super) fn end_row(&mut self) -> Result<(), TooLarge> {
         self.rows += 1;

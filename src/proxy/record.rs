@@ -63,6 +63,7 @@ impl Record {
         exchange.interest = interest;
         if interest == Interest::Bodies {
             exchange.request.note(&head.headers);
+            exchange.note_names(&head.headers);
         }
         Rc::new(Self::begin(thread, exchange, started))
     }
@@ -162,6 +163,7 @@ impl Record {
             };
             if e.interest == Interest::Bodies {
                 e.response.note(&head.headers);
+                e.note_names(&head.headers);
             }
         });
     }
