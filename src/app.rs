@@ -1,12 +1,14 @@
 //! The agent put together: the only module that names every part.
 
 mod descriptors;
+mod explain;
 pub mod iris;
 mod probe;
 mod reload;
 mod tls;
 mod upstream;
 
+pub use explain::explain;
 pub use probe::probe;
 
 use std::{

@@ -33,8 +33,19 @@ pub enum Command {
     Check(Sources),
     /// Print the documented default file.
     Config,
+    /// Say what would be read of recorded exchanges.
+    Explain(Explain),
     /// Ask a running agent how it is.
     Probe(Probe),
+}
+
+/// `sidelight explain`.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    /// What exchanges are read by.
+    pub sources: Sources,
+    /// Where they are; `None`: on the standard input.
+    pub file: Option<PathBuf>,
 }
 
 /// `sidelight iris`.
@@ -99,6 +110,10 @@ pub fn parse_from(
         Some(Subcommand::Iris { listen, child }) => Command::Iris(Iris { listen, child }),
         Some(Subcommand::Check { file }) => Command::Check(sources(file, Flags::default(), env)),
         Some(Subcommand::Config) => Command::Config,
+        Some(Subcommand::Explain { config, file }) => Command::Explain(Explain {
+            sources: sources(config, Flags::default(), env),
+            file: file.filter(|file| file.as_os_str() != "-"),
+        }),
         Some(Subcommand::Probe {
             target,
             config,

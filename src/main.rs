@@ -25,6 +25,10 @@ fn main() -> ExitCode {
         Command::Iris(cli::Iris { listen, .. }) => of_outcome(app::iris::serve(listen)),
         Command::Check(sources) => cli::check::report(&sources),
         Command::Config => cli::documented(),
+        Command::Explain(explain) => match explain.sources.load() {
+            Ok(loaded) => app::explain(&loaded.config, explain.file.as_deref()),
+            Err(errors) => Report::of_errors(&errors),
+        },
         Command::Probe(cli::Probe { target, address }) => {
             match app::probe(address, target.path()) {
                 Ok(answer) => Report::text(answer),

@@ -12,7 +12,17 @@ use super::json_path::JsonPath;
 /// The wire formats that a route can name.
 ///
 /// The decoders have the same, which a test there checks: this section names nothing of theirs.
-pub const FORMATS: &[&str] = &["iris", "v1", MAPPED];
+pub const FORMATS: &[&str] = &[
+    "iris",
+    "json",
+    "v1",
+    "v2",
+    "v2_binary",
+    "v2_grpc",
+    "bentoml",
+    "tei",
+    MAPPED,
+];
 
 /// The format of bodies that `paths` leads through.
 pub const MAPPED: &str = "mapped";
