@@ -38,7 +38,7 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
-pub use stated::identity;
+pub use stated::{identity, named};
 pub use subject::subject;
 use table::Table;
 pub use target::{Target, target};
@@ -306,8 +306,8 @@ fn is_prediction_route(exchange: &Exchange) -> bool {
     route.is_some_and(|route| route.kind != RouteKind::Ignore)
 }
 
-/// What the paths of the exchange's route do not lead to, by their keys: for people who write them.
-/// Empty where it has none.
+/// What stands nowhere of what the exchange's route says a place of, by its keys: for people who
+/// write them.
 ///
 /// # Errors
 /// When a body cannot be read.
@@ -317,12 +317,15 @@ pub fn not_found(
 ) -> Result<Vec<&'static str>, DecodeError> {
     let request = content::body(&exchange.request, bounds).unwrap_or_default();
     let response = content::body(&exchange.response, bounds)?;
-    mapped::not_found(&Pair {
+    let pair = Pair {
         exchange,
         request: &request,
         response: &response,
         bounds: Some(bounds),
-    })
+    };
+    let mut keys = stated::not_found(&pair);
+    keys.extend(mapped::not_found(&pair)?);
+    Ok(keys)
 }
 
 /// The format that the route, the path or the fields of an exchange name; `None`: its bodies tell.

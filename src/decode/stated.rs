@@ -15,10 +15,22 @@ pub fn identity<'a>(
     exchange: &'a Exchange,
     configured: &'a config::Model,
 ) -> (&'a str, &'a str) {
+    let (model, version) = named(inference, exchange);
+    (
+        model.unwrap_or(&configured.name),
+        version.unwrap_or(&configured.version),
+    )
+}
+
+/// The same without the configuration's names for those that have none.
+pub fn named<'a>(
+    inference: Option<&'a Inference>,
+    exchange: &'a Exchange,
+) -> (Option<&'a str>, Option<&'a str>) {
     let route = exchange.route.as_deref();
-    let named = exchange.named.as_deref();
+    let fields = exchange.named.as_deref();
     let stated = |identity: Option<&'a Identity>, field: fn(&Named) -> Option<&str>| {
-        in_head(identity?, exchange, named.and_then(field))
+        in_head(identity?, exchange, fields.and_then(field))
     };
     let model = stated(route.and_then(|route| route.model.as_ref()), |named| {
         named.model.as_deref()
@@ -27,13 +39,39 @@ pub fn identity<'a>(
         named.version.as_deref()
     });
     (
-        model
-            .or_else(|| inference?.model.as_deref())
-            .unwrap_or(&configured.name),
-        version
-            .or_else(|| inference?.version.as_deref())
-            .unwrap_or(&configured.version),
+        model.or_else(|| inference?.model.as_deref()),
+        version.or_else(|| inference?.version.as_deref()),
     )
+}
+
+/// The keys of a route that say where model and version are, and where nothing is.
+pub(super) fn not_found(pair: &Pair<'_>) -> Vec<&'static str> {
+    let exchange = pair.exchange;
+    let Some(route) = exchange.route.as_deref() else {
+        return Vec::new();
+    };
+    let fields = exchange.named.as_deref();
+    let all = [
+        (
+            "model",
+            &route.model,
+            fields.and_then(|f| f.model.as_deref()),
+        ),
+        (
+            "version",
+            &route.version,
+            fields.and_then(|f| f.version.as_deref()),
+        ),
+    ];
+    let is_lost = |identity: &Identity, field| {
+        in_head(identity, exchange, field).is_none() && in_body(pair, Some(identity)).is_none()
+    };
+    let lost = all.into_iter().filter(|(_, identity, field)| {
+        identity
+            .as_ref()
+            .is_some_and(|identity| is_lost(identity, *field))
+    });
+    lost.map(|(key, ..)| key).collect()
 }
 
 /// What needs no body; `field`: what was noted of the heads.
