@@ -7,6 +7,7 @@
 mod bentoml;
 mod content;
 mod error;
+mod form;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -22,12 +23,14 @@ mod path;
 mod predictions;
 mod protobuf;
 mod rows;
+mod seldon;
 mod stated;
 mod subject;
 mod table;
 mod tape;
 mod target;
 mod tei;
+mod torchserve;
 mod v1;
 mod v2;
 mod v2_grpc;
@@ -81,9 +84,11 @@ const DECODERS: &[Decoder] = &[
     v2::DECODER,
     v2::BINARY,
     v2_grpc::DECODER,
+    torchserve::DECODER,
     tei::DECODER,
     bentoml::DECODER,
     iris::DECODER,
+    seldon::DECODER,
     json::DECODER,
     mapped::DECODER,
 ];

@@ -9,7 +9,12 @@ use std::{
 
 use http::{HeaderMap, HeaderName, Method, header};
 
-use super::{grpc, policy::Interest, route::Route, tee::Captured};
+use super::{
+    grpc,
+    policy::{self, Interest},
+    route::Route,
+    tee::Captured,
+};
 
 /// Whose fault it was that a request got no good answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +28,9 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Every one, in order.
+    pub const ALL: [Self; 3] = [Self::Client, Self::Upstream, Self::Sidelight];
+
     /// Whose fault an answer with this status is, as far as the status alone tells.
     pub const fn of_status(status: u16) -> Option<Self> {
         match status {
@@ -55,6 +63,8 @@ pub struct Exchange {
     pub method: Option<Method>,
     /// Path without query, at most [`Exchange::MAX_PATH`] bytes; empty when it could not be read.
     pub path: String,
+    /// Its query, where that may ask for a prediction or name a task.
+    pub query: Option<String>,
     /// Route template, the value of the label `endpoint`.
     pub endpoint: Arc<str>,
     /// The route of the configuration that matched, or a known one.
@@ -143,6 +153,7 @@ impl Default for Exchange {
             trace_id: None,
             method: None,
             path: String::new(),
+            query: None,
             endpoint: Arc::default(),
             route: None,
             named: None,
@@ -191,6 +202,21 @@ impl Exchange {
         }
         if let Some(version) = Named::value(fields, wanted.version.as_ref()) {
             named.version = Some(version);
+        }
+    }
+
+    /// Notes a query that may ask for a prediction, which is then one without a body; a longer one
+    /// than `limit` is not kept. Method, path and route are known by then.
+    pub fn note_query(&mut self, query: Option<&str>, limit: usize) {
+        if self.method != Some(Method::GET) {
+            return;
+        }
+        if let Some(query) = query
+            && query.len() <= limit
+            && policy::asks_by_query(&self.path, query, self.route.as_deref())
+        {
+            self.query = Some(query.to_owned());
+            self.interest = Interest::Bodies;
         }
     }
 
@@ -244,6 +270,7 @@ impl Exchange {
             + self.named.as_ref().map_or(0, |named| named.held_bytes())
             + self.request_id.capacity()
             + self.path.capacity()
+            + self.query.as_ref().map_or(0, String::capacity)
             + self.request.held_bytes()
             + self.response.held_bytes()
     }

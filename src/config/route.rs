@@ -19,6 +19,8 @@ pub const FORMATS: &[&str] = &[
     "v2",
     "v2_binary",
     "v2_grpc",
+    "seldon",
+    "torchserve",
     "bentoml",
     "tei",
     MAPPED,

@@ -129,6 +129,18 @@ impl Table {
         self.rows += other.rows;
     }
 
+    /// Gives columns by position these names, if they are as many.
+    pub(super) fn name(&mut self, names: &[String]) {
+        if names.len() != self.columns.len() {
+            return;
+        }
+        for (column, name) in self.columns.iter_mut().zip(names) {
+            if matches!(column.name, Name::Position(_)) && !name.is_empty() {
+                column.name = Name::Word(name.clone());
+            }
+        }
+    }
+
     /// Ends the current row.
     pub(super) fn end_row(&mut self) -> Result<(), TooLarge> {
         self.rows += 1;

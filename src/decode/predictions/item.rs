@@ -38,7 +38,7 @@ impl<'de> Item<'de> {
             match (&*name, value) {
                 (
                     "prediction" | "label" | "class" | "predicted_label" | "predicted_class"
-                    | "class_name",
+                    | "class_name" | "className",
                     Found::Scalar(prediction, _),
                 ) => {
                     is_map = false;
