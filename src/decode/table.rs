@@ -115,6 +115,11 @@ impl Table {
         self.rows = self.rows.max(rows);
     }
 
+    /// Whether there is room for a column more of so many rows.
+    pub(super) fn fits_column(&self, rows: usize) -> Result<(), TooLarge> {
+        self.fits(self.rows.max(rows), self.columns.len() + 1)
+    }
+
     /// Adds the rows of another. Columns stay where both have the same.
     pub(super) fn append(&mut self, other: Self) {
         if self.rows == 0 {
