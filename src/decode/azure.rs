@@ -76,7 +76,16 @@ struct Answered {
 impl<'de> Node<'de> for Answered {
     type Found = Option<Raw>;
 
-    fn leaf(self, _: Leaf<'_>) -> Option<Raw> {
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Raw> {
+        let is_item = match leaf {
+            // what is encoded once more, deeper down, is not read
+            Leaf::Text(text) => !text.trim_ascii_start().starts_with(['[', '{']),
+            Leaf::Null => false,
+            _ => true,
+        };
+        if self.depth == 1 && is_item {
+            return self.items.leaf(leaf);
+        }
         None
     }
 
@@ -261,6 +270,14 @@ mod tests {
     }
 
     #[test]
+    fn the_only_result_may_stand_alone() {
+        let read = both(r#"{"data":[[1,2]]}"#, r#"{"result":"low"}"#).unwrap();
+        assert_eq!(read.outputs[0].class().as_deref(), Some("low"));
+        let read = both(r#"{"data":[[1,2]]}"#, r#"{"result":3.5}"#).unwrap();
+        assert_eq!(read.outputs[0].value(), Some(3.5));
+    }
+
+    #[test]
     fn a_bare_list_for_one_row_is_its_probabilities() {
         let read = both(r#"{"data":[[1,2]]}"#, "[0.25,0.75]").unwrap();
         assert_eq!(read.outputs[0].prediction, Prediction::Index(1));
@@ -274,6 +291,9 @@ mod tests {
             r#"{"error":"list index out of range"}"#,
             r#""{\"error\": \"x\"}""#,
             r#""""#,
+            r#"{"result":null}"#,
+            r#"{"result":"[0, 1]"}"#,
+            r#"{"Results":{"error":"x"}}"#,
         ] {
             assert!(both(TWO, answer).is_err(), "{answer}");
         }

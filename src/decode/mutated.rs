@@ -163,3 +163,83 @@ fn the_worst_body_of_each_kind_stays_within_a_small_multiple() {
         check(&inference, request.len() + response.len());
     }
 }
+
+#[test]
+fn the_worst_body_of_each_path_stays_within_a_small_multiple() {
+    let full = |open: &str, piece: &str, close: &str| {
+        let body = piece.repeat((64 << 10) / piece.len());
+        format!("{open}{}{close}", body.trim_end_matches(','))
+    };
+    let csv = "/invocations";
+    let v1 = "/v1/models/m:predict";
+    for (path, request, response) in [
+        (csv, full("", ",", "\n"), "1\n".to_owned()),
+        (csv, full("", "a\n", ""), "[1]".to_owned()),
+        (csv, full("", "1,a\n", ""), "[1]".to_owned()),
+        (csv, full("", "\"\"", "\n"), "[1]".to_owned()),
+        (csv, String::new(), full("", "a\n", "")),
+        (csv, String::new(), full("", "1\n", "")),
+        (csv, String::new(), full("", "{}\n", "")),
+        (csv, String::new(), full("{\"predictions\":[", "{},", "]}")),
+        (
+            csv,
+            String::new(),
+            full("{\"predictions\":{", "\"a\":0,", "}}"),
+        ),
+        (csv, String::new(), full("{", "\"a\":[0],", "}")),
+        (v1, String::new(), full("{\"predictions\":[", "[],", "]}")),
+        (
+            v1,
+            String::new(),
+            full("{\"result\":[", "[[\"a\",1]],", "]}"),
+        ),
+        (
+            v1,
+            String::new(),
+            full("{\"predictions\":[{\"labels\":[", "\"\",", "]}]}"),
+        ),
+        (
+            v1,
+            String::new(),
+            full("{\"outputs\":{\"label\":[", "0,", "]}}"),
+        ),
+        (
+            v1,
+            full("{\"inputs\":{\"a\":[\"\",", "0,", "]}}"),
+            "{}".to_owned(),
+        ),
+        (
+            v1,
+            full("{\"inputs\":{", "\"\":[0,0],", "}}"),
+            "{}".to_owned(),
+        ),
+        (
+            v1,
+            full("{\"instances\":[", "{\"a\":[0,0]},", "]}"),
+            "{}".to_owned(),
+        ),
+        (
+            "/score",
+            full(
+                "{\"input_data\":{\"columns\":[",
+                "\"\",",
+                "],\"data\":[[1]]}}",
+            ),
+            full("\"[", "0,", "0]\""),
+        ),
+    ] {
+        for status in [200, 422] {
+            let mut exchange = Exchange::example(path, &request, &response);
+            if !request.starts_with('{') {
+                exchange.request.content_type = Some("text/csv".to_owned());
+            }
+            if !response.starts_with(['{', '"']) {
+                exchange.response.content_type = Some("text/csv".to_owned());
+            }
+            exchange.status = status;
+            if let Ok(inference) = decoded(&exchange) {
+                check(&inference, request.len() + response.len());
+            }
+        }
+    }
+}

@@ -27,7 +27,7 @@ impl<'de> Node<'de> for Columns {
         let mut found = Found::default();
         while let Some(name) = object.next_key_seed(Name)? {
             let role = Role::of(&name);
-            let is_label = matches!(role, Role::Label | Role::Id | Role::Prediction);
+            let is_label = !matches!(role, Role::Share | Role::Score | Role::Other);
             let column = object.next_value_seed(At(Tensor { is_label }))?;
             found.put(role, column);
         }
@@ -41,6 +41,8 @@ struct Found {
     labels: Option<Column>,
     ids: Option<Column>,
     shares: Option<Column>,
+    /// Names of all classes; classes, where there are no others.
+    names: Option<Column>,
     /// The last one of another name, and how many there are.
     other: Option<Column>,
     others: usize,
@@ -58,7 +60,7 @@ impl Found {
             Role::Prediction | Role::Label => &mut self.labels,
             Role::Id => &mut self.ids,
             Role::Share | Role::Score => &mut self.shares,
-            Role::Names => return,
+            Role::Names => &mut self.names,
             Role::Other => {
                 self.others += 1;
                 &mut self.other
@@ -72,6 +74,7 @@ impl Found {
             labels,
             ids,
             shares,
+            names,
             other,
             others,
             is_none,
@@ -79,6 +82,11 @@ impl Found {
         if is_none {
             return None;
         }
+        let (labels, names) = if labels.is_some() || ids.is_some() {
+            (labels, names)
+        } else {
+            (names, None)
+        };
         let rows = |column: &Option<Column>| column.as_ref().map(|column| column.rows);
         let known = [rows(&labels), rows(&ids), rows(&shares)];
         let Some(len) = known.iter().flatten().next().copied() else {
@@ -87,12 +95,16 @@ impl Found {
         if known.iter().flatten().any(|rows| *rows != len) {
             return None;
         }
-        Some(match (labels, ids, shares) {
+        let mut raw = match (labels, ids, shares) {
             (Some(labels), ids, shares) => labelled(labels, ids.as_ref(), shares),
             (None, Some(ids), shares) => labelled(ids, None, shares),
             (None, None, Some(shares)) => shares.unlabelled(),
             (None, None, None) => return None,
-        })
+        };
+        if let (Some(names), Some(vectors)) = (names, &mut raw.vectors) {
+            names.call(vectors);
+        }
+        Some(raw)
     }
 }
 
@@ -160,11 +172,9 @@ fn sure_by_index(outputs: &mut [Output], ids: &Column, vectors: &Vectors) {
 fn ranked(names: &[Prediction], shares: Column, width: usize) -> Raw {
     let first = &names[..width];
     if names.chunks_exact(width).all(|row| row == first) {
-        let name = |name: &Prediction| name.class().map_or_else(String::new, Into::into);
-        let labels = first.iter().map(name).collect();
         return Raw {
             vectors: shares.vectors().map(|vectors| Vectors {
-                labels: Some(labels),
+                labels: Some(called(first)),
                 ..vectors
             }),
             ..Raw::default()
@@ -185,6 +195,11 @@ fn ranked(names: &[Prediction], shares: Column, width: usize) -> Raw {
         outputs: rows.map(best).collect(),
         ..Raw::default()
     }
+}
+
+fn called(names: &[Prediction]) -> Vec<String> {
+    let name = |name: &Prediction| name.class().map_or_else(String::new, Into::into);
+    names.iter().map(name).collect()
 }
 
 /// A tensor of scalars, or of lists of as many scalars each.
@@ -209,6 +224,17 @@ impl Column {
             numbers: self.numbers,
             are_whole: self.are_whole,
         })
+    }
+
+    /// Names the numbers of `vectors`, if that is what these are: one list, or the same for each item.
+    fn call(&self, vectors: &mut Vectors) {
+        let width = vectors.width;
+        if let Some(first) = self.words.get(..width)
+            && vectors.labels.is_none()
+            && self.words.chunks(width.max(1)).all(|row| row == first)
+        {
+            vectors.labels = Some(called(first));
+        }
     }
 
     fn unlabelled(self) -> Raw {

@@ -54,7 +54,7 @@ pub(super) enum Role {
     Label,
     /// The index of the class, beside its name.
     Id,
-    /// Names of all classes, beside the predicted one.
+    /// Names of all classes, beside the predicted one or alone.
     Names,
     /// The probability of the predicted class, or of all.
     Share,
@@ -66,11 +66,11 @@ impl Role {
     pub(super) fn of(name: &str) -> Self {
         match name {
             "prediction" | "predictions" => Self::Prediction,
-            "label" | "labels" | "class" | "classes" | "predicted_label" | "predicted_labels"
+            "label" | "class" | "classes" | "predicted_label" | "predicted_labels"
             | "predicted_class" | "class_name" | "className" | "closest_cluster"
             | "Scored Labels" => Self::Label,
             "class_id" | "class_ids" => Self::Id,
-            "all_classes" => Self::Names,
+            "labels" | "all_classes" => Self::Names,
             "confidence" | "probability" | "prob" | "probabilities" | "probs" | "proba" => {
                 Self::Share
             }
@@ -111,7 +111,9 @@ impl<'de> Fields<'de> {
                 return;
             }
             (Role::Prediction, Found::Scalar(prediction, _)) => item.prediction = Some(prediction),
-            (Role::Label, Found::Scalar(label, _)) => item.prediction = Some(class(label)),
+            (Role::Label | Role::Names, Found::Scalar(label, _)) => {
+                item.prediction = Some(class(label))
+            }
             (Role::Id, Found::Scalar(id, _)) => self.id = Some(class(id)),
             (Role::Id, Found::Words(ids)) => self.id = only(ids).map(class),
             (Role::Prediction, Found::Words(all)) => {
@@ -136,13 +138,16 @@ impl<'de> Fields<'de> {
             is_no_map,
             id,
             mut labels,
-            names,
+            mut names,
         } = self;
         if is_no_map {
             item.map = Shares::default();
         }
         if count != 1 {
             item.only = None;
+        }
+        if item.prediction.is_none() && id.is_none() && labels.is_empty() {
+            std::mem::swap(&mut labels, &mut names);
         }
         if let ([_], true) = (labels.as_slice(), item.prediction.is_none()) {
             item.prediction = labels.pop().map(class);

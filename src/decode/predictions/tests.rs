@@ -113,6 +113,12 @@ fn columns_are_classes_with_their_probabilities() {
     assert_eq!(outputs, [(class("a"), Some(0.9)), (class("7"), Some(0.8))]);
     let by_id = r#"{"class_ids":[[0]],"classes":[["x"]],"probabilities":[[0.4,0.6]]}"#;
     assert_eq!(columns(by_id).unwrap().0, [(class("x"), Some(0.4))]);
+    let named =
+        r#"{"predicted_label":["y","x"],"labels":["x","y"],"probabilities":[[0.4,0.6],[0.7,0.3]]}"#;
+    assert_eq!(
+        columns(named).unwrap().0,
+        [(class("y"), Some(0.6)), (class("x"), Some(0.7))]
+    );
     let ranked = r#"{"classes":[["a","b"],["a","b"]],"scores":[[0.9,0.1],[0.2,0.8]]}"#;
     let (outputs, meaning) = columns(ranked).unwrap();
     assert_eq!(outputs, [(class("a"), Some(0.9)), (class("b"), Some(0.8))]);
