@@ -188,11 +188,11 @@ impl Builder {
         if shares.is_empty() {
             return;
         }
-        let vectors = self.vectors.get_or_insert_with(|| Vectors {
-            labels: shares.labels(),
-            width: shares.len(),
-            ..Vectors::default()
-        });
+        let vectors = self.vectors.get_or_insert_default();
+        if self.rows == 0 {
+            vectors.labels = shares.labels();
+            vectors.width = shares.len();
+        }
         self.rows += 1;
         if vectors.width == shares.len() {
             shares.append(vectors.labels.as_deref(), &mut vectors.numbers);

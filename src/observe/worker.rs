@@ -11,6 +11,7 @@ use super::{
     command::{self, Command, Handle},
     record::{Outcome, Record},
     series::Series,
+    tasks::Tasks,
 };
 use crate::{
     capture::{Exchange, policy::Interest, queue::Take, tee::End},
@@ -65,6 +66,7 @@ pub fn start(
     let (handle, commands) = command::channel();
     let mut worker = Worker {
         record: Record::new(Arc::clone(&metrics), settings.metrics.clone()),
+        tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log: AccessLog::new(sink, settings.log)?,
         series: Series::new(
             settings.model.clone(),
@@ -87,6 +89,7 @@ pub fn start(
 struct Worker {
     take: Take,
     record: Record,
+    tasks: Tasks,
     log: AccessLog,
     series: Series,
     model: Arc<config::Model>,
@@ -178,8 +181,11 @@ impl Worker {
         if exchange.interest == Interest::Head {
             return self.unpanicked(|worker| worker.log.write(exchange, None));
         }
-        let (outcome, inference) = self.read(exchange);
+        let (outcome, mut inference) = self.read(exchange);
         self.record.outcome(outcome);
+        if let Some(inference) = &mut inference {
+            self.tasks.join(inference);
+        }
         self.unpanicked(|worker| worker.tell(exchange, inference.as_ref()));
     }
 
