@@ -183,6 +183,10 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
                 return join(decoder, &pair, answer);
             }
             Ok(_) => {}
+            // what is no JSON for one is none for the others
+            Err(error @ (DecodeError::Syntax | DecodeError::NotUtf8)) => {
+                return Err(failure.unwrap_or(error));
+            }
             Err(error) => failure = failure.or(Some(error)),
         }
     }

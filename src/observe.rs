@@ -6,8 +6,8 @@
 //! what asynchronous tasks were asked.
 //! [`command`] is the operator's only way in.
 //! Emits `ml_model_*`, `ml_drift_*`, `sidelight_exchanges_total{outcome="observed"}`,
-//! `sidelight_observed_total`, `sidelight_decode_failures_total`, `sidelight_no_confidence_total`,
-//! `sidelight_tasks_forgotten_total`.
+//! `sidelight_observed_total`, `sidelight_faults_total`, `sidelight_decode_failures_total`,
+//! `sidelight_no_confidence_total`, `sidelight_tasks_forgotten_total`.
 
 mod access_log;
 #[cfg(feature = "bench")]

@@ -28,6 +28,9 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Every one, in order.
+    pub const ALL: [Self; 3] = [Self::Client, Self::Upstream, Self::Sidelight];
+
     /// Whose fault an answer with this status is, as far as the status alone tells.
     pub const fn of_status(status: u16) -> Option<Self> {
         match status {

@@ -16,7 +16,7 @@ mod ranking;
 mod tensor;
 
 pub(super) use self::{
-    answered::raw,
+    answered::{are_one_row, raw, unbatch},
     asked::table,
     document::{Document, MAX_TENSORS},
     tensor::{Cells, Datatype, Kept, Shape, Tensor, name},
@@ -74,7 +74,7 @@ impl<'a> Target<'a> {
 fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let message = &pair.exchange.response;
     let document = read(format, message, pair.response, "outputs")?;
-    let Some(tensors) = document.tensors else {
+    let Some(mut tensors) = document.tensors else {
         return Ok(None);
     };
     let is_known = |tensor: &Tensor<'_>| tensor.datatype != Datatype::Unknown;
@@ -82,6 +82,11 @@ fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, Decod
     if !sure {
         return Ok(None);
     }
+    unbatch(&mut tensors, |items| {
+        let asked = read(format, &pair.exchange.request, pair.request, "inputs");
+        let asked = asked.ok().and_then(|document| document.tensors);
+        are_one_row(&asked.unwrap_or_default(), items)
+    });
     let raw = raw(tensors, pair.bytes()).map_err(|_| DecodeError::TooLarge { format })?;
     Ok(Some(Answer {
         model: document.model,
@@ -154,5 +159,7 @@ fn attach<'a>(tensors: &mut [Tensor<'a>], mut tail: &'a [u8], bytes: usize) {
     }
 }
 
+#[cfg(test)]
+mod mutated;
 #[cfg(test)]
 mod tests;

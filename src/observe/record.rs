@@ -6,7 +6,7 @@ use ::metrics::{Counter, Histogram};
 
 use super::cardinality::{Names, OTHER};
 use crate::{
-    capture::Exchange,
+    capture::{Exchange, Fault},
     config,
     decode::{self, DecodeError, Inference},
     metrics::{Metrics, catalogue},
@@ -48,6 +48,7 @@ pub(super) struct Record {
     names: Names,
     observed: Counter,
     outcomes: [Counter; Outcome::ALL.len()],
+    faults: [Counter; Fault::ALL.len()],
     panics: Counter,
     versions: BTreeMap<String, BTreeMap<String, Version>>,
     no_confidence: BTreeMap<Arc<str>, Counter>,
@@ -68,6 +69,7 @@ impl Record {
             observed: metrics.counter(&catalogue::EXCHANGES, &["observed"]),
             outcomes: Outcome::ALL
                 .map(|outcome| metrics.counter(&catalogue::OBSERVED, &[outcome.label()])),
+            faults: Fault::ALL.map(|fault| metrics.counter(&catalogue::FAULTS, &[fault.label()])),
             panics: metrics.counter(&catalogue::PANICS, &["decode"]),
             versions: BTreeMap::new(),
             no_confidence: BTreeMap::new(),
@@ -94,6 +96,13 @@ impl Record {
     pub(super) fn outcome(&self, outcome: Outcome) {
         self.observed.increment(1);
         self.outcomes[outcome as usize].increment(1);
+    }
+
+    /// Counts whose fault it was that there was no good answer.
+    pub(super) fn fault(&self, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            self.faults[fault as usize].increment(1);
+        }
     }
 
     /// Counts a body that could not be read.

@@ -178,6 +178,7 @@ impl Worker {
     }
 
     fn observe(&mut self, exchange: &Exchange) {
+        self.record.fault(exchange.fault);
         if exchange.interest == Interest::Head {
             return self.unpanicked(|worker| worker.log.write(exchange, None));
         }

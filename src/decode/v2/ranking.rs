@@ -22,15 +22,15 @@ struct Ranked<'a> {
 }
 
 impl<'a> Ranked<'a> {
-    fn read(value: &'a Scalar) -> Option<Self> {
+    /// `alone`: no other stands beside it, and `12:30` is a time.
+    fn read(value: &'a Scalar, alone: bool) -> Option<Self> {
         let Scalar::Text(text) = value else {
             return None;
         };
         let mut parts = text.splitn(3, ':');
         let (score, index) = (parts.next()?, parts.next()?);
         let label = parts.next();
-        // `12:30` is a time
-        let is_score = label.is_some() || score.contains(['.', 'e', 'n']);
+        let is_score = !alone || label.is_some() || score.contains(['.', 'e', 'n']);
         Some(Self {
             score: score.parse().ok().filter(|_| is_score)?,
             index: index.parse().ok()?,
@@ -45,10 +45,10 @@ impl<'a> Ranked<'a> {
     }
 }
 
-/// The first class of each row of a ranking; `None`: the tensor is none, and as it was.
+/// The first class of each row of a ranking; `None`: the tensor is none.
 ///
 /// A list alone is the ranking of one item.
-pub(super) fn raw(tensor: &mut Tensor<'_>) -> Option<Raw> {
+pub(super) fn raw(tensor: &Tensor<'_>) -> Option<Raw> {
     if tensor.datatype != Datatype::Bytes {
         return None;
     }
@@ -64,7 +64,10 @@ pub(super) fn raw(tensor: &mut Tensor<'_>) -> Option<Raw> {
     let Values::Mixed(values) = kept.values() else {
         return None;
     };
-    let ranked: Vec<_> = values.iter().map(Ranked::read).collect::<Option<_>>()?;
+    let ranked: Vec<_> = values
+        .iter()
+        .map(|value| Ranked::read(value, width == 1))
+        .collect::<Option<_>>()?;
     let are_shares = ranked.chunks_exact(width).all(|row| {
         let sum: f64 = row.iter().map(|ranked| ranked.score).sum();
         row.iter().all(|r| confidence(r.score).is_some()) && sum <= 1.0 + SUM

@@ -98,6 +98,18 @@ fn a_list_is_rows_unless_the_answer_is_one_item() {
 }
 
 #[test]
+fn a_list_that_answers_a_list_of_another_length_is_one_row() {
+    let inputs = inputs(r#"{"name":"x","shape":[4],"datatype":"FP32","data":[1,2,3,4]}"#);
+    let shares = r#"{"name":"y","shape":[2],"datatype":"FP32","data":[0.25,0.75]}"#;
+    let read = both(&inputs, &format!(r#"{{"outputs":[{shares}]}}"#));
+    assert_eq!((read.rows, read.features.len()), (1, 4));
+    assert_eq!(
+        read.outputs,
+        [Output::new(Prediction::Index(1), Some(0.75))]
+    );
+}
+
+#[test]
 fn what_does_not_fit_its_shape_is_no_row() {
     for tensor in [
         r#"{"name":"x","shape":[2,2],"datatype":"FP32","data":[1,2,3]}"#,
