@@ -135,6 +135,8 @@ struct Answer {
     model: Option<String>,
     version: Option<String>,
     raw: Raw,
+    /// The task that will have the answer, or that it is of.
+    task: Option<String>,
     /// The shape alone tells a prediction from any other list of words or numbers.
     sure: bool,
 }
@@ -195,6 +197,10 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
                 return join(decoder, &pair, answer);
             }
             Ok(_) => {}
+            // what is no JSON for one is none for the others
+            Err(error @ (DecodeError::Syntax | DecodeError::NotUtf8)) => {
+                return Err(failure.unwrap_or(error));
+            }
             Err(error) => failure = failure.or(Some(error)),
         }
     }
@@ -246,7 +252,8 @@ fn refused(pair: &Pair<'_>) -> Inference {
 /// Puts request and answer together, if they can belong together.
 fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
     let outputs = answer.raw.items();
-    let asked = match (decoder.request)(pair, Some(outputs)) {
+    let is_submitted = answer.task.is_some() && outputs == 0;
+    let asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
         Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
         read => read.ok().flatten().unwrap_or_default(),
     };
@@ -291,6 +298,7 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         outputs,
         source,
         probabilities,
+        task: answer.task,
     }
 }
 

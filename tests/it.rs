@@ -12,6 +12,8 @@ mod ops;
 mod parking;
 #[path = "it/path.rs"]
 mod path;
+#[path = "it/queries.rs"]
+mod queries;
 #[path = "it/readme.rs"]
 mod readme;
 #[path = "it/routes.rs"]

@@ -197,7 +197,7 @@ fn of_last(path: &str, carries: bool) -> Option<Purpose> {
         "ready" => Some(Purpose::Health),
         "feedback" => Some(Purpose::Feedback),
         // BentoML's tasks: /{task}/submit
-        "submit" | "cancel" if before.len() > 1 => Some(Purpose::Job),
+        "submit" | "retry" | "cancel" if before.len() > 1 => Some(Purpose::Job),
         "status" | "get" if before.len() > 1 && !carries => Some(Purpose::Job),
         "health" | "healthz" | "live" | "ping" if !carries => Some(Purpose::Health),
         "metrics" if !carries => Some(Purpose::Metrics),

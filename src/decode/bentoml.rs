@@ -11,31 +11,67 @@
 //!
 //! From the chapters on services and on task queues in the documentation of `BentoML`.
 
-use serde::de::SeqAccess;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
-    Answer, DecodeError, Decoder, Pair, json,
+    Answer, DecodeError, Decoder, Pair, form, json,
     meaning::Raw,
     predictions::Items,
-    walk::{self, Leaf, Node},
+    walk::{self, At, Leaf, Name, Node, Word},
 };
 
 const FORMAT: &str = "bentoml";
 
 pub(super) const DECODER: Decoder = Decoder {
     format: FORMAT,
-    claims: |_| false,
+    claims: |pair| is_submission(pair) || task(pair).is_some(),
     is_anywhere: true,
     answer,
-    request: |pair, items| json::asked(FORMAT, pair, items),
+    request: |pair, items| match items {
+        None if is_submission(pair) => json::rows(FORMAT, pair.request, None),
+        _ => json::asked(FORMAT, pair, items),
+    },
 };
 
+fn is_submission(pair: &Pair<'_>) -> bool {
+    pair.exchange.path.ends_with("/submit")
+}
+
+/// The task whose result was asked for.
+fn task(pair: &Pair<'_>) -> Option<String> {
+    let query = pair.exchange.query.as_deref()?;
+    let fields = form::pairs(query.as_bytes());
+    let id = fields.iter().find(|field| field.name == "task_id")?;
+    walk::word(id.text()?)
+}
+
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
-    let is_told = pair.is_of_route(FORMAT);
-    if pair.answers_object() {
-        let read = is_told.then(|| json::answer(FORMAT, pair)).transpose();
-        return read.map(Option::flatten);
+    if is_submission(pair)
+        && let Some(task) = walk::read(FORMAT, pair.response, Submitted)?
+    {
+        return Ok(Some(Answer {
+            task: Some(task),
+            sure: true,
+            ..Answer::default()
+        }));
     }
+    let task = task(pair);
+    let is_told = task.is_some() || pair.is_of_route(FORMAT);
+    let answer = if pair.answers_object() {
+        let read = is_told.then(|| json::answer(FORMAT, pair)).transpose()?;
+        read.flatten()
+    } else {
+        bare(pair, is_told)?
+    };
+    Ok(answer.map(|answer| Answer {
+        sure: answer.sure || is_told,
+        task,
+        ..answer
+    }))
+}
+
+/// An answer that is no object; `is_told`: the path or the route says that it is one.
+fn bare(pair: &Pair<'_>, is_told: bool) -> Result<Option<Answer>, DecodeError> {
     let shape = json::Shape::of(FORMAT, pair.request).unwrap_or_default();
     if !is_told && !shape.is_argument() {
         return Ok(None);
@@ -46,11 +82,36 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     };
     let raw = walk::value(FORMAT, pair.response, Bare(items))?;
     let vouched = |raw: &Raw| shape.vouches_for(raw.items());
-    Ok(raw.filter(|raw| is_told || vouched(raw)).map(|raw| Answer {
+    let raw = raw.filter(|raw| is_told || vouched(raw));
+    Ok(raw.map(|raw| Answer {
         raw,
         sure: true,
         ..Answer::default()
     }))
+}
+
+/// The answer to a submission: the id of the task.
+#[derive(Clone, Copy)]
+struct Submitted;
+
+impl<'de> Node<'de> for Submitted {
+    type Found = Option<String>;
+
+    fn leaf(self, _: Leaf<'_>) -> Option<String> {
+        None
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<String>, A::Error> {
+        let mut task = None;
+        while let Some(name) = object.next_key_seed(Name)? {
+            if name == "task_id" {
+                task = object.next_value_seed(At(Word))?;
+            } else {
+                object.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(task)
+    }
 }
 
 /// What is no object.
@@ -101,6 +162,35 @@ mod tests {
         assert_eq!(predictions(rows, shares), classes);
         let frame = r#"{"df":[{"a":1,"b":2}]}"#;
         assert_eq!(predictions(frame, "[0]"), [Prediction::Index(0)]);
+    }
+
+    #[test]
+    fn a_task_is_asked_by_one_exchange_and_answered_by_another() {
+        let submitted = Exchange::example(
+            "/classify/submit",
+            ROW,
+            r#"{"task_id":"7f","status":"in_progress"}"#,
+        );
+        let submitted = decoded(&submitted).unwrap();
+        assert_eq!(submitted.task.as_deref(), Some("7f"));
+        assert_eq!((submitted.rows, submitted.features.len()), (1, 2));
+        assert!(submitted.outputs.is_empty());
+        for result in ["[2]", "2", r#"{"label":2}"#] {
+            let mut got = Exchange::example("/classify/get", "", result);
+            got.query = Some("task_id=7f".to_owned());
+            let got = decoded(&got).unwrap();
+            assert_eq!((got.format, got.task.as_deref()), ("bentoml", Some("7f")));
+            assert_eq!(got.outputs[0].prediction, Prediction::Index(2));
+        }
+    }
+
+    #[test]
+    fn what_is_submitted_without_a_task_is_read_as_anything_else() {
+        let exchange = Exchange::example("/classify/submit", ROW, "[2]");
+        let read = decoded(&exchange).unwrap();
+        assert_eq!((read.outputs.len(), read.task), (1, None));
+        let exchange = Exchange::example("/orders/submit", r#"{"name":"x"}"#, r#"{"id":1}"#);
+        assert!(decoded(&exchange).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use super::{Column, DecodeError, Inference, Name, Output, Prediction, Scalar, content, decode};
+use super::{Column, DecodeError, Inference, Output, Prediction, Scalar, content, decode};
 use crate::{
     capture::{Exchange, exchange::Message, route::Routes},
     config::{self, Capture},
@@ -147,13 +147,7 @@ pub fn decoders(input: &[u8]) {
 
 /// Heap and inline bytes of an inference.
 fn held_bytes(inference: &Inference) -> usize {
-    let columns = inference.features.iter().map(|column| {
-        let name = match &column.name {
-            Name::Word(word) => word.capacity(),
-            Name::Position(_) => 0,
-        };
-        size_of::<Column>() + name + column.values.held_bytes()
-    });
+    let columns = inference.features.iter().map(Column::held_bytes);
     let names = inference
         .outputs
         .iter()

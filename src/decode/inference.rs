@@ -21,6 +21,9 @@ pub struct Inference {
     pub source: Source,
     /// One row per output, where the wire has them.
     pub probabilities: Option<Probabilities>,
+    /// The asynchronous task that was submitted, where there are no outputs, or that they are of;
+    /// cut to [`Inference::MAX_WORD`] bytes.
+    pub task: Option<String>,
 }
 
 impl Inference {
@@ -44,6 +47,17 @@ pub struct Column {
     pub name: Name,
     /// One value per row.
     pub values: Values,
+}
+
+impl Column {
+    /// Bytes it takes.
+    pub fn held_bytes(&self) -> usize {
+        let name = match &self.name {
+            Name::Word(word) => word.capacity(),
+            Name::Position(_) => 0,
+        };
+        size_of::<Self>() + name + self.values.held_bytes()
+    }
 }
 
 /// What a feature is called.

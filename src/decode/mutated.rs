@@ -38,6 +38,47 @@ const PATHS: &[&str] = &[
     "/v2/models/m/infer",
 ];
 
+/// Paths, content types, requests and answers of formats that are told by other things than
+/// `prediction`.
+const SERVICES: &[(&str, &str, &str, &str)] = &[
+    (
+        "/classify",
+        "application/json",
+        r#"{"input":[[5.1,3.5],[4.9,3.0]],"top":1}"#,
+        r#"{"label":["a","b"],"probabilities":[[0.9,0.1],[0.2,0.8]],"classes":["a","b"],"score":[0.9,0.8]}"#,
+    ),
+    (
+        "/classify",
+        "application/json",
+        r#"{"inputs":[["a","b"],["c"]]}"#,
+        r#"[[{"label":"x","score":0.9},{"label":"y","score":0.1}],[{"label":"y","score":1}]]"#,
+    ),
+    (
+        "/classify/submit",
+        "application/json",
+        r#"{"input_data":[[1,2]]}"#,
+        r#"{"task_id":"7f","status":"in_progress"}"#,
+    ),
+    (
+        "/predictions/m/1",
+        "multipart/form-data; boundary=x",
+        "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x\r\nContent-Disposition: form-data; name=data\r\n\r\n[[1]]\r\n--x--",
+        r#"[{"a":0.5,"b":0.25},{"b":0.5,"a":0.1}]"#,
+    ),
+    (
+        "/api/v1.0/predictions",
+        "application/x-www-form-urlencoded",
+        "json=%7B%22data%22%3A%7B%22ndarray%22%3A%5B%5B1%2C2%5D%5D%7D%7D&strData=x",
+        r#"{"meta":{"requestPath":{"m":"i:1"}},"data":{"names":["a","b"],"ndarray":[[0.5,0.5]]}}"#,
+    ),
+    (
+        "/api/v1.0/predictions",
+        "application/json",
+        r#"{"data":{"names":["a","b"],"tensor":{"shape":[2,2],"values":[1,2,3,4]}}}"#,
+        r#"{"data":{"names":["a","b"],"tensor":{"shape":[2,2],"values":[0.5,0.5,1,0]}},"strData":"x"}"#,
+    ),
+];
+
 /// What mutation puts in, beside random bytes.
 const PIECES: &[&str] = &[
     "{",
@@ -135,6 +176,38 @@ fn no_body_makes_it_panic_or_grow() {
         "{read} read, {refused} refused"
     );
     assert!(reasons.len() >= 5, "{reasons:?}");
+}
+
+#[test]
+fn no_body_of_a_service_makes_it_panic_or_grow() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..20_000 {
+        let (path, kind, request, response) = SERVICES[random.usize(..SERVICES.len())];
+        let mut exchange = Exchange::example(path, "", "");
+        exchange.request.content_type = Some(kind.to_owned());
+        let mut bytes = 0;
+        for (message, text) in [
+            (&mut exchange.request, request),
+            (&mut exchange.response, response),
+        ] {
+            let mut body = text.as_bytes().to_vec();
+            mutate(&mut random, &mut body);
+            bytes += body.len();
+            message.body.as_mut().unwrap().bytes = body;
+        }
+        match decoded(&exchange) {
+            Ok(inference) => {
+                check(&inference, bytes);
+                read += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(
+        read > 2500 && refused > 3000,
+        "{read} read, {refused} refused"
+    );
 }
 
 #[test]

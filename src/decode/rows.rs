@@ -198,7 +198,12 @@ impl Rows {
                 self.has_fields = true;
                 self.table.put(name, value).map_err(A::Error::custom)?;
             }
-            Found::List(list) if self.objects == 0 => self.lists.push((name.to_owned(), list)),
+            Found::List(list) if self.objects == 0 => {
+                if self.lists.len() == Table::MAX_COLUMNS {
+                    return Err(A::Error::custom(TooLarge));
+                }
+                self.lists.push((name.to_owned(), list));
+            }
             Found::List(list) if self.is_repeated(name, &list) => {
                 list.values
                     .iter()

@@ -45,6 +45,9 @@ fn claims(pair: &Pair<'_>) -> bool {
 }
 
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
+    if !claims(pair) && !pair.answers_object() {
+        return Ok(None);
+    }
     let items = Items {
         bytes: pair.bytes(),
         has_maps: false,
@@ -65,6 +68,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         version,
         raw: named(raw, found.names),
         sure: true,
+        task: None,
     }))
 }
 

@@ -236,6 +236,9 @@ fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
     match told {
         Told::Known(purpose, _) => Some(purpose.name()),
         _ if error_kind.is_some() => Some("error"),
+        Told::Read(inference) if inference.outputs.is_empty() && inference.task.is_some() => {
+            Some(Purpose::Job.name())
+        }
         Told::Read(inference) => of_outputs(inference),
         Told::Unwanted | Told::Unread(_) => None,
     }

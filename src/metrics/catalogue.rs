@@ -132,6 +132,8 @@ catalogue! {
         "Log lines by outcome: written, or dropped because stdout did not take them.";
     LABEL_OVERFLOWS "sidelight_label_overflows_total" Kind::Counter, ["label"],
         "Label values beyond their bound, counted as other.";
+    TASKS_FORGOTTEN "sidelight_tasks_forgotten_total" Kind::Counter, [],
+        "Asynchronous tasks that were forgotten before their result was asked for, because too many or too large ones waited.";
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
         "Reloads of the configuration by outcome: applied, unchanged or refused.";
     PANICS "sidelight_panics_total" Kind::Counter, ["part"],

@@ -12,6 +12,7 @@ use super::{
     models::Models,
     record::{Outcome, Record},
     series::Series,
+    tasks::Tasks,
 };
 use crate::{
     capture::{Exchange, policy::Interest, queue::Take, tee::End},
@@ -67,6 +68,7 @@ pub fn start(
     let mut worker = Worker {
         models: Models::new(settings.metrics.clone()),
         record: Record::new(Arc::clone(&metrics), settings.metrics.clone()),
+        tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log: AccessLog::new(sink, settings.log)?,
         series: Series::new(
             settings.model.clone(),
@@ -90,6 +92,7 @@ struct Worker {
     take: Take,
     record: Record,
     models: Models,
+    tasks: Tasks,
     log: AccessLog,
     series: Series,
     model: Arc<config::Model>,
@@ -184,8 +187,11 @@ impl Worker {
         if exchange.interest == Interest::Head {
             return self.unpanicked(|worker| worker.log.write(exchange, None));
         }
-        let (outcome, inference) = self.read(exchange);
+        let (outcome, mut inference) = self.read(exchange);
         self.record.outcome(outcome);
+        if let Some(inference) = &mut inference {
+            self.tasks.join(inference);
+        }
         self.unpanicked(|worker| worker.tell(exchange, inference.as_ref()));
     }
 

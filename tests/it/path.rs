@@ -150,7 +150,7 @@ impl Client {
         Self(BufReader::new(TcpStream::connect(address).unwrap()))
     }
 
-    fn post(&mut self, path: &str, body: &str) -> (String, Vec<u8>) {
+    pub(super) fn post(&mut self, path: &str, body: &str) -> (String, Vec<u8>) {
         let length = body.len();
         self.send(format!(
             "POST {path} HTTP/1.1\r\nHost: model\r\nContent-Length: {length}\r\n\r\n{body}"

@@ -74,6 +74,7 @@ impl Found {
             version: self.version,
             raw,
             sure,
+            task: None,
         })
     }
 
@@ -159,24 +160,29 @@ impl<'de> Node<'de> for Document {
 
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Found>, A::Error> {
         let mut found = Found::default();
+        // an item has its class and its score here, and its row in the request
+        let items = Items {
+            bytes: self.0.bytes / 2,
+            ..self.0
+        };
         while let Some(name) = object.next_key_seed(Name)? {
             match &*name {
                 "output" | "outputs" | "label" | "class" | "class_name" | "result" | "results" => {
-                    let class = object.next_value_seed(At(self.0))?;
+                    let class = object.next_value_seed(At(items))?;
                     found.class = class.or(found.class);
                 }
                 "prediction" | "predictions" | "predicted" | "predicted_class"
                 | "predicted_classes" | "predicted_label" | "predicted_labels" | "y_pred" => {
-                    let class = object.next_value_seed(At(self.0))?;
+                    let class = object.next_value_seed(At(items))?;
                     found.is_predicted |= class.is_some();
                     found.class = class.or(found.class);
                 }
                 "classes" | "labels" | "class_names" => {
-                    found.names = object.next_value_seed(At(self.0))?;
+                    found.names = object.next_value_seed(At(items))?;
                 }
                 "score" | "scores" | "confidence" | "confidences" | "probability"
                 | "probabilities" | "prob" | "probs" | "proba" => {
-                    let scores = object.next_value_seed(At(self.0))?;
+                    let scores = object.next_value_seed(At(items))?;
                     found.scores = more(found.scores, scores);
                 }
                 "model" | "model_name" => {

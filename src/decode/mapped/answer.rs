@@ -29,6 +29,7 @@ pub(super) fn answer(
         version,
         raw,
         sure: true,
+        task: None,
     }))
 }
 
