@@ -91,7 +91,7 @@ impl<'a> Explainer<'a> {
             own.into_iter()
                 .any(|own| std::sync::Arc::ptr_eq(own, route))
         });
-        let why = why::of(&exchange, &told, is_configured);
+        let why = why::of(&exchange, &told, is_configured, self.bounds);
         written(&Said::new(id.as_deref(), &exchange, &told, why), output)?;
         Ok(Ok(()))
     }

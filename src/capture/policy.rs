@@ -59,13 +59,34 @@ pub fn interest(
         && !is_probe(fields)
         && match route {
             Some(route) => route.kind != RouteKind::Ignore,
-            None => purpose(method, path).is_none(),
+            None => match purpose(method, path) {
+                None => true,
+                // what a task was asked comes with its submission
+                Some(Purpose::Job) => path.ends_with("/submit"),
+                Some(_) => false,
+            },
         };
     if wanted {
         Interest::Bodies
     } else {
         Interest::Head
     }
+}
+
+/// Whether a `GET` with this query may be a prediction all the same: `Seldon` takes its message as
+/// `json`, and tasks of `BentoML` give their result for a `task_id`.
+pub fn asks_by_query(path: &str, query: &str, route: Option<&Route>) -> bool {
+    let is_ignored = route.is_some_and(|route| route.kind == RouteKind::Ignore);
+    let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
+    !is_ignored
+        && ((is_seldon(path) && has("json=")) || (path.ends_with("/get") && has("task_id=")))
+}
+
+/// Paths to which `Seldon` takes predictions, below any prefix.
+pub fn is_seldon(path: &str) -> bool {
+    path == "/predict"
+        || path.ends_with("/api/v1.0/predictions")
+        || path.ends_with("/api/v0.1/predictions")
 }
 
 /// What a path that is no prediction's is known for, as the known servers have them.
@@ -312,6 +333,27 @@ mod tests {
         ] {
             assert_eq!(purpose(&Method::POST, path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_query_is_a_prediction_where_a_server_takes_it_so() {
+        for (path, query, expected) in [
+            ("/api/v1.0/predictions", "json=%7B%7D", true),
+            ("/seldon/ns/iris/api/v0.1/predictions", "a=1&json={}", true),
+            ("/predict", "json={}", true),
+            ("/predict", "x=1", false),
+            ("/summarize/get", "task_id=a", true),
+            ("/summarize/status", "task_id=a", false),
+            ("/orders/get", "id=1", false),
+        ] {
+            assert_eq!(asks_by_query(path, query, None), expected, "{path}?{query}");
+        }
+        let mut route = Route::new("/predict");
+        assert!(asks_by_query("/predict", "json={}", Some(&route)));
+        route.kind = RouteKind::Ignore;
+        assert!(!asks_by_query("/predict", "json={}", Some(&route)));
+        assert_eq!(of(&Method::POST, "/summarize/submit"), Interest::Bodies);
+        assert_eq!(of(&Method::POST, "/summarize/cancel"), Interest::Head);
     }
 
     #[test]

@@ -94,7 +94,11 @@ impl Recorded {
     /// When method, headers or bodies are not what they say.
     pub fn exchange(self, capture: &Capture<'_>) -> Result<Exchange, Malformed> {
         let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| Malformed::Method)?;
-        let path = self.path.split(['?', '#']).next().unwrap_or_default();
+        let target = self.path.split('#').next().unwrap_or_default();
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
         let path = &path[..path.floor_char_boundary(Exchange::MAX_PATH)];
         let route = capture.routes.find(path).map(Arc::clone);
         let (asked, answer) = (self.request, self.response);
@@ -113,6 +117,7 @@ impl Recorded {
             fault: Fault::of_status(status),
             ..Exchange::default()
         };
+        exchange.note_query(query, capture.body_limit);
         exchange.note_request(&fields);
         exchange.request.body = Some(asked.copy(capture.body_limit)?);
         let fields = self::fields(&answer.headers)?;

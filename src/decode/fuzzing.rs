@@ -12,6 +12,17 @@ use crate::{
 static DEFAULTS: LazyLock<Capture> = LazyLock::new(|| config::defaults().capture);
 static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::new(&[]));
 
+/// Paths of every kind, to places that the other formats have as well.
+pub(super) static MAPPED: LazyLock<Routes> = LazyLock::new(|| {
+    let paths = r#"{"path":"/predict","format":"mapped","model":{"request":"$..model"},
+        "version":{"response":"$.*[-1]"},"paths":{
+        "features":{"a":"$..a","b":"$.instances[*].b","c":"$[1:9:2]","d":"$[?@.a == $[0].a]"},
+        "items":"$.predictions","class":"$.predictions[*].prediction",
+        "confidence":"$..confidence","probabilities":"$..probabilities"}}"#;
+    let route = serde_json::from_str(paths).expect("a test reads it");
+    Routes::new(&[route])
+});
+
 /// Codings that the first byte of an input chooses from; any other value is read from the input.
 const CODINGS: [&str; 8] = [
     "gzip",
@@ -75,7 +86,18 @@ fn ends_at_its_length(message: &Message, body: &[u8], bounds: &Capture) {
     }
 }
 
+/// Paths that the flags of an input choose from: some formats are known by them alone.
+const PATHS: [&str; 4] = [
+    "/predict",
+    "/v2/models/iris/infer",
+    "/inference.GRPCInferenceService/ModelInfer",
+    "/inference.GRPCInferenceService/ModelStreamInfer",
+];
+
 /// An exchange through every decoder: a byte of flags, the request, 0xff, and the answer.
+///
+/// Flags: 1 a route that matches, 2 a refusal, 4 and 8 the path, 16 and 32 binary tensors behind
+/// the first half of the request and of the answer.
 ///
 /// # Panics
 /// When what is read breaks a promise of [`Inference`], or holds more than its bodies allow.
@@ -84,20 +106,26 @@ pub fn decoders(input: &[u8]) {
         return;
     };
     let mut bodies = bodies.splitn(2, |byte| *byte == 0xff);
-    let mut exchange = Exchange::example("/predict", "", "");
+    let path = PATHS[usize::from(flags >> 2 & 3)];
+    let mut exchange = Exchange::example(path, "", "");
     let mut bytes = 0;
-    for message in [&mut exchange.request, &mut exchange.response] {
+    for (message, flag) in [(&mut exchange.request, 16), (&mut exchange.response, 32)] {
         let text = bodies.next().unwrap_or_default();
         bytes += text.len();
+        message.json_bytes = (flags & flag != 0).then_some(text.len() / 2);
         if let Some(body) = &mut message.body {
             body.bytes = text.to_vec();
         }
     }
     if flags & 1 != 0 {
-        exchange.route = ROUTES.find("/predict").cloned();
+        exchange.route = ROUTES.find(path).cloned();
     }
     if flags & 2 != 0 {
         exchange.status = 422;
+    }
+    if flags & 128 != 0 {
+        exchange.route = MAPPED.find("/predict").cloned();
+        let _ = super::not_found(&exchange, &DEFAULTS);
     }
     match decode(&exchange, &DEFAULTS) {
         Ok(inference) => {

@@ -14,7 +14,7 @@
 mod answer;
 mod request;
 
-pub(super) use request::{Shape, asked};
+pub(super) use request::{Shape, asked, rows};
 
 use super::{Answer, DecodeError, Decoder, Pair};
 

@@ -135,6 +135,33 @@ pub(super) fn scalar(number: f64, is_whole: bool) -> Prediction {
     }
 }
 
+/// Numbers of several items, as those of one; what has vectors stays.
+pub(super) fn as_vector(raw: Raw) -> Raw {
+    if raw.vectors.is_some() || raw.outputs.len() < 2 {
+        return raw;
+    }
+    let numbers = raw.outputs.iter().map(|o| number(o).unwrap_or(f64::NAN));
+    let vectors = Vectors {
+        width: raw.outputs.len(),
+        numbers: numbers.collect(),
+        ..Vectors::default()
+    };
+    Raw {
+        vectors: Some(vectors),
+        ..Raw::default()
+    }
+}
+
+/// The number that was predicted, whatever it means.
+#[expect(clippy::cast_precision_loss, reason = "a score is a float")]
+pub(super) fn number(output: &Output) -> Option<f64> {
+    match output.prediction {
+        Prediction::Value(value) => Some(value),
+        Prediction::Index(index) => Some(index as f64),
+        _ => None,
+    }
+}
+
 /// Settles what `raw` means.
 pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
     let Raw {

@@ -115,6 +115,9 @@ fn no_body_makes_it_panic_or_grow() {
         if random.u8(0..10) == 0 {
             exchange.status = 422;
         }
+        if random.u8(0..4) == 0 {
+            exchange.route = super::fuzzing::MAPPED.find("/predict").cloned();
+        }
         match decoded(&exchange) {
             Ok(inference) => {
                 check(&inference, bytes);

@@ -221,7 +221,8 @@ impl Builder {
         &mut self.outputs
     }
 
-    fn fits(&self) -> Result<(), TooLarge> {
+    /// Whether it may be as many.
+    pub(super) fn fits(&self) -> Result<(), TooLarge> {
         if self.outputs.len().max(self.rows) > self.max {
             return Err(TooLarge);
         }
@@ -347,7 +348,7 @@ impl Builder {
 }
 
 /// An element of a list of items.
-struct Each<'a>(&'a mut Builder);
+pub(super) struct Each<'a>(pub(super) &'a mut Builder);
 
 impl<'de> Node<'de> for Each<'_> {
     type Found = Result<(), TooLarge>;

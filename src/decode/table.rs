@@ -115,16 +115,9 @@ impl Table {
         self.rows = self.rows.max(rows);
     }
 
-    /// Names columns that are known by position, if there is a name for each.
-    pub(super) fn name(&mut self, names: &[String]) {
-        if names.len() != self.columns.len() {
-            return;
-        }
-        for (column, name) in self.columns.iter_mut().zip(names) {
-            if let Name::Position(_) = column.name {
-                column.name = Name::Word(name.clone());
-            }
-        }
+    /// Whether there is room for a column more of so many rows.
+    pub(super) fn fits_column(&self, rows: usize) -> Result<(), TooLarge> {
+        self.fits(self.rows.max(rows), self.columns.len() + 1)
     }
 
     /// Adds the rows of another. Columns stay where both have the same.
@@ -150,6 +143,18 @@ impl Table {
         let is_mixed = |column: &&Column| matches!(column.values, Values::Mixed(_));
         self.mixed = self.columns.iter().filter(is_mixed).count();
         self.rows += other.rows;
+    }
+
+    /// Gives columns by position these names, if they are as many.
+    pub(super) fn name(&mut self, names: &[String]) {
+        if names.len() != self.columns.len() {
+            return;
+        }
+        for (column, name) in self.columns.iter_mut().zip(names) {
+            if matches!(column.name, Name::Position(_)) && !name.is_empty() {
+                column.name = Name::Word(name.clone());
+            }
+        }
     }
 
     /// Ends the current row.

@@ -91,7 +91,10 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         let message = Message::read(body, &ANSWER, frame.len())?;
         answer.model = answer.model.or(message.document.model);
         answer.version = answer.version.or(message.document.version);
-        let tensors = message.document.tensors.unwrap_or_default();
+        let mut tensors = message.document.tensors.unwrap_or_default();
+        if !is_stream {
+            v2::unbatch(&mut tensors, |items| asks_one_row(pair, items));
+        }
         let raw = v2::raw(tensors, bytes).map_err(|_| TOO_LARGE)?;
         order.push(message.id, raw.items());
         answer.raw.append(raw);
@@ -103,6 +106,16 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         }
     }
     Ok(Some(answer))
+}
+
+/// Whether lists of other lengths than that of the answer were asked.
+fn asks_one_row(pair: &Pair<'_>, items: usize) -> bool {
+    requests(pair).next().is_some_and(|frame| {
+        let frame = frame.unwrap_or_default();
+        let message = Message::read(&frame, &REQUEST, frame.len());
+        let tensors = message.ok().and_then(|message| message.document.tensors);
+        v2::are_one_row(&tensors.unwrap_or_default(), items)
+    })
 }
 
 /// What cannot be read of a request costs its features.

@@ -163,6 +163,7 @@ impl Form {
             path: self.text("path", &e.path),
             client_ip: self.address(e),
             status_code: e.status,
+            grpc_status: e.grpc_status,
             duration_ms: milliseconds(e.duration, 1000.0),
             upstream_ms: e.upstream.map(|t| milliseconds(t, 1000.0)),
             model: seen.map(|seen| self.text("model", seen.model)),
@@ -285,8 +286,9 @@ impl Block {
     }
 }
 
+/// A call of gRPC fails under status 200: only `fault` tells.
 fn has_failed(exchange: &Exchange) -> bool {
-    exchange.status >= 500 || exchange.error.is_some()
+    exchange.status >= 500 || exchange.error.is_some() || exchange.fault == Some(Fault::Upstream)
 }
 
 fn message(exchange: &Exchange) -> Word {
@@ -305,7 +307,7 @@ fn level(exchange: &Exchange) -> Word {
     match (has_failed(exchange), exchange.fault) {
         (true, Some(Fault::Client)) => WARNING,
         (true, _) => ERROR,
-        _ if exchange.status >= 400 => WARNING,
+        _ if exchange.status >= 400 || exchange.fault.is_some() => WARNING,
         _ => INFO,
     }
 }

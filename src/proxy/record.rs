@@ -61,7 +61,8 @@ impl Record {
             .push_str(&path[..path.floor_char_boundary(Exchange::MAX_PATH)]);
         exchange.route = route;
         exchange.interest = interest;
-        if interest == Interest::Bodies {
+        exchange.note_query(head.uri.query(), settings.body_limit);
+        if exchange.interest == Interest::Bodies {
             exchange.note_request(&head.headers);
         }
         Rc::new(Self::begin(thread, exchange, started))

@@ -106,13 +106,14 @@ const FIELDS: [&str; 8] = [
 ];
 
 /// The log's own fields that are numbers, times or constant words.
-const ALWAYS_SHOWN: [&str; 11] = [
+const ALWAYS_SHOWN: [&str; 12] = [
     "timestamp",
     "level",
     "logger",
     "message",
     "method",
     "status_code",
+    "grpc_status",
     "duration_ms",
     "upstream_ms",
     "items",

@@ -4,9 +4,9 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
     super::{
-        Answer, DecodeError, Output, Pair, Prediction,
+        Answer, DecodeError, Output, Pair,
         inference::confidence,
-        meaning::{Raw, Vectors},
+        meaning::{Raw, Vectors, as_vector, number},
         predictions::Items,
         walk::{self, At, Leaf, Name, Node, Word},
     },
@@ -124,32 +124,6 @@ fn class_and_scores(mut class: Raw, scores: Raw) -> Option<Raw> {
         return None;
     }
     Some(class)
-}
-
-/// Numbers of several items, as those of one; what has vectors stays.
-fn as_vector(raw: Raw) -> Raw {
-    if raw.vectors.is_some() || raw.outputs.len() < 2 {
-        return raw;
-    }
-    let numbers = raw.outputs.iter().map(|o| number(o).unwrap_or(f64::NAN));
-    let vectors = Vectors {
-        width: raw.outputs.len(),
-        numbers: numbers.collect(),
-        ..Vectors::default()
-    };
-    Raw {
-        vectors: Some(vectors),
-        ..Raw::default()
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a score is a float")]
-fn number(output: &Output) -> Option<f64> {
-    match output.prediction {
-        Prediction::Value(value) => Some(value),
-        Prediction::Index(index) => Some(index as f64),
-        _ => None,
-    }
 }
 
 fn is_distribution(outputs: &[Output]) -> bool {

@@ -67,7 +67,8 @@ impl Role {
         match name {
             "prediction" | "predictions" => Self::Prediction,
             "label" | "class" | "classes" | "predicted_label" | "predicted_labels"
-            | "predicted_class" | "class_name" | "closest_cluster" | "Scored Labels" => Self::Label,
+            | "predicted_class" | "class_name" | "className" | "closest_cluster"
+            | "Scored Labels" => Self::Label,
             "class_id" | "class_ids" => Self::Id,
             "labels" | "all_classes" => Self::Names,
             "confidence" | "probability" | "prob" | "probabilities" | "probs" | "proba" => {
@@ -199,7 +200,7 @@ impl<'de> Shares<'de> {
         !self.is_empty() && !self.has_names() && self.numbers.iter().all(|n| !n.is_nan())
     }
 
-    pub(super) fn has_names(&self) -> bool {
+    pub(in crate::decode) fn has_names(&self) -> bool {
         !self.names.is_empty()
     }
 
@@ -264,7 +265,7 @@ impl<'de> Shares<'de> {
     }
 
     /// The label with the largest score, the first of equal ones.
-    pub(super) fn best(&self) -> Output {
+    pub(in crate::decode) fn best(&self) -> Output {
         let named = self.names.iter().zip(&self.numbers);
         let best = named.reduce(|best, next| if next.1 > best.1 { next } else { best });
         best.map_or_else(

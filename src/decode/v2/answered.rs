@@ -24,6 +24,8 @@ const FREE_ITEMS: usize = 4096;
 enum Role {
     Class,
     Scores,
+    /// What was written, which is no class.
+    Text,
     Open,
 }
 
@@ -34,8 +36,9 @@ pub(in crate::decode) fn raw(mut tensors: Vec<Tensor<'_>>, bytes: usize) -> Resu
     if most.is_some_and(|items| items > (bytes / 4).max(FREE_ITEMS)) {
         return Err(TooLarge);
     }
-    if let [tensor] = &mut tensors[..]
-        && let Some(raw) = ranking::raw(tensor)
+    let mut rankings = tensors.iter().filter_map(ranking::raw);
+    if let Some(raw) = rankings.next()
+        && rankings.next().is_none()
     {
         return Ok(raw);
     }
@@ -50,6 +53,31 @@ pub(in crate::decode) fn raw(mut tensors: Vec<Tensor<'_>>, bytes: usize) -> Resu
             None => unknown(&tensors),
         },
     })
+}
+
+/// A model without batches answers a list with a list: where the only output is a list of floats
+/// and `is_row` says that lists of other lengths were asked, it is one row.
+pub(in crate::decode) fn unbatch(
+    tensors: &mut [Tensor<'_>],
+    is_row: impl FnOnce(usize) -> bool,
+) -> Option<()> {
+    let [tensor] = tensors else {
+        return None;
+    };
+    let Shape { rows, dims, .. } = tensor.whole()?;
+    if dims == 1 && rows > 1 && tensor.datatype.is_float() && is_row(rows) {
+        tensor.shape = Shape::SCALAR.with(1)?.with(rows);
+    }
+    Some(())
+}
+
+/// Whether the tensors of a request are lists, none of them of `items` elements.
+pub(in crate::decode) fn are_one_row(tensors: &[Tensor<'_>], items: usize) -> bool {
+    let is_other = |tensor: &Tensor<'_>| {
+        let shape = tensor.whole();
+        shape.is_some_and(|shape| shape.dims == 1 && shape.rows != items)
+    };
+    !tensors.is_empty() && tensors.iter().all(is_other)
 }
 
 fn shape(tensor: &Tensor<'_>) -> Shape {
@@ -76,6 +104,8 @@ fn role(name: &str) -> Role {
         Role::Scores
     } else if has(&["label", "class", "predict"]) {
         Role::Class
+    } else if has(&["text", "generat", "completion"]) {
+        Role::Text
     } else {
         Role::Open
     }

@@ -215,7 +215,7 @@ macro_rules! by_serde {
         }
     )+};
 }
-by_serde!(u16 usize);
+by_serde!(u16 u32 usize);
 
 /// Most numbers of a log have three decimals at most: written from a whole number of thousandths,
 /// one takes a third of the instructions.

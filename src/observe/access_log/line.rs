@@ -32,6 +32,7 @@ fields! {
         pub(super) path: Text<'a>,
         pub(super) client_ip: Address,
         pub(super) status_code: u16,
+        pub(super) grpc_status: Option<u32>,
         pub(super) duration_ms: f64,
         pub(super) upstream_ms: Option<f64>,
         pub(super) model: Option<Text<'a>>,

@@ -159,6 +159,24 @@ fn a_failure_says_whose_fault_it_was() {
 }
 
 #[test]
+fn a_call_of_grpc_that_failed_says_so_and_whose_fault_it_was() {
+    for (status, fault, level, message) in [
+        (3, Fault::Client, "WARNING", "Request completed"),
+        (13, Fault::Upstream, "ERROR", "Request failed"),
+    ] {
+        let mut exchange = exchange();
+        exchange.grpc_status = Some(status);
+        exchange.fault = Some(fault);
+        let line = &lines(settings(), exchange, None)[0];
+        assert_eq!(line["level"], level);
+        assert_eq!(line["message"], message);
+        assert_eq!(line["fault"], fault.label());
+        assert_eq!(line["grpc_status"], status);
+        assert_eq!(line["status_code"], 200);
+    }
+}
+
+#[test]
 fn separate_lines_are_the_pages_four_each_at_its_own_time() {
     let settings = config::Log {
         lines: Lines::Separate,
