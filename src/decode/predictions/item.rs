@@ -112,7 +112,7 @@ impl<'de> Fields<'de> {
             }
             (Role::Prediction, Found::Scalar(prediction, _)) => item.prediction = Some(prediction),
             (Role::Label | Role::Names, Found::Scalar(label, _)) => {
-                item.prediction = Some(class(label))
+                item.prediction = Some(class(label));
             }
             (Role::Id, Found::Scalar(id, _)) => self.id = Some(class(id)),
             (Role::Id, Found::Words(ids)) => self.id = only(ids).map(class),
