@@ -19,11 +19,13 @@ pub struct Classes {
     names: Vec<String>,
 }
 
-/// How often the baseline has each region.
+/// How often the baseline has each region and bin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
     /// For each region; that of unseen classes is an estimate.
     counts: Vec<u32>,
+    /// For each bin, as they are.
+    bins: Vec<u32>,
     /// All values, missing ones too.
     total: u32,
     /// Regions are `x <= edge`: all bins up to one.
@@ -40,9 +42,14 @@ impl Edges {
         let missing = values.len() - sorted.len();
         let below = |edge: &f64| count(sorted.partition_point(|value| value <= edge));
         let mut counts: Vec<u32> = edges.iter().map(below).collect();
+        let ends = counts.iter().copied().chain([count(sorted.len())]);
+        let starts = [0].into_iter().chain(counts.iter().copied());
+        let mut bins: Vec<u32> = ends.zip(starts).map(|(end, start)| end - start).collect();
+        bins.push(count(missing));
         counts.push(count(missing));
         let reference = Reference {
             counts,
+            bins,
             total: count(values.len()),
             is_cumulative: true,
         };
@@ -100,10 +107,13 @@ impl Classes {
         }
         let once = counted.values().filter(|count| **count == 1).count();
         let mut counts: Vec<u32> = counted.values().copied().collect();
+        let mut bins = counts.clone();
+        bins.extend([0, missing]);
         counts.extend([count(once), missing]);
         let names = counted.into_keys().map(str::to_owned).collect();
         let reference = Reference {
             counts,
+            bins,
             total,
             is_cumulative: false,
         };
@@ -134,6 +144,28 @@ impl Reference {
     /// How many values of the baseline are in a region.
     pub fn count(&self, region: usize) -> u32 {
         self.counts.get(region).copied().unwrap_or(0)
+    }
+
+    /// How many values of the baseline are in each bin.
+    pub fn bins(&self) -> &[u32] {
+        &self.bins
+    }
+
+    /// The share of the baseline in a region, in `[0, 1]`.
+    pub fn share(&self, region: usize) -> f64 {
+        f64::from(self.count(region)) / f64::from(self.total.max(1))
+    }
+
+    /// Whether a value in `bin` is in a region.
+    pub fn is_inside(&self, bin: usize, region: usize) -> bool {
+        let is_missing = bin + 1 == self.bins.len();
+        if self.is_cumulative && region + 1 < self.regions() {
+            bin <= region && !is_missing
+        } else if self.is_cumulative {
+            is_missing
+        } else {
+            bin == region
+        }
     }
 
     /// How many regions there are.

@@ -21,8 +21,8 @@ const REMEMBERED: usize = 9;
 
 /// Tau, at least 1, of predictions in their order: `inside` says of each whether it is in a region, once
 /// for every region.
-pub fn tau<'a>(inside: impl IntoIterator<Item = &'a [bool]>) -> f64 {
-    inside.into_iter().map(of_region).fold(1.0, f64::max)
+pub fn tau(inside: &[Vec<bool>]) -> f64 {
+    inside.iter().map(|inside| of_region(inside)).fold(1.0, f64::max)
 }
 
 fn of_region(inside: &[bool]) -> f64 {

@@ -121,6 +121,17 @@ impl Scan {
         self.count
     }
 
+    /// Counts by bin of the window of `level`; `None`: it is not full yet.
+    pub fn counts(&self, level: usize) -> Option<Vec<u32>> {
+        if level >= LEVELS || self.count - self.start < window(level) {
+            return None;
+        }
+        let from = level * BLOCKS * self.bins;
+        let blocks = &self.sums[from..from + BLOCKS * self.bins];
+        let sum = |bin| (0..BLOCKS).map(|block| u32::from(blocks[block * self.bins + bin])).sum();
+        Some((0..self.bins).map(sum).collect())
+    }
+
     /// Forgets what was; the grid of blocks stays.
     pub fn restart(&mut self) {
         self.start = self.count;
