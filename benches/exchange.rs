@@ -21,7 +21,7 @@ fn observer(criterion: &mut Criterion) {
     let Config {
         capture, metrics, ..
     } = config::defaults();
-    let exchange = exchange(REQUEST, ANSWER);
+    let exchange = exchange("/predict", REQUEST, ANSWER);
     let inference = decode(&exchange, &capture).expect("it is an Iris exchange");
     criterion.bench_function("decode", |b| b.iter(|| decode(&exchange, &capture)));
 

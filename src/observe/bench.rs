@@ -1,5 +1,5 @@
-//! What `benches/exchange.rs` measures of the observer, and nobody else should name: the parts of
-//! the thread are private, and a bench is a crate of its own. Only with the feature `bench`.
+//! What benches measure of the observer, and nobody else should name: the parts of the thread are
+//! private, and a bench is a crate of its own. Only with the feature `bench`.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::{
 use crate::{capture::Exchange, config, decode::Inference, metrics::Metrics, telemetry::Sink};
 
 /// An exchange with these bodies, as the proxy hands it over.
-pub fn exchange(request: &str, response: &str) -> Exchange {
-    Exchange::example("/predict", request, response)
+pub fn exchange(path: &str, request: &str, response: &str) -> Exchange {
+    Exchange::example(path, request, response)
 }
 
 /// The counters of inferences.
