@@ -51,7 +51,11 @@ fn instances() -> Exchange {
 fn base64() -> Exchange {
     let image = "iVBORw0KGgo+".repeat(100_000 / 12);
     let request = format!(r#"{{"instances":[{{"b64":"{image}"}}]}}"#);
-    exchange("/v1/models/m:predict", &request, r#"{"predictions":[[0.9,0.1]]}"#)
+    exchange(
+        "/v1/models/m:predict",
+        &request,
+        r#"{"predictions":[[0.9,0.1]]}"#,
+    )
 }
 
 fn bodies(exchange: &Exchange) -> [&[u8]; 2] {

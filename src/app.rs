@@ -1,6 +1,7 @@
 //! The agent put together: the only module that names every part.
 
 mod descriptors;
+pub mod history;
 pub mod iris;
 mod probe;
 mod reload;

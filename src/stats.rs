@@ -18,7 +18,10 @@ const fn real(count: usize) -> f64 {
 }
 
 /// The shares of both histograms, bin by bin; `None`: one is empty, or they have not as many bins.
-fn share<'a>(baseline: &'a [u32], recent: &'a [u32]) -> Option<impl Iterator<Item = (f64, f64)> + 'a> {
+fn share<'a>(
+    baseline: &'a [u32],
+    recent: &'a [u32],
+) -> Option<impl Iterator<Item = (f64, f64)> + 'a> {
     let total = |counts: &[u32]| counts.iter().map(|count| f64::from(*count)).sum::<f64>();
     let (n, m) = (total(baseline), total(recent));
     let both = baseline.iter().zip(recent);

@@ -78,7 +78,9 @@ impl Edges {
 fn edges(sorted: &[f64]) -> Option<Vec<f64>> {
     let (min, max) = (*sorted.first()?, *sorted.last()?);
     let n = sorted.len();
-    let mut edges: Vec<f64> = (1..PARTS).filter_map(|k| sorted.get(k * n / PARTS).copied()).collect();
+    let mut edges: Vec<f64> = (1..PARTS)
+        .filter_map(|k| sorted.get(k * n / PARTS).copied())
+        .collect();
     edges.extend([min.next_down(), max]);
     // a value that many share has a bin of its own
     for run in sorted.chunk_by(|a, b| a == b) {

@@ -22,7 +22,10 @@ const REMEMBERED: usize = 9;
 /// Tau, at least 1, of predictions in their order: `inside` says of each whether it is in a region, once
 /// for every region.
 pub fn tau(inside: &[Vec<bool>]) -> f64 {
-    inside.iter().map(|inside| of_region(inside)).fold(1.0, f64::max)
+    inside
+        .iter()
+        .map(|inside| of_region(inside))
+        .fold(1.0, f64::max)
 }
 
 fn of_region(inside: &[bool]) -> f64 {
@@ -152,7 +155,11 @@ impl Live {
             let ratio = batches.map(square).sum::<f64>() / (count - 1.0) / (real(*size) * variance);
             if ratio > *limit { ratio } else { 1.0 }
         };
-        BATCHES.iter().zip(&self.limits).map(ratio).fold(1.0, f64::max)
+        BATCHES
+            .iter()
+            .zip(&self.limits)
+            .map(ratio)
+            .fold(1.0, f64::max)
     }
 }
 

@@ -117,9 +117,16 @@ mod tests {
     fn four_calm_windows_behind_the_last_alarm_end_it() {
         let mut episodes = Episodes::default();
         assert!(matches!(episodes.alarm(alarm(64)), Some(Change::Began(_))));
-        assert!(matches!(episodes.alarm(alarm(72)), Some(Change::Renewed(_))));
+        assert!(matches!(
+            episodes.alarm(alarm(72)),
+            Some(Change::Renewed(_))
+        ));
         for at in [80, 88, 96] {
-            assert_eq!(episodes.hop(at, hop(0.0)), None, "it holds what came before");
+            assert_eq!(
+                episodes.hop(at, hop(0.0)),
+                None,
+                "it holds what came before"
+            );
         }
         for (at, score) in [(104, 0.1), (112, 0.5), (120, 0.1), (128, 0.1), (136, 0.1)] {
             assert_eq!(episodes.hop(at, hop(score)), None);

@@ -34,9 +34,9 @@ impl Rules {
     /// For a series among `series` of its model, of `bins` bins. `base`: the evidence asked for a
     /// single numeric one; 30 is one false alarm in 9 million predictions.
     pub fn new(base: f64, series: usize, classes: Option<usize>) -> Self {
-        let many = classes.filter(|bins| *bins > FEW).map_or(0.0, |bins| {
-            2.0 * (real(bins) / real(FEW)).ln()
-        });
+        let many = classes
+            .filter(|bins| *bins > FEW)
+            .map_or(0.0, |bins| 2.0 * (real(bins) / real(FEW)).ln());
         Self {
             threshold: base + 2.0 * real(series.max(1)).ln() + many,
             tau: 1.0,
@@ -128,7 +128,11 @@ impl Scan {
         }
         let from = level * BLOCKS * self.bins;
         let blocks = &self.sums[from..from + BLOCKS * self.bins];
-        let sum = |bin| (0..BLOCKS).map(|block| u32::from(blocks[block * self.bins + bin])).sum();
+        let sum = |bin| {
+            (0..BLOCKS)
+                .map(|block| u32::from(blocks[block * self.bins + bin]))
+                .sum()
+        };
         Some((0..self.bins).map(sum).collect())
     }
 
@@ -208,7 +212,9 @@ impl Scan {
         let from = level * BLOCKS * self.bins;
         let blocks = &self.sums[from..from + BLOCKS * self.bins];
         for (bin, sum) in self.window.iter_mut().enumerate() {
-            *sum = (0..BLOCKS).map(|block| u32::from(blocks[block * self.bins + bin])).sum();
+            *sum = (0..BLOCKS)
+                .map(|block| u32::from(blocks[block * self.bins + bin]))
+                .sum();
         }
         let threshold = rules.at(level);
         let n1 = real_count(window(level));

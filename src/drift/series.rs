@@ -71,14 +71,22 @@ impl Baseline {
     pub fn of_numbers(values: &[f64], is_ordered: bool) -> Option<Self> {
         let (edges, reference) = Edges::of(values)?;
         let bins: Vec<usize> = values.iter().map(|value| edges.bin(*value)).collect();
-        Some(Self::of(Bins::Numbers(edges), reference, is_ordered.then_some(bins)))
+        Some(Self::of(
+            Bins::Numbers(edges),
+            reference,
+            is_ordered.then_some(bins),
+        ))
     }
 
     /// Of words, likewise; `None` is a missing one.
     pub fn of_words(values: &[Option<&str>], is_ordered: bool) -> Self {
         let (classes, reference) = Classes::of(values.iter().copied());
         let bins: Vec<usize> = values.iter().map(|value| classes.bin(*value)).collect();
-        Self::of(Bins::Classes(classes), reference, is_ordered.then_some(bins))
+        Self::of(
+            Bins::Classes(classes),
+            reference,
+            is_ordered.then_some(bins),
+        )
     }
 
     fn of(bins: Bins, reference: Reference, ordered: Option<Vec<usize>>) -> Self {
@@ -126,7 +134,11 @@ impl Series {
         rules.tau = baseline.tau.unwrap_or(f64::INFINITY);
         let mut nearest = watched(&baseline.reference).into_iter();
         let first = nearest.next().unwrap_or(0);
-        let watched = [first, nearest.next().unwrap_or(first), nearest.next().unwrap_or(first)];
+        let watched = [
+            first,
+            nearest.next().unwrap_or(first),
+            nearest.next().unwrap_or(first),
+        ];
         Self {
             scan: Scan::new(baseline.bins.count()),
             live: baseline.tau.is_none().then(Box::default),
@@ -215,7 +227,9 @@ impl Series {
 
     /// The counts by bin of the longest window that is full, and its level.
     pub fn recent(&self) -> Option<(usize, Vec<u32>)> {
-        (0..LEVELS).rev().find_map(|level| Some((level, self.scan.counts(level)?)))
+        (0..LEVELS)
+            .rev()
+            .find_map(|level| Some((level, self.scan.counts(level)?)))
     }
 
     /// Population stability index of that window against the baseline.

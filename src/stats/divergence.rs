@@ -23,7 +23,13 @@ pub fn psi(baseline: &[u32], recent: &[u32]) -> Option<f64> {
 ///
 /// Source: Endres and Schindelin, 2003: the square root of the divergence is a metric.
 pub fn jensen_shannon(baseline: &[u32], recent: &[u32]) -> Option<f64> {
-    let bits = |a: f64, middle: f64| if a > 0.0 { a * (a / middle).log2() } else { 0.0 };
+    let bits = |a: f64, middle: f64| {
+        if a > 0.0 {
+            a * (a / middle).log2()
+        } else {
+            0.0
+        }
+    };
     let term = |(p, q): (f64, f64)| {
         let middle = f64::midpoint(p, q);
         f64::midpoint(bits(p, middle), bits(q, middle))
@@ -40,5 +46,9 @@ pub fn total_variation(baseline: &[u32], recent: &[u32]) -> Option<f64> {
 
 /// The largest difference of the shares of one bin, in `[0, 1]`.
 pub fn largest_difference(baseline: &[u32], recent: &[u32]) -> Option<f64> {
-    Some(shares(baseline, recent)?.map(|(p, q)| (p - q).abs()).fold(0.0, f64::max))
+    Some(
+        shares(baseline, recent)?
+            .map(|(p, q)| (p - q).abs())
+            .fold(0.0, f64::max),
+    )
 }
