@@ -1,6 +1,7 @@
 //! The agent put together: the only module that names every part.
 
 mod descriptors;
+mod explain;
 pub mod history;
 pub mod iris;
 mod probe;
@@ -8,6 +9,7 @@ mod reload;
 mod tls;
 mod upstream;
 
+pub use explain::explain;
 pub use probe::probe;
 
 use std::{

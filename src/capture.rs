@@ -5,8 +5,10 @@
 //! observer costs visibility and never latency.
 
 pub mod exchange;
+pub mod grpc;
 pub mod policy;
 pub mod queue;
+pub mod recorded;
 pub mod route;
 pub mod tee;
 

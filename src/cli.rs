@@ -37,6 +37,8 @@ pub enum Command {
     Config,
     /// Look for drift in files.
     Drift(Drift),
+    /// Say what would be read of recorded exchanges.
+    Explain(Explain),
     /// Ask a running agent how it is.
     Probe(Probe),
 }
@@ -56,6 +58,15 @@ pub struct Drift {
     pub categorical: Vec<String>,
     /// JSON lines instead of a table.
     pub json: bool,
+}
+
+/// `sidelight explain`.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    /// What exchanges are read by.
+    pub sources: Sources,
+    /// Where they are; `None`: on the standard input.
+    pub file: Option<PathBuf>,
 }
 
 /// `sidelight iris`.
@@ -134,6 +145,10 @@ pub fn parse_from(
             rate,
             categorical,
             json,
+        }),
+        Some(Subcommand::Explain { config, file }) => Command::Explain(Explain {
+            sources: sources(config, Flags::default(), env),
+            file: file.filter(|file| file.as_os_str() != "-"),
         }),
         Some(Subcommand::Probe {
             target,

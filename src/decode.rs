@@ -4,6 +4,7 @@
 //! strangers: nothing here panics, recurses with the input, or takes more memory than a small
 //! multiple of the bytes; what cannot be read is an error with a reason, never an invention.
 
+mod bentoml;
 mod content;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -11,16 +12,21 @@ mod error;
 pub mod fuzzing;
 mod inference;
 mod iris;
+mod json;
 mod lenient;
 mod meaning;
 #[cfg(test)]
 mod mutated;
 mod predictions;
-#[cfg(test)]
-mod recorded;
+mod protobuf;
 mod rows;
+mod subject;
 mod table;
+mod target;
+mod tei;
 mod v1;
+mod v2;
+mod v2_grpc;
 mod walk;
 
 pub use error::DecodeError;
@@ -28,10 +34,12 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
+pub use subject::subject;
 use table::Table;
+pub use target::{Target, target};
 
 use crate::{
-    capture::{Exchange, route::Route},
+    capture::{Exchange, grpc, route::Route},
     config::{self, RouteKind},
 };
 
@@ -50,9 +58,29 @@ struct Decoder {
     request: fn(&Pair<'_>, Option<usize>) -> Result<Option<Asked>, DecodeError>,
 }
 
+impl Decoder {
+    /// Whether the route or the exchange's path and fields name this format, not its bodies alone.
+    fn is_named(&self, pair: &Pair<'_>) -> bool {
+        let route = pair.exchange.route.as_deref();
+        match route.and_then(|route| route.format.as_deref()) {
+            Some(named) => named == self.format,
+            None => (self.claims)(pair),
+        }
+    }
+}
+
 /// The wire formats. Those that claim an exchange come first; then the first that knows an answer's
 /// shape reads it.
-const DECODERS: &[Decoder] = &[iris::DECODER, v1::DECODER];
+const DECODERS: &[Decoder] = &[
+    v1::DECODER,
+    v2::DECODER,
+    v2::BINARY,
+    v2_grpc::DECODER,
+    tei::DECODER,
+    bentoml::DECODER,
+    iris::DECODER,
+    json::DECODER,
+];
 
 /// An exchange with both bodies as the applications wrote them, without content coding.
 struct Pair<'a> {
@@ -60,12 +88,25 @@ struct Pair<'a> {
     exchange: &'a Exchange,
     request: &'a [u8],
     response: &'a [u8],
+    /// What parts of them may inflate to; `None`: no body is looked at.
+    bounds: Option<&'a config::Capture>,
 }
 
 impl Pair<'_> {
     /// Bytes of both bodies.
     fn bytes(&self) -> usize {
         self.request.len() + self.response.len()
+    }
+
+    /// Whether the answer is an object, from its first byte.
+    fn answers_object(&self) -> bool {
+        self.response.trim_ascii_start().starts_with(b"{")
+    }
+
+    /// Whether its route says that it is of this format.
+    fn is_of_route(&self, format: &str) -> bool {
+        let route = self.exchange.route.as_deref();
+        route.is_some_and(|route| route.format.as_deref() == Some(format))
     }
 }
 
@@ -105,7 +146,7 @@ pub fn failures() -> impl Iterator<Item = DecodeError> {
 
 /// Reads an exchange whose bodies were wanted and are whole; `bounds`: what they may inflate to.
 ///
-/// An answer outside 2xx holds no prediction: what can be read of its request is returned, and a
+/// An answer outside 2xx, or a call of gRPC that is not OK, holds no prediction: what can be read of its request is returned, and a
 /// request that cannot be read is no failure, for the model refused it too. Under 2xx the answer
 /// decides; a request that cannot be read costs its features only (`rows` is 0).
 ///
@@ -121,8 +162,9 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
         exchange,
         request: &request,
         response: &[],
+        bounds: Some(bounds),
     };
-    if !(200..300).contains(&exchange.status) {
+    if has_failed(exchange) {
         return Ok(refused(&pair));
     }
     let response = content::body(&exchange.response, bounds)?;
@@ -130,12 +172,22 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
     let mut failure = None;
     for decoder in candidates(&pair) {
         match (decoder.answer)(&pair) {
-            Ok(Some(answer)) => return join(decoder, &pair, answer),
-            Ok(None) => {}
+            Ok(Some(answer)) if answer.sure || is_prediction_route(exchange) => {
+                return join(decoder, &pair, answer);
+            }
+            Ok(_) => {}
             Err(error) => failure = failure.or(Some(error)),
         }
     }
     Err(failure.unwrap_or(DecodeError::UnknownShape))
+}
+
+/// Whether its status, or that of its call of gRPC, says that there is no prediction.
+fn has_failed(exchange: &Exchange) -> bool {
+    let is_call_bad = exchange
+        .grpc_status
+        .is_some_and(|status| status != grpc::OK);
+    is_call_bad || !(200..300).contains(&exchange.status)
 }
 
 /// Who may read it: the format of its route, else those that claim it and then those that read
@@ -156,21 +208,24 @@ fn candidates<'a>(pair: &'a Pair<'_>) -> impl Iterator<Item = &'static Decoder> 
     all(true).chain(all(false))
 }
 
-/// The request of an exchange that got no prediction.
+/// The request of an exchange that got no prediction. Where path or fields name formats, no other
+/// reads it: what the model refused has the shape of anything.
 fn refused(pair: &Pair<'_>) -> Inference {
-    let read = candidates(pair).find_map(|decoder| {
+    let named = candidates(pair).find(|decoder| decoder.is_named(pair));
+    let mut readers = candidates(pair).filter(|d| named.is_none() || d.is_named(pair));
+    let read = readers.find_map(|decoder| {
         let asked = (decoder.request)(pair, None).ok()??;
         Some((decoder.format, asked))
     });
-    let (format, asked) = read.unwrap_or((DecodeError::UNKNOWN, Asked::default()));
+    let (format, asked) = read.unwrap_or_else(|| {
+        let format = named.map_or(DecodeError::UNKNOWN, |decoder| decoder.format);
+        (format, Asked::default())
+    });
     inference(format, pair, asked, Answer::default())
 }
 
 /// Puts request and answer together, if they can belong together.
 fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
-    if !(answer.sure || is_prediction_route(pair.exchange)) {
-        return Err(DecodeError::UnknownShape);
-    }
     let outputs = answer.raw.items();
     let asked = match (decoder.request)(pair, Some(outputs)) {
         Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
@@ -201,10 +256,17 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         source,
         probabilities,
     } = meaning;
+    let named = target(&pair.exchange.path);
     Inference {
         format,
-        model: answer.model.or(asked.model),
-        version: answer.version.or(asked.version),
+        model: answer
+            .model
+            .or(asked.model)
+            .or_else(|| walk::word(named.model?)),
+        version: answer
+            .version
+            .or(asked.version)
+            .or_else(|| walk::word(named.version?)),
         rows,
         features,
         outputs,
@@ -256,6 +318,18 @@ pub fn identity<'a>(
         .or_else(|| route?.version.as_deref())
         .unwrap_or(&configured.version);
     (model, version)
+}
+
+/// The format that the route, the path or the fields of an exchange name; `None`: its bodies tell.
+pub fn named_format(exchange: &Exchange) -> Option<&'static str> {
+    let pair = Pair {
+        exchange,
+        request: &[],
+        response: &[],
+        bounds: None,
+    };
+    let named = DECODERS.iter().find(|decoder| decoder.is_named(&pair));
+    named.map(|decoder| decoder.format)
 }
 
 /// Reads an exchange within the default bounds.

@@ -17,6 +17,8 @@
 //! the observer through a bounded channel of commands, and computes what takes milliseconds on
 //! threads of their own.
 //!
+//! [`explain`] says of recorded exchanges what [`decode`] would read of them.
+//!
 //! [`iris`] is a model server to try all this on; it knows nothing of the agent and runs as a
 //! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
 //! the catalogue of everything exported, [`telemetry`] writes JSON lines, [`health`] and
@@ -37,6 +39,7 @@ pub mod proxy;
 pub mod capture;
 
 pub mod decode;
+pub mod explain;
 pub mod observe;
 
 pub mod drift;

@@ -27,6 +27,10 @@ fn main() -> ExitCode {
         Command::Check(sources) => cli::check::report(&sources),
         Command::Config => cli::documented(),
         Command::Drift(asked) => return drift(asked),
+        Command::Explain(explain) => match explain.sources.load() {
+            Ok(loaded) => app::explain(&loaded.config, explain.file.as_deref()),
+            Err(errors) => Report::of_errors(&errors),
+        },
         Command::Probe(cli::Probe { target, address }) => {
             match app::probe(address, target.path()) {
                 Ok(answer) => Report::text(answer),

@@ -44,12 +44,9 @@ pub fn drift(request: &Request) -> anyhow::Result<bool> {
         };
     };
     let summary = detect(&request.baseline, &request.stream, &request.options, each)?;
-    let ended = |out: &mut dyn Write| match request.is_json {
-        true => json_end(out, &summary),
-        false => table_end(out, &summary),
-    };
+    let end = if request.is_json { json_end } else { table_end };
     written
-        .and_then(|()| ended(&mut out))
+        .and_then(|()| end(&mut out, &summary))
         .and_then(|()| out.flush())
         .context("cannot write the outcome")?;
     Ok(summary.alarms > 0)

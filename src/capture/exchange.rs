@@ -9,7 +9,7 @@ use std::{
 
 use http::{HeaderMap, Method, header};
 
-use super::{policy::Interest, route::Route, tee::Captured};
+use super::{grpc, policy::Interest, route::Route, tee::Captured};
 
 /// Whose fault it was that a request got no good answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,15 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whose fault an answer with this status is, as far as the status alone tells.
+    pub const fn of_status(status: u16) -> Option<Self> {
+        match status {
+            400..500 => Some(Self::Client),
+            500.. => Some(Self::Upstream),
+            _ => None,
+        }
+    }
+
     /// The label value.
     pub const fn label(self) -> &'static str {
         match self {
@@ -66,6 +75,8 @@ pub struct Exchange {
     pub fault: Option<Fault>,
     /// Why there was no whole answer, as a constant word.
     pub error: Option<&'static str>,
+    /// Outcome of a call of gRPC, [`grpc::UNKNOWN`] until it is told; `None`: it is no such call.
+    pub grpc_status: Option<u32>,
     /// Whether bodies were wanted.
     pub interest: Interest,
     /// What the client sent.
@@ -82,6 +93,11 @@ pub struct Message {
     /// Every `Content-Encoding` as one list, at most 256 bytes; [`Message::UNREADABLE`] where it is
     /// longer or not ASCII.
     pub content_encoding: Option<String>,
+    /// `Inference-Header-Content-Length`: so many bytes of JSON stand before binary tensors; 0: the
+    /// body is one tensor alone. Only looked for where such bodies are sent.
+    pub json_bytes: Option<usize>,
+    /// `grpc-encoding`, at most 256 bytes: how messages of gRPC are compressed that say they are.
+    pub message_encoding: Option<String>,
     /// The body, or as much of it as the limit allows; `None`: no body was seen to its end.
     pub body: Option<Captured>,
     /// Empty: what an earlier message was kept in.
@@ -111,6 +127,7 @@ impl Default for Exchange {
             forwarded_after: None,
             fault: None,
             error: None,
+            grpc_status: None,
             interest: Interest::Head,
             request: Message::default(),
             response: Message::default(),
@@ -135,6 +152,48 @@ impl Exchange {
         };
     }
 
+    /// Notes the fields of the request's head that say how to read its body; its path and its route
+    /// are known by then.
+    pub fn note_request(&mut self, fields: &HeaderMap) {
+        self.request.note(fields);
+        let has_tensors = self.may_have_tensors();
+        self.request.note_parts(fields, has_tensors);
+    }
+
+    /// The same of the answer's head.
+    pub fn note_response(&mut self, fields: &HeaderMap) {
+        self.response.note(fields);
+        let has_tensors = self.may_have_tensors();
+        self.response.note_parts(fields, has_tensors);
+    }
+
+    /// Whether bodies may have binary tensors behind their JSON: told from the path, so that no
+    /// other exchange pays for looking.
+    fn may_have_tensors(&self) -> bool {
+        let format = self.route.as_deref().and_then(|r| r.format.as_deref());
+        self.path.ends_with("/infer") || format.is_some_and(|format| format.starts_with("v2"))
+    }
+
+    /// Notes the outcome of a call of gRPC that stands in the head of the answer, if it is one.
+    pub fn begin_call(&mut self, fields: &HeaderMap) {
+        if grpc::is_call(fields) {
+            self.grpc_status = grpc::status(fields).or(Some(grpc::UNKNOWN));
+        }
+    }
+
+    /// Notes that of its trailers, and whose fault it is.
+    pub fn end_call(&mut self, status: Option<u32>) {
+        let Some(known) = &mut self.grpc_status else {
+            return;
+        };
+        if let Some(status) = status {
+            *known = status;
+        }
+        if self.error.is_none() && (200..300).contains(&self.status) {
+            self.fault = grpc::fault(*known);
+        }
+    }
+
     /// Bytes it holds while it waits: what the queue's bound counts.
     pub fn held_bytes(&self) -> usize {
         size_of::<Self>()
@@ -154,6 +213,19 @@ impl Message {
         let room = mem::take(&mut self.room.content_type);
         self.content_type = text(fields, &header::CONTENT_TYPE, room);
         self.content_encoding = list(fields, &header::CONTENT_ENCODING);
+    }
+
+    /// Notes what says how a body is put together; looks only where it may be.
+    fn note_parts(&mut self, fields: &HeaderMap, has_tensors: bool) {
+        if has_tensors {
+            let length = fields.get("inference-header-content-length");
+            self.json_bytes = length.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        }
+        let is_call = |kind: &String| grpc::is_type(kind.as_bytes());
+        if self.content_type.as_ref().is_some_and(is_call) {
+            let name = header::HeaderName::from_static("grpc-encoding");
+            self.message_encoding = text(fields, &name, String::new());
+        }
     }
 
     /// Where the body can be kept.
@@ -183,6 +255,7 @@ impl Message {
             + self.room.body.capacity()
             + self.content_type.as_ref().map_or(0, String::capacity)
             + self.content_encoding.as_ref().map_or(0, String::len)
+            + self.message_encoding.as_ref().map_or(0, String::len)
     }
 }
 
@@ -231,6 +304,7 @@ impl Exchange {
                 end: End::Complete,
                 passed: body.len() as u64,
                 trailers: false,
+                grpc_status: None,
             }),
             ..Message::default()
         };
@@ -281,6 +355,53 @@ mod tests {
         assert_eq!(used.request_id.as_ptr(), id);
         assert_eq!(used.request.take_room().capacity(), 2);
         assert_eq!(used.response.take_room().capacity(), 0);
+    }
+
+    #[test]
+    fn the_length_of_json_before_tensors_is_noted_where_such_bodies_are_sent() {
+        let mut fields = HeaderMap::new();
+        let length = HeaderValue::from_static("115");
+        fields.insert("inference-header-content-length", length);
+        for (path, expected) in [("/v2/models/iris/infer", Some(115)), ("/predict", None)] {
+            let mut exchange = Exchange::example(path, "", "");
+            exchange.note_request(&fields);
+            exchange.note_response(&fields);
+            assert_eq!(exchange.request.json_bytes, expected);
+            assert_eq!(exchange.response.json_bytes, expected);
+        }
+    }
+
+    #[test]
+    fn the_outcome_of_a_call_says_whose_fault_it_was() {
+        let mut fields = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/grpc");
+        fields.insert(header::CONTENT_TYPE, kind);
+        fields.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+        let mut exchange = Exchange::example("/a.B/C", "", "");
+        exchange.note_response(&fields);
+        exchange.begin_call(&fields);
+        assert_eq!(exchange.response.message_encoding.as_deref(), Some("gzip"));
+        for (trailers, fault) in [
+            (None, Some(Fault::Upstream)),
+            (Some(5), Some(Fault::Client)),
+            (Some(13), Some(Fault::Upstream)),
+            (Some(0), None),
+        ] {
+            exchange.end_call(trailers);
+            assert_eq!(exchange.fault, fault, "{trailers:?}");
+        }
+        exchange.error = Some("broken");
+        exchange.fault = Some(Fault::Upstream);
+        exchange.end_call(Some(3));
+        assert_eq!(exchange.fault, Some(Fault::Upstream));
+    }
+
+    #[test]
+    fn what_is_no_call_has_no_outcome() {
+        let mut exchange = Exchange::example("/predict", "", "");
+        exchange.begin_call(&HeaderMap::new());
+        exchange.end_call(Some(5));
+        assert_eq!((exchange.grpc_status, exchange.fault), (None, None));
     }
 
     #[test]

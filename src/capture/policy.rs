@@ -14,25 +14,36 @@ pub enum Interest {
     Head,
 }
 
-/// First segments of paths that are never predictions: probes, documents, the course page's own.
-const NOT_PREDICTIONS: &[&str] = &[
-    "health",
-    "healthz",
-    "ready",
-    "readyz",
-    "live",
-    "livez",
-    "ping",
-    "metrics",
-    "drift",
-    "docs",
-    "redoc",
-    "openapi.json",
-    "favicon.ico",
-    "feedback",
-    "version",
-    "status",
-];
+/// What an exchange is for that is no prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Whether a server or a model is there.
+    Health,
+    /// What a server or a model is, and managing it.
+    Metadata,
+    /// What a server counts.
+    Metrics,
+    /// What a prediction should have been.
+    Feedback,
+    /// A step of an asynchronous task.
+    Job,
+    /// The course page's own drift service.
+    Drift,
+}
+
+impl Purpose {
+    /// Its name in what is told of an exchange.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Metadata => "metadata",
+            Self::Metrics => "metrics",
+            Self::Feedback => "feedback",
+            Self::Job => "job",
+            Self::Drift => "drift",
+        }
+    }
+}
 
 /// Whether bodies of this request are wanted.
 ///
@@ -44,12 +55,11 @@ pub fn interest(
     fields: &HeaderMap,
     route: Option<&Route>,
 ) -> Interest {
-    let carries = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    let wanted = carries
+    let wanted = carries(method)
         && !is_probe(fields)
         && match route {
             Some(route) => route.kind != RouteKind::Ignore,
-            None => !is_known_for_something_else(path),
+            None => purpose(method, path).is_none(),
         };
     if wanted {
         Interest::Bodies
@@ -58,15 +68,121 @@ pub fn interest(
     }
 }
 
-fn is_known_for_something_else(path: &str) -> bool {
-    let mut segments = path.split('/').filter(|s| !s.is_empty());
-    let Some(first) = segments.next() else {
-        return false;
-    };
-    NOT_PREDICTIONS.contains(&first)
-        || (first == "v2" && segments.next() == Some("health"))
-        || path.ends_with("/ready")
-        || path.ends_with("/feedback")
+/// What a path that is no prediction's is known for, as the known servers have them.
+///
+/// A path that a model of the user's own might have is none of them.
+pub fn purpose(method: &Method, path: &str) -> Option<Purpose> {
+    let carries = carries(method);
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let mut first = segments.next().unwrap_or_default();
+    if first == "seldon" {
+        // /seldon/{namespace}/{deployment}/...
+        first = segments.nth(2).unwrap_or_default();
+    }
+    match first {
+        // the liveness of KServe and of Azure
+        "" if !carries => Some(Purpose::Health),
+        "health"
+        | "healthz"
+        | "ready"
+        | "readyz"
+        | "live"
+        | "livez"
+        | "ping"
+        | "version"
+        | "status"
+        | "grpc.health.v1.Health" => Some(Purpose::Health),
+        "metrics" | "prometheus" => Some(Purpose::Metrics),
+        "drift" => Some(Purpose::Drift),
+        "feedback" => Some(Purpose::Feedback),
+        "docs"
+        | "redoc"
+        | "openapi.json"
+        | "docs.json"
+        | "schema.json"
+        | "swagger.json"
+        | "favicon.ico"
+        | "info"
+        | "metadata"
+        | "execution-parameters"
+        | "api-description" => Some(Purpose::Metadata),
+        "v1" => v1(segments),
+        "v2" => v2(segments),
+        // TorchServe manages models here; SageMaker has predictions below it
+        "models" if !carries || segments.next().is_none() => Some(Purpose::Metadata),
+        "inference.GRPCInferenceService" => grpc(segments.next()),
+        _ => None,
+    }
+    .or_else(|| of_last(path, carries))
+}
+
+/// A prediction carries a body.
+fn carries(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// `TensorFlow` Serving and `KServe` below `/v1`, and the list of `OpenAI`.
+fn v1<'a>(mut segments: impl Iterator<Item = &'a str>) -> Option<Purpose> {
+    if segments.next() != Some("models") {
+        return None;
+    }
+    match named(segments) {
+        (None, _) | (_, Some("metadata")) => Some(Purpose::Metadata),
+        (Some(named), None) if !named.contains(':') => Some(Purpose::Health),
+        _ => None,
+    }
+}
+
+/// Open Inference below `/v2`, and what Triton adds to it.
+fn v2<'a>(mut segments: impl Iterator<Item = &'a str>) -> Option<Purpose> {
+    match segments.next() {
+        Some("health") => return Some(Purpose::Health),
+        None
+        | Some("repository" | "logging" | "trace" | "systemsharedmemory" | "cudasharedmemory") => {
+            return Some(Purpose::Metadata);
+        }
+        Some("models") => {}
+        Some(_) => return None,
+    }
+    match named(segments) {
+        (_, Some("ready")) => Some(Purpose::Health),
+        (_, None | Some("stats" | "config" | "trace")) => Some(Purpose::Metadata),
+        _ => None,
+    }
+}
+
+/// What `{model}[/versions/{version}]` ends with, and what stands below it.
+fn named<'a>(mut segments: impl Iterator<Item = &'a str>) -> (Option<&'a str>, Option<&'a str>) {
+    let model = segments.next();
+    match segments.next() {
+        Some("versions" | "labels") => (segments.next(), segments.next()),
+        below => (model, below),
+    }
+}
+
+/// Methods of Open Inference over gRPC.
+fn grpc(method: Option<&str>) -> Option<Purpose> {
+    match method? {
+        "ModelInfer" | "ModelStreamInfer" => None,
+        "ServerLive" | "ServerReady" | "ModelReady" => Some(Purpose::Health),
+        _ => Some(Purpose::Metadata),
+    }
+}
+
+/// What the last of several segments tells below any prefix.
+fn of_last(path: &str, carries: bool) -> Option<Purpose> {
+    let (before, last) = path.rsplit_once('/')?;
+    match last {
+        "ready" => Some(Purpose::Health),
+        "feedback" => Some(Purpose::Feedback),
+        // BentoML's tasks: /{task}/submit
+        "submit" | "cancel" if before.len() > 1 => Some(Purpose::Job),
+        "status" | "get" if before.len() > 1 && !carries => Some(Purpose::Job),
+        "health" | "healthz" | "live" | "ping" if !carries => Some(Purpose::Health),
+        "metrics" if !carries => Some(Purpose::Metrics),
+        "metadata" if !carries => Some(Purpose::Metadata),
+        _ => None,
+    }
 }
 
 fn is_probe(fields: &HeaderMap) -> bool {
@@ -109,6 +225,92 @@ mod tests {
             "/docs",
         ] {
             assert_eq!(of(&Method::POST, path), Interest::Head, "{path}");
+        }
+    }
+
+    #[test]
+    fn known_servers_tell_what_a_path_is_for_by_its_segments() {
+        use Purpose::{Drift, Feedback, Health, Job, Metadata, Metrics};
+
+        for (known, paths) in [
+            (
+                Health,
+                "/ /health /healthz /ready /livez /ping /version /v2/health/live /v2/models/iris/ready",
+            ),
+            (
+                Health,
+                "/v2/models/iris/versions/1/ready /v1/models/iris /v1/models/iris/versions/2",
+            ),
+            (
+                Health,
+                "/inference.GRPCInferenceService/ServerLive /inference.GRPCInferenceService/ModelReady",
+            ),
+            (
+                Health,
+                "/grpc.health.v1.Health/Check /seldon/ns/iris/health/status /api/health",
+            ),
+            (
+                Metadata,
+                "/v1/models /v1/models/iris/metadata /v1/models/iris/versions/2/metadata /v2 /v2/",
+            ),
+            (
+                Metadata,
+                "/v2/models/iris /v2/models/iris/versions/1 /v2/models/stats /v2/models/iris/stats",
+            ),
+            (
+                Metadata,
+                "/v2/repository/index /v2/repository/models/iris/load /models /models/iris /info",
+            ),
+            (
+                Metadata,
+                "/inference.GRPCInferenceService/ModelMetadata /openapi.json /schema.json",
+            ),
+            (
+                Metadata,
+                "/inference.GRPCInferenceService/RepositoryIndex /api/v1.0/metadata",
+            ),
+            (Metrics, "/metrics /prometheus /api/metrics"),
+            (
+                Feedback,
+                "/feedback /api/v1.0/feedback /seldon/ns/iris/api/v1.0/feedback",
+            ),
+            (
+                Job,
+                "/summarize/submit /summarize/status /summarize/get /summarize/cancel",
+            ),
+            (Drift, "/drift /drift/baseline"),
+        ] {
+            for path in paths.split(' ') {
+                assert_eq!(purpose(&Method::GET, path), Some(known), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn predictions_of_known_servers_and_paths_of_others_are_none() {
+        for path in [
+            "/",
+            "/predict",
+            "/submit",
+            "/invocations",
+            "/score",
+            "/v1/models/iris:predict",
+            "/v1/models/iris/versions/2:classify",
+            "/v1/chat/completions",
+            "/v1/embeddings",
+            "/v2/predict",
+            "/v2/models/iris/infer",
+            "/v2/models/ready/infer",
+            "/v2/models/iris/versions/1/generate_stream",
+            "/inference.GRPCInferenceService/ModelInfer",
+            "/inference.GRPCInferenceService/ModelStreamInfer",
+            "/predictions/ready-to-buy",
+            "/models/iris/invoke",
+            "/seldon/ns/iris/api/v1.0/predictions",
+            "/order/status",
+            "/healthcare",
+        ] {
+            assert_eq!(purpose(&Method::POST, path), None, "{path}");
         }
     }
 

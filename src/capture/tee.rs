@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::grpc;
 use crate::panics::hook;
 
 /// The copy of a body.
@@ -22,6 +23,8 @@ pub struct Captured {
     pub passed: u64,
     /// Whether trailers passed after the body.
     pub trailers: bool,
+    /// The outcome of a call of gRPC, where trailers tell it.
+    pub grpc_status: Option<u32>,
 }
 
 /// Bytes that the first frame of a longer body makes room for.
@@ -80,6 +83,7 @@ where
             end: End::Dropped,
             passed: 0,
             trailers: false,
+            grpc_status: None,
         };
         let mut tee = Self {
             body,
@@ -128,6 +132,7 @@ impl<B, R: Report> Tee<B, R> {
                 end: End::Dropped,
                 passed: 0,
                 trailers: false,
+                grpc_status: None,
             };
             report.report(mem::replace(&mut self.copy, empty));
         }
@@ -151,9 +156,11 @@ where
         hook("body");
         match &frame {
             Poll::Ready(Some(Ok(frame))) => {
-                match frame.data_ref() {
-                    Some(data) => this.keep(data),
-                    None => this.copy.trailers = true,
+                if let Some(data) = frame.data_ref() {
+                    this.keep(data);
+                } else {
+                    this.copy.trailers = true;
+                    this.copy.grpc_status = frame.trailers_ref().and_then(grpc::status);
                 }
                 // hyper does not ask again once the length is reached
                 if this.body.is_end_stream() {

@@ -93,6 +93,14 @@ pub(super) enum Subcommand {
         #[arg(long)]
         json: bool,
     },
+    /// Say what would be read of recorded exchanges, and why: one JSON line for each
+    Explain {
+        /// The configuration whose routes and bounds count [env: SIDELIGHT_CONFIG]
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Exchanges as JSON lines; `-` or none: those of the standard input
+        file: Option<PathBuf>,
+    },
     /// Ask the agent on this host how it is: exit 0 if well, else 1
     Probe {
         /// What to ask

@@ -43,6 +43,23 @@ fn flags_of_run_stand_with_or_without_its_name() {
 }
 
 #[test]
+fn exchanges_to_explain_are_in_a_file_or_on_the_standard_input() {
+    for (line, file, config) in [
+        ("sidelight explain", None, None),
+        ("sidelight explain -", None, None),
+        ("sidelight explain a.jsonl", Some("a.jsonl"), None),
+        ("sidelight explain --config a.yaml -", None, Some("a.yaml")),
+    ] {
+        let Ok(Command::Explain(explain)) = parse(line) else {
+            panic!("{line}");
+        };
+        assert_eq!(explain.file, file.map(PathBuf::from), "{line}");
+        assert_eq!(explain.sources.file, config.map(PathBuf::from), "{line}");
+    }
+    assert_eq!(parse("sidelight explain a b").unwrap_err().code(), USAGE);
+}
+
+#[test]
 fn the_file_is_that_of_the_command_line_else_of_the_environment() {
     for (line, value, expected) in [
         ("sidelight", "env.yaml", Some("env.yaml")),

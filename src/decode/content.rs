@@ -42,6 +42,44 @@ pub(super) fn body<'a>(
     Ok(body)
 }
 
+/// The codings of messages of gRPC, each of which is encoded by itself or not at all.
+///
+/// All of a body may together inflate to what a body may that is encoded as a whole.
+pub(super) struct Messages<'a> {
+    coding: Option<&'a str>,
+    bound: Bound,
+    /// Messages that may still be inflated.
+    parts: usize,
+}
+
+impl<'a> Messages<'a> {
+    /// Those of `message`, whose body is `body`.
+    pub(super) fn of(message: &'a Message, body: &[u8], bounds: Option<&config::Capture>) -> Self {
+        let nothing = Bound {
+            bytes: 0,
+            reached: DecodeError::InflateLimit,
+        };
+        Self {
+            coding: message.message_encoding.as_deref(),
+            bound: bounds.map_or(nothing, |bounds| Bound::of(body.len(), bounds)),
+            parts: MAX_PARTS,
+        }
+    }
+
+    /// The next message that says it is encoded.
+    pub(super) fn inflate(&mut self, encoded: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let codings = coding::outermost_first(self.coding)?;
+        let ([coding], Some(parts)) = (&codings[..], self.parts.checked_sub(1)) else {
+            return Err(DecodeError::ContentEncoding);
+        };
+        let inflated = coding.undo(encoded, self.bound.bytes);
+        let inflated = inflated.map_err(|stop| self.bound.error(stop))?;
+        self.bound.bytes -= inflated.len();
+        self.parts = parts;
+        Ok(inflated)
+    }
+}
+
 /// Most gzip members or zstd frames of a body: to begin one takes 8 us, and an empty one 20 bytes.
 const MAX_PARTS: usize = 256;
 

@@ -107,6 +107,18 @@ impl Values {
         }
     }
 
+    /// Adds all of another.
+    pub fn append(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::Numbers(own), Self::Numbers(others)) => own.extend(others),
+            (_, Self::Numbers(others)) => {
+                let values = others.into_iter().map(Scalar::of_number);
+                values.for_each(|value| self.push(value));
+            }
+            (_, Self::Mixed(others)) => others.into_iter().for_each(|value| self.push(value)),
+        }
+    }
+
     /// Cuts off, or fills up with missing ones.
     pub fn resize(&mut self, len: usize) {
         match self {
@@ -135,6 +147,13 @@ impl Values {
                 values.capacity() * size_of::<Scalar>() + values.iter().map(text).sum::<usize>()
             }
         }
+    }
+}
+
+/// None.
+impl Default for Values {
+    fn default() -> Self {
+        Self::with_capacity(0)
     }
 }
 

@@ -9,7 +9,7 @@
 mod answer;
 mod request;
 
-use super::Decoder;
+use super::{Decoder, json};
 
 const FORMAT: &str = "iris";
 
@@ -18,7 +18,11 @@ pub(super) const DECODER: Decoder = Decoder {
     claims: |_| false,
     is_anywhere: true,
     answer: answer::read,
-    request: request::read,
+    request: |pair, items| match request::read(pair, items) {
+        // rows without names
+        Ok(None) => json::asked(FORMAT, pair, items),
+        read => read,
+    },
 };
 
 #[cfg(test)]
@@ -26,7 +30,10 @@ mod tests {
     use std::{borrow::Cow, sync::Arc};
 
     use super::super::{DecodeError, Inference, Output, Prediction, Scalar, decoded};
-    use crate::capture::{Exchange, route::Routes};
+    use crate::capture::{
+        Exchange,
+        route::{Route, Routes},
+    };
 
     const ONE: &str = r#"{"a":1}"#;
 
@@ -125,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_prediction_is_unknown() {
+    fn what_has_another_shape_is_not_read() {
         for response in [
             r#"{"status":"ok"}"#,
             r#"{"status":"baseline_set","samples":5}"#,
@@ -143,7 +150,13 @@ mod tests {
             "[[1]]",
             "{}",
         ] {
-            for read in [both(ONE, response), routed("", response)] {
+            for request in [ONE, ""] {
+                let mut exchange = Exchange::example("/predict", request, response);
+                exchange.route = Some(Arc::new(Route {
+                    format: Some("iris".to_owned()),
+                    ..Route::new("/predict")
+                }));
+                let read = decoded(&exchange);
                 assert_eq!(read, Err(DecodeError::UnknownShape), "{response}");
             }
         }

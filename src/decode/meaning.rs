@@ -71,7 +71,7 @@ impl Vectors {
     }
 
     /// Whether each is a distribution: a word on what is likely, not on what is.
-    fn are_distributions(&self) -> bool {
+    pub(super) fn are_distributions(&self) -> bool {
         self.width > 1
             && self.numbers.chunks_exact(self.width).all(|row| {
                 let sum: f64 = row.iter().sum();

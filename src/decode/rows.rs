@@ -8,7 +8,7 @@
 //! | `{"a": 1, "b": 2}` | one |
 //! | `[1, 2, 3]` | one, or three of one column where the answer has three items |
 
-use serde::de::{Error as _, MapAccess, SeqAccess};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
     inference::{Name as Called, Scalar, Values},
@@ -153,6 +153,34 @@ impl<'de> Node<'de> for Data {
     }
 }
 
+/// An object that has rows under one of some names.
+#[derive(Clone, Copy)]
+pub(super) struct DataOf {
+    pub(super) names: &'static [&'static str],
+    pub(super) data: Data,
+}
+
+impl<'de> Node<'de> for DataOf {
+    /// `None`: it has none of these.
+    type Found = Option<Rows>;
+
+    fn leaf(self, _: Leaf<'_>) -> Option<Rows> {
+        None
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Rows>, A::Error> {
+        let mut rows = None;
+        while let Some(name) = object.next_key_seed(Name)? {
+            if self.names.contains(&&*name) {
+                rows = Some(object.next_value_seed(At(self.data))?);
+            } else {
+                object.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(rows)
+    }
+}
+
 /// An element of a list of rows.
 struct Row<'a>(&'a mut Rows);
 
@@ -202,7 +230,7 @@ impl<'de> Node<'de> for Cells<'_> {
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
         if self.depth == 0 {
-            while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+            while list.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(self.leaf(Leaf::List));
         }
         loop {

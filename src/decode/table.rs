@@ -28,7 +28,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    const MAX_COLUMNS: usize = 4096;
+    pub(super) const MAX_COLUMNS: usize = 4096;
     /// Cells that any body may have.
     const FREE_CELLS: usize = 4096;
     /// Up to here, looking through the columns beats hashing.
@@ -39,6 +39,14 @@ impl Table {
     pub(super) fn within(bytes: usize) -> Self {
         Self {
             max_cells: (bytes / 4).max(Self::FREE_CELLS),
+            ..Self::default()
+        }
+    }
+
+    /// Rows of which no value is kept.
+    pub(super) fn of_rows(rows: usize) -> Self {
+        Self {
+            rows,
             ..Self::default()
         }
     }
@@ -91,6 +99,29 @@ impl Table {
         self.fits(self.rows, self.columns.len() + 1)?;
         self.columns.push(Column { name, values });
         Ok(())
+    }
+
+    /// Adds the rows of another. Columns stay where both have the same.
+    pub(super) fn append(&mut self, other: Self) {
+        if self.rows == 0 {
+            *self = other;
+            return;
+        }
+        if self
+            .columns
+            .iter()
+            .map(|c| &c.name)
+            .eq(other.columns.iter().map(|c| &c.name))
+        {
+            for (own, others) in self.columns.iter_mut().zip(other.columns) {
+                own.values.resize(self.rows);
+                own.values.append(others.values);
+            }
+        } else if other.rows > 0 {
+            self.columns = Vec::new();
+            self.is_too_wide = true;
+        }
+        self.rows += other.rows;
     }
 
     /// Ends the current row.

@@ -43,7 +43,27 @@ pub(super) fn read<T>(
     body: &[u8],
     node: impl for<'de> Node<'de, Found = T> + Copy,
 ) -> Result<T, DecodeError> {
-    let text = content::json(body)?;
+    document_of(format, content::json(body)?, node)
+}
+
+/// The same for a body that may be a scalar.
+pub(super) fn value<T>(
+    format: &'static str,
+    body: &[u8],
+    node: impl for<'de> Node<'de, Found = T> + Copy,
+) -> Result<T, DecodeError> {
+    match content::json(body) {
+        // what no document begins with may be read as a word or a number alone
+        Err(DecodeError::NotJson) => strictly(body, node).map_err(|_| DecodeError::NotJson),
+        text => document_of(format, text?, node),
+    }
+}
+
+fn document_of<T>(
+    format: &'static str,
+    text: &[u8],
+    node: impl for<'de> Node<'de, Found = T> + Copy,
+) -> Result<T, DecodeError> {
     match strictly(text, node) {
         Err(error) if error.classify() != Category::Data => match lenient::rewrite(text) {
             Some(text) => strictly(&text, node),

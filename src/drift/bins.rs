@@ -83,20 +83,21 @@ fn edges(sorted: &[f64]) -> Option<Vec<f64>> {
         .collect();
     edges.extend([min.next_down(), max]);
     // a value that many share has a bin of its own
-    for run in sorted.chunk_by(|a, b| a == b) {
+    for run in sorted.chunk_by(|a, b| a >= b) {
         if let Some(value) = run.first().filter(|_| PARTS * run.len() >= n) {
             edges.extend([value.next_down(), *value]);
         }
     }
     edges.retain(|edge| edge.is_finite());
     edges.sort_by(f64::total_cmp);
-    edges.dedup_by(|a, b| *a == *b);
+    edges.dedup_by(|later, before| later <= before);
     Some(edges)
 }
 
 impl Classes {
     /// The known classes and how many values are of each; `None` is a missing value. Of unseen classes
-    /// there are as many as were seen once only (Good and Turing).
+    /// there are as many as were seen once only (Good and Turing). Of more than 100 classes the most
+    /// frequent are known, and the others count as unseen.
     pub fn of<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> (Self, Reference) {
         let mut counted = std::collections::BTreeMap::<&str, u32>::new();
         let (mut missing, mut total) = (0, 0);
@@ -108,10 +109,11 @@ impl Classes {
             }
         }
         let once = counted.values().filter(|count| **count == 1).count();
+        let others = keep_most_frequent(&mut counted);
         let mut counts: Vec<u32> = counted.values().copied().collect();
         let mut bins = counts.clone();
-        bins.extend([0, missing]);
-        counts.extend([count(once), missing]);
+        bins.extend([others, missing]);
+        counts.extend([others + count(once), missing]);
         let names = counted.into_keys().map(str::to_owned).collect();
         let reference = Reference {
             counts,
@@ -140,6 +142,25 @@ impl Classes {
     pub fn names(&self) -> &[String] {
         &self.names
     }
+}
+
+/// Classes that a series knows.
+const MOST_CLASSES: usize = 100;
+
+/// How many values are of the classes that are not kept.
+fn keep_most_frequent(counted: &mut std::collections::BTreeMap<&str, u32>) -> u32 {
+    if counted.len() <= MOST_CLASSES {
+        return 0;
+    }
+    let mut by_count: Vec<(u32, &str)> = counted
+        .iter()
+        .map(|(name, count)| (*count, *name))
+        .collect();
+    by_count.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    let rest = by_count.split_off(MOST_CLASSES);
+    rest.iter()
+        .filter_map(|(_, name)| counted.remove(name))
+        .sum()
 }
 
 impl Reference {

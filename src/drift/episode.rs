@@ -57,22 +57,18 @@ impl Episodes {
 
     /// Notes an alarm.
     pub fn alarm(&mut self, alarm: Alarm) -> Option<Change> {
-        match &mut self.current {
-            Some(episode) => {
-                episode.last = alarm;
-                episode.calm = 0;
-                Some(Change::Renewed(alarm))
-            }
-            None => {
-                self.count += 1;
-                self.current = Some(Episode {
-                    first: alarm,
-                    last: alarm,
-                    calm: 0,
-                });
-                Some(Change::Began(alarm))
-            }
+        if let Some(episode) = &mut self.current {
+            episode.last = alarm;
+            episode.calm = 0;
+            return Some(Change::Renewed(alarm));
         }
+        self.count += 1;
+        self.current = Some(Episode {
+            first: alarm,
+            last: alarm,
+            calm: 0,
+        });
+        Some(Change::Began(alarm))
     }
 
     /// Notes a window that was tested with prediction `at`. Those of the level that raised the alarm count

@@ -115,7 +115,9 @@ fn gather(mut table: Table, options: &Options) -> Result<Vec<Column>, TableError
             columns.push(column);
         }
         count += 1;
-        columns.iter_mut().for_each(|column| column.fill(count));
+        for column in &mut columns {
+            column.fill(count);
+        }
     }
 }
 
@@ -239,5 +241,131 @@ impl Of {
             baseline_share: baseline.reference.share(alarm.region),
             recent_share: f64::from(alarm.inside) / size,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::*;
+
+    /// A file of this text, gone with it.
+    struct Written(PathBuf);
+
+    impl Written {
+        fn new(name: &str, text: &str) -> Self {
+            let name = format!("sidelight-detect-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::write(&path, text).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Written {
+        fn drop(&mut self) {
+            drop(fs::remove_file(&self.0));
+        }
+    }
+
+    /// Rows of a uniform number and of one class in three, both moved by `shift` from row `at` on.
+    fn rows(seed: u64, count: usize, at: usize, shift: f64) -> Vec<(f64, &'static str)> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let row = |i| {
+            let is_moved = i >= at;
+            let number = random.f64() + if is_moved { shift } else { 0.0 };
+            let class = ["a", "b", "c"][random.usize(..3)];
+            (number, if is_moved && shift > 0.0 { "a" } else { class })
+        };
+        (0..count).map(row).collect()
+    }
+
+    fn csv(rows: &[(f64, &str)]) -> String {
+        let lines = rows
+            .iter()
+            .map(|(number, class)| format!("{number},\"{class}\"\n"));
+        format!("x,kind\n{}", lines.collect::<String>())
+    }
+
+    fn json(rows: &[(f64, &str)]) -> String {
+        let line = |(number, class): &(f64, &str)| {
+            format!(
+                "{}\n",
+                serde_json::json!({"kind": class, "x": number, "other": [1]})
+            )
+        };
+        rows.iter().map(line).collect()
+    }
+
+    fn run(name: &str, baseline: &str, stream: &str) -> (Summary, Vec<Alarmed>) {
+        let baseline = Written::new(&format!("{name}-baseline"), baseline);
+        let stream = Written::new(&format!("{name}-stream"), stream);
+        let options = Options {
+            ordered: true,
+            ..Options::default()
+        };
+        let mut alarms = Vec::new();
+        let each = |alarmed: &Alarmed| alarms.push(alarmed.clone());
+        let summary = detect(&baseline.0, &stream.0, &options, each).unwrap();
+        (summary, alarms)
+    }
+
+    #[test]
+    fn what_moves_alarms_in_either_format_and_what_stays_does_not() {
+        let baseline = rows(1, 2000, 2000, 0.0);
+        let still = rows(2, 20_000, 20_000, 0.0);
+        let (summary, _) = run("still", &csv(&baseline), &json(&still));
+        assert_eq!(
+            (summary.predictions, summary.series, summary.alarms),
+            (20_000, 2, 0)
+        );
+        let moved = rows(3, 3000, 1000, 0.4);
+        let (summary, alarms) = run("moved", &json(&baseline), &csv(&moved));
+        assert_eq!(summary.alarms, alarms.len() as u64);
+        for series in ["x", "kind"] {
+            let first = alarms
+                .iter()
+                .find(|alarmed| alarmed.series == series)
+                .unwrap();
+            assert!((1001..1100).contains(&first.alarm.at), "{first:?}");
+            assert!(
+                first.alarm.score > 1.0 && (first.recent_share - first.baseline_share).abs() > 0.1
+            );
+        }
+    }
+
+    #[test]
+    fn a_column_that_the_stream_lacks_is_not_in_use_and_one_that_it_loses_is_missing() {
+        let baseline = csv(&rows(1, 1000, 1000, 0.0));
+        let without = csv(&rows(2, 500, 500, 0.0)).replace("x,kind", "x,sort");
+        let (summary, _) = run("without", &baseline, &without);
+        assert_eq!((summary.series, summary.alarms), (1, 0));
+        let mut lost = json(&rows(2, 500, 500, 0.0));
+        lost.extend((0..500).map(|_| "{\"kind\":\"a\"}\n"));
+        let (_, alarms) = run("lost", &baseline, &lost);
+        let first = alarms.iter().find(|alarmed| alarmed.series == "x").unwrap();
+        // fewer are at most anything
+        assert!(first.recent_share < first.baseline_share, "{first:?}");
+        assert!((501..600).contains(&first.alarm.at), "{first:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_table_is_refused_with_its_line() {
+        for (name, text, expected) in [
+            ("empty", "", "expected a header line"),
+            (
+                "broken",
+                "{\"a\":1}\n{\"a\":\n",
+                "line 2: expected a JSON object",
+            ),
+            ("ragged", "a,b\n1,2\n1,2,3\n", "line 3"),
+        ] {
+            let file = Written::new(name, text);
+            let error = detect(&file.0, &file.0, &Options::default(), |_| ()).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        let nowhere = Path::new("/nowhere/at/all.csv");
+        let error = detect(nowhere, nowhere, &Options::default(), |_| ()).unwrap_err();
+        assert!(error.to_string().contains("cannot read"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{request, response};
+use http::{Version, request, response};
 use hyper::body::Body;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -62,7 +62,7 @@ impl Record {
         exchange.route = route;
         exchange.interest = interest;
         if interest == Interest::Bodies {
-            exchange.request.note(&head.headers);
+            exchange.note_request(&head.headers);
         }
         Rc::new(Self::begin(thread, exchange, started))
     }
@@ -155,13 +155,13 @@ impl Record {
         self.with(|e| {
             e.upstream = Some(now.saturating_duration_since(since));
             e.status = head.status.as_u16();
-            e.fault = match e.status {
-                400..500 => Some(Fault::Client),
-                500.. => Some(Fault::Upstream),
-                _ => None,
-            };
+            e.fault = Fault::of_status(e.status);
             if e.interest == Interest::Bodies {
-                e.response.note(&head.headers);
+                e.note_response(&head.headers);
+            }
+            // gRPC is HTTP/2
+            if head.version == Version::HTTP_2 {
+                e.begin_call(&head.headers);
             }
         });
     }
@@ -233,6 +233,7 @@ impl Record {
         }
         self.with(|e| {
             e.duration = self.started.elapsed();
+            e.end_call(copy.grpc_status);
             e.response.body = Some(copy);
         });
     }

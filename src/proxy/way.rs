@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use http::{HeaderMap, Version, header};
+use http::{HeaderMap, Version};
 
 use super::{
     failure::Failure,
     thread::Thread,
     upstream::{Found, spoken::Tongue},
 };
+pub(super) use crate::capture::grpc::is_call as is_grpc;
 use crate::config::UpstreamProtocol;
 
 /// The version of one request to the upstream.
@@ -54,39 +55,4 @@ async fn find_out(thread: &Rc<Thread>) -> Result<Way, Failure> {
     };
     thread.spoken.found(tongue);
     Ok(way)
-}
-
-/// Whether a message is of gRPC: `application/grpc`, with or without a suffix.
-pub(super) fn is_grpc(fields: &HeaderMap) -> bool {
-    const TYPE: &[u8] = b"application/grpc";
-    let value = fields
-        .get(header::CONTENT_TYPE)
-        .map(http::HeaderValue::as_bytes);
-    value.is_some_and(|value| {
-        value.len() >= TYPE.len()
-            && value[..TYPE.len()].eq_ignore_ascii_case(TYPE)
-            && matches!(value.get(TYPE.len()), None | Some(b'+' | b';' | b' '))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn grpc_is_known_by_its_type_alone() {
-        let of = |value: &'static str| {
-            let mut fields = HeaderMap::new();
-            fields.insert("content-type", HeaderValue::from_static(value));
-            is_grpc(&fields)
-        };
-        assert!(of("application/grpc"));
-        assert!(of("application/grpc+proto"));
-        assert!(of("Application/gRPC; charset=utf-8"));
-        assert!(!of("application/grpc-web"));
-        assert!(!of("application/json"));
-        assert!(!is_grpc(&HeaderMap::new()));
-    }
 }

@@ -60,17 +60,16 @@ const MOST_TERMS: u32 = 10_000;
 const TINY: f64 = 1e-300;
 
 fn fraction(a: f64, x: f64) -> f64 {
-    let mut b = x + 1.0 - a;
-    let mut c = 1.0 / TINY;
-    let mut d = 1.0 / b;
-    let mut value = d;
+    let mut denominator = x + 1.0 - a;
+    let (mut above, mut below) = (1.0 / TINY, 1.0 / denominator);
+    let mut value = below;
     for i in 1..MOST_TERMS {
         let i = f64::from(i);
         let numerator = -i * (i - a);
-        b += 2.0;
-        d = 1.0 / nonzero(numerator * d + b);
-        c = nonzero(b + numerator / c);
-        let step = d * c;
+        denominator += 2.0;
+        below = 1.0 / nonzero(numerator * below + denominator);
+        above = nonzero(denominator + numerator / above);
+        let step = below * above;
         value *= step;
         if (step - 1.0).abs() < f64::EPSILON {
             break;

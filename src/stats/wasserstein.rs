@@ -7,25 +7,26 @@ use super::real;
 /// Both sorted ascending and finite; others give a number that means nothing, never a panic.
 /// `O(n + m)`. Source: for one dimension, the area between both distribution functions.
 pub fn distance(baseline_sorted: &[f64], recent_sorted: &[f64]) -> Option<f64> {
-    let (n, m) = (baseline_sorted.len(), recent_sorted.len());
+    let sides = [baseline_sorted, recent_sorted];
     let mut at = baseline_sorted.first()?.min(*recent_sorted.first()?);
-    let (mut i, mut j) = (0, 0);
+    // how many values of each side are at or below `at`
+    let mut passed = [0, 0];
     let mut area = 0.0;
     loop {
-        let next = match (baseline_sorted.get(i), recent_sorted.get(j)) {
-            (Some(a), Some(b)) => a.min(*b),
-            (Some(value), None) | (None, Some(value)) => *value,
-            (None, None) => return Some(area),
+        let next = match [0, 1].map(|side| sides[side].get(passed[side])) {
+            [Some(baseline), Some(recent)] => baseline.min(*recent),
+            [Some(value), None] | [None, Some(value)] => *value,
+            [None, None] => return Some(area),
         };
-        area += (next - at) * (real(i) / real(n) - real(j) / real(m)).abs();
+        let [below, recent_below] = [0, 1].map(|side| real(passed[side]) / real(sides[side].len()));
+        area += (next - at) * (below - recent_below).abs();
         at = next;
-        let past = |values: &[f64], from: usize| {
-            let rest = values.get(from..).unwrap_or_default();
-            from + rest.iter().take_while(|value| **value <= next).count()
-        };
-        let (before_i, before_j) = (i, j);
-        (i, j) = (past(baseline_sorted, i), past(recent_sorted, j));
-        if (i, j) == (before_i, before_j) {
+        let before = passed;
+        for side in [0, 1] {
+            let rest = &sides[side][passed[side]..];
+            passed[side] += rest.iter().take_while(|value| **value <= next).count();
+        }
+        if passed == before {
             // a value that is no number is at or below nothing
             return Some(area);
         }

@@ -25,6 +25,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("capture", &["config", "panics"]),
     (ONLY_IN_TESTS, &[]),
     ("decode", &["capture", "config"]),
+    ("explain", &["capture", "decode", "config"]),
     ("drift", &["stats", "config"]),
     ("feedback", &["stats", "config"]),
     (
@@ -62,6 +63,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
+    ("history", &["drift"]),
     ("inject", &["metrics", "drain", "http", "config"]),
     ("iris", &["drain", "http", "config"]),
     ("demo", &["drain", "http", "config"]),

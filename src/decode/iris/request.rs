@@ -251,19 +251,31 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_names_are_not_read_and_not_miscounted() {
+    fn rows_without_names_are_read_by_position() {
+        let two = (
+            2,
+            vec![numbers("0", &[1.0, 3.0]), numbers("1", &[2.0, 4.0])],
+        );
+        for request in ["[[1,2],[3,4]]", r#"{"m":"x","instances":[[1,2],[3,4]]}"#] {
+            assert_eq!(rows(request, 2), two, "{request}");
+        }
+        let columns = (
+            2,
+            vec![numbers("a", &[1.0, 2.0]), numbers("b", &[3.0, 4.0])],
+        );
+        assert_eq!(rows(r#"{"inputs":{"a":[1,2],"b":[3,4]}}"#, 2), columns);
+    }
+
+    #[test]
+    fn what_may_not_be_rows_is_not_miscounted() {
         for request in [
             "",
             "null",
             "{}",
             "[]",
             "[1,2,3]",
-            "[[1,2],[3,4]]",
             "[{\"a\":1},2]",
-            r#"{"signature_name":"x","instances":[[1,2],[3,4]]}"#,
-            r#"{"signature_name":"x","instances":[1,2]}"#,
             r#"{"instances":[[1,2]]}"#,
-            r#"{"inputs":{"a":[1,2],"b":[3,4]}}"#,
             r#"{"a":[{"x":1}],"b":[{"x":1}],"c":1}"#,
             "a=1&b=2",
             "{\"a\":1",

@@ -1,0 +1,86 @@
+//! Lines of a stream, of which none takes more than so many bytes.
+
+use std::io::{self, BufRead};
+
+/// The lines of `input`. The last one need not end.
+pub(super) struct Lines<R> {
+    input: R,
+    max: usize,
+    line: Vec<u8>,
+}
+
+/// One of them, without its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    Whole(&'a [u8]),
+    /// Its bytes are gone.
+    TooLong,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(input: R, max: usize) -> Self {
+        Self {
+            input,
+            max,
+            line: Vec::new(),
+        }
+    }
+
+    /// The next line; `None`: there is none.
+    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        // a long line's room is not kept for the rest
+        self.line.clear();
+        self.line.shrink_to(64 * 1024);
+        let (mut is_too_long, mut is_any) = (false, false);
+        loop {
+            let read = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            if read.is_empty() {
+                break;
+            }
+            is_any = true;
+            let end = memchr::memchr(b'\n', read);
+            let part = &read[..end.unwrap_or(read.len())];
+            if is_too_long || self.line.len() + part.len() > self.max {
+                is_too_long = true;
+                self.line = Vec::new();
+            } else {
+                self.line.extend_from_slice(part);
+            }
+            let taken = part.len() + usize::from(end.is_some());
+            self.input.consume(taken);
+            if end.is_some() {
+                break;
+            }
+        }
+        Ok(match (is_any, is_too_long) {
+            (false, _) => None,
+            (true, true) => Some(Line::TooLong),
+            (true, false) => Some(Line::Whole(&self.line)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    #[test]
+    fn every_line_comes_once_and_a_long_one_as_such() {
+        let input = "a\n\nlonger than that\nb\r\nend";
+        // pieces of 3 bytes
+        let mut lines = Lines::new(BufReader::with_capacity(3, input.as_bytes()), 8);
+        let mut found = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            found.push(match line {
+                Line::Whole(line) => String::from_utf8(line.to_vec()).unwrap(),
+                Line::TooLong => "-".to_owned(),
+            });
+        }
+        assert_eq!(found, ["a", "", "-", "b\r", "end"]);
+    }
+}

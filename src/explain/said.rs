@@ -1,0 +1,266 @@
+//! What is said of one exchange: the words of `expect` in the recorded pairs.
+
+use serde::Serialize;
+
+use super::shown::{Class, Features, Shares, Values};
+use crate::{
+    capture::{
+        Exchange, Fault,
+        policy::{self, Interest, Purpose},
+    },
+    config::{self, RouteKind},
+    decode::{self, DecodeError, Inference, Name, Output, Prediction, Scalar, Source},
+};
+
+/// What an exchange turned out to be.
+pub(super) enum Told {
+    /// No prediction, and not meant to be one.
+    Known(Purpose, Subject),
+    /// Its route says that it is to be ignored, or nothing says that it could be a prediction.
+    Unwanted,
+    /// Its bodies were read.
+    Read(Inference),
+    /// They could not be.
+    Unread(DecodeError),
+}
+
+/// Of which model something is told that is no prediction.
+#[derive(Default)]
+pub(super) struct Subject {
+    model: Option<String>,
+    version: Option<String>,
+}
+
+impl Told {
+    pub(super) fn of(exchange: &Exchange, bounds: &config::Capture) -> Self {
+        if exchange.interest == Interest::Bodies {
+            return match decode::decode(exchange, bounds) {
+                Ok(inference) => Self::Read(inference),
+                Err(error) => Self::Unread(error),
+            };
+        }
+        match purpose(exchange) {
+            Some(purpose) => Self::Known(purpose, Subject::of(exchange, bounds)),
+            None => Self::Unwanted,
+        }
+    }
+}
+
+/// A prediction route has no other purpose, whatever its path looks like.
+fn purpose(exchange: &Exchange) -> Option<Purpose> {
+    let route = exchange.route.as_deref();
+    if route.is_some_and(|route| route.kind != RouteKind::Ignore) {
+        return None;
+    }
+    policy::purpose(exchange.method.as_ref()?, &exchange.path)
+}
+
+impl Subject {
+    fn of(exchange: &Exchange, bounds: &config::Capture) -> Self {
+        let (model, version) = decode::subject(exchange, bounds);
+        Self { model, version }
+    }
+}
+
+/// A line of output. Every key is there, with `null` for what is not known.
+#[derive(Serialize)]
+pub(super) struct Said<'a> {
+    id: Option<&'a str>,
+    kind: Option<&'static str>,
+    model: Option<&'a str>,
+    model_version: Option<&'a str>,
+    items: Option<usize>,
+    features: Option<Features<'a>>,
+    columns: Option<Vec<Values<'a>>>,
+    predicted_class: Option<Vec<Class<'a>>>,
+    class_source: Option<&'static str>,
+    confidence: Option<Vec<Option<f64>>>,
+    probabilities: Option<Shares<'a>>,
+    value: Option<Vec<Option<f64>>>,
+    error: bool,
+    error_kind: Option<&'static str>,
+    status: u16,
+    text: Option<Vec<&'a str>>,
+    format: Option<&'a str>,
+    route: Option<&'a str>,
+    why: String,
+}
+
+/// A line for what is no exchange.
+#[derive(Serialize)]
+pub(super) struct Refused<'a> {
+    id: (),
+    why: &'a str,
+}
+
+impl<'a> Refused<'a> {
+    pub(super) fn new(why: &'a str) -> Self {
+        Self { id: (), why }
+    }
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn new(
+        id: Option<&'a str>,
+        exchange: &'a Exchange,
+        told: &'a Told,
+        why: String,
+    ) -> Self {
+        let error_kind = error_kind(exchange);
+        let said = Self {
+            id,
+            kind: kind(told, error_kind),
+            model: None,
+            model_version: None,
+            items: None,
+            features: None,
+            columns: None,
+            predicted_class: None,
+            class_source: None,
+            confidence: None,
+            probabilities: None,
+            value: None,
+            error: error_kind.is_some(),
+            error_kind,
+            status: exchange.status,
+            text: None,
+            format: None,
+            route: exchange.route.as_ref().map(|route| &*route.endpoint),
+            why,
+        };
+        match told {
+            Told::Read(inference) => said.with_inference(exchange, inference),
+            Told::Known(_, subject) => Self {
+                model: subject.model.as_deref(),
+                model_version: subject.version.as_deref(),
+                ..said
+            },
+            Told::Unwanted | Told::Unread(_) => said,
+        }
+    }
+
+    fn with_inference(self, exchange: &'a Exchange, inference: &'a Inference) -> Self {
+        let said = Self {
+            model: inference.model.as_deref(),
+            model_version: inference.version.as_deref(),
+            items: Some(inference.items()).filter(|items| *items > 0 || !self.error),
+            format: (inference.format != "unknown").then_some(inference.format),
+            ..self
+        };
+        said.with_features(exchange, inference)
+            .with_outputs(inference)
+    }
+
+    fn with_features(self, exchange: &Exchange, inference: &'a Inference) -> Self {
+        let columns = &inference.features;
+        if columns.is_empty() || self.error && !are_told(exchange, inference) {
+            return self;
+        }
+        if let Some(text) = shown_text(inference) {
+            return Self {
+                text: Some(text),
+                ..self
+            };
+        }
+        let are_named = columns.iter().any(|c| matches!(c.name, Name::Word(_)));
+        if are_named {
+            return Self {
+                features: Some(Features(columns)),
+                ..self
+            };
+        }
+        Self {
+            columns: Some(columns.iter().map(|c| Values(&c.values)).collect()),
+            ..self
+        }
+    }
+
+    fn with_outputs(self, inference: &'a Inference) -> Self {
+        let outputs = &inference.outputs;
+        let predictions = || outputs.iter().map(|output| &output.prediction);
+        let classes = || predictions().map(Class).collect();
+        let confidences = || outputs.iter().map(Output::confidence).collect();
+        let values = || outputs.iter().map(Output::value).collect();
+        let has_classes = predictions().any(Class::is_one);
+        let has_values = outputs.iter().any(|output| output.value().is_some());
+        let has_confidences = outputs.iter().any(|output| output.confidence().is_some());
+        Self {
+            predicted_class: has_classes.then(classes),
+            class_source: has_classes.then(|| source(inference.source)),
+            confidence: has_confidences.then(confidences),
+            probabilities: inference.probabilities.as_ref().map(Shares::of),
+            value: has_values.then(values),
+            ..self
+        }
+    }
+}
+
+/// An only column without a name, of nothing but texts, is what a model of texts was asked.
+fn shown_text(inference: &Inference) -> Option<Vec<&str>> {
+    let [column] = inference.features.as_slice() else {
+        return None;
+    };
+    let decode::Values::Mixed(values) = &column.values else {
+        return None;
+    };
+    if !matches!(column.name, Name::Position(_)) {
+        return None;
+    }
+    values.iter().map(as_text).collect()
+}
+
+fn as_text(value: &Scalar) -> Option<&str> {
+    match value {
+        Scalar::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Whether features of a refused request are what they say: on a path that a server knows, and
+/// without a text where other values are numbers.
+fn are_told(exchange: &Exchange, inference: &Inference) -> bool {
+    let is_known = exchange.route.is_some() || decode::named_format(exchange).is_some();
+    let columns = &inference.features;
+    let has_numbers = columns
+        .iter()
+        .any(|c| matches!(c.values, decode::Values::Numbers(_)));
+    let has_texts = columns.iter().any(|c| match &c.values {
+        decode::Values::Mixed(values) => values.iter().any(|v| matches!(v, Scalar::Text(_))),
+        decode::Values::Numbers(_) => false,
+    });
+    is_known && !(has_numbers && has_texts)
+}
+
+fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
+    match told {
+        Told::Known(purpose, _) => Some(purpose.name()),
+        _ if error_kind.is_some() => Some("error"),
+        Told::Read(inference) => of_outputs(inference),
+        Told::Unwanted | Told::Unread(_) => None,
+    }
+}
+
+fn of_outputs(inference: &Inference) -> Option<&'static str> {
+    let mut predictions = inference.outputs.iter().map(|output| &output.prediction);
+    predictions.find_map(|prediction| match prediction {
+        Prediction::Unknown => None,
+        Prediction::Value(_) => Some("regress"),
+        _ => Some("classify"),
+    })
+}
+
+fn error_kind(exchange: &Exchange) -> Option<&'static str> {
+    Some(match exchange.fault? {
+        Fault::Client => "client",
+        Fault::Upstream | Fault::Sidelight => "server",
+    })
+}
+
+fn source(source: Source) -> &'static str {
+    match source {
+        Source::Label => "label",
+        Source::ArgmaxIndex => "argmax_index",
+        Source::ArgmaxLabel => "argmax_label",
+        Source::ClassificationExtension => "classification_ext",
+    }
+}

@@ -1,0 +1,118 @@
+//! Which rule matched, and what was not found.
+
+use super::said::Told;
+use crate::{
+    capture::Exchange,
+    config::RouteKind,
+    decode::{self, DecodeError, Inference, Name, Output, Prediction},
+};
+
+/// Sentences without full stops, joined by semicolons.
+///
+/// `is_configured`: the route is one of the configuration.
+pub(super) fn of(exchange: &Exchange, told: &Told, is_configured: bool) -> String {
+    let mut why = vec![of_path(exchange, told, is_configured)];
+    match told {
+        Told::Read(inference) => why.extend(of_inference(exchange, inference)),
+        Told::Unread(error) => why.extend(of_failure(exchange, error)),
+        Told::Known(..) | Told::Unwanted => {}
+    }
+    why.join("; ")
+}
+
+fn of_path(exchange: &Exchange, told: &Told, is_configured: bool) -> String {
+    let (path, method) = (&exchange.path, exchange.method.as_ref());
+    let method = method.map_or("", |method| method.as_str());
+    match (told, exchange.route.as_deref()) {
+        (Told::Known(purpose, _), _) => {
+            format!(
+                "{method} {path} is known for {}: no prediction",
+                purpose.name()
+            )
+        }
+        (Told::Unwanted, Some(route)) if route.kind == RouteKind::Ignore => {
+            format!(
+                "the route {} of the configuration says ignore",
+                route.endpoint
+            )
+        }
+        (Told::Unwanted, _) => {
+            format!("{method} carries no body that could ask for a prediction, or a probe sent it")
+        }
+        (_, Some(route)) if is_configured => {
+            format!("the route {} of the configuration matched", route.endpoint)
+        }
+        (_, Some(route)) => format!("{} is known for predictions", route.endpoint),
+        (_, None) => format!("no route names {path}: a body may be a prediction anywhere"),
+    }
+}
+
+fn of_inference(exchange: &Exchange, inference: &Inference) -> Vec<String> {
+    let mut why = vec![of_format(exchange, inference.format)];
+    let items = inference.items();
+    if exchange.fault.is_some() {
+        why.push(format!("status {}: no prediction", exchange.status));
+    } else {
+        why.extend(not_found(&inference.outputs).into_iter().map(str::to_owned));
+        if items == 0 {
+            why.push("no items in the answer".to_owned());
+        }
+    }
+    if inference.rows == 0 {
+        why.push("no rows found in the request".to_owned());
+    } else if inference.features.is_empty() {
+        why.push("rows were counted, their features were not kept".to_owned());
+    } else if is_unnamed(inference) {
+        why.push("features have no names on the wire: the route's `features` can name them".into());
+    }
+    let (model, version) = (&inference.model, &inference.version);
+    match (model, version) {
+        (None, None) => why.push("neither model nor version on the wire".to_owned()),
+        (None, _) => why.push("no model on the wire".to_owned()),
+        (_, None) => why.push("no version on the wire".to_owned()),
+        _ => {}
+    }
+    why
+}
+
+fn of_format(exchange: &Exchange, format: &str) -> String {
+    let route = exchange.route.as_deref();
+    if route.is_some_and(|route| route.format.is_some()) {
+        format!("the route says format {format}")
+    } else if format == "unknown" {
+        "no format knows the request".to_owned()
+    } else if decode::named_format(exchange) == Some(format) {
+        format!("path or fields say format {format}")
+    } else {
+        format!("the bodies have the shape of format {format}")
+    }
+}
+
+fn of_failure(exchange: &Exchange, error: &DecodeError) -> Vec<String> {
+    let named = decode::named_format(exchange);
+    let format = named.map(|format| format!("path or fields say format {format}"));
+    let hint = matches!(error, DecodeError::UnknownShape)
+        .then(|| "a route with a format could say how to read it".to_owned());
+    format
+        .into_iter()
+        .chain([error.to_string()])
+        .chain(hint)
+        .collect()
+}
+
+fn is_unnamed(inference: &Inference) -> bool {
+    let mut columns = inference.features.iter();
+    columns.any(|column| matches!(column.name, Name::Position(_)))
+}
+
+fn not_found(outputs: &[Output]) -> Option<&'static str> {
+    let first = outputs.first()?;
+    let is_value = matches!(first.prediction, Prediction::Value(_));
+    if outputs.iter().any(|o| o.prediction == Prediction::Unknown) {
+        Some("class unknown: the route's `kind` or `classes` can tell it")
+    } else if !is_value && outputs.iter().any(|o| o.confidence().is_none()) {
+        Some("no confidence on the wire")
+    } else {
+        None
+    }
+}
