@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod explain;
+pub mod history;
 pub mod iris;
 mod probe;
 mod reload;

@@ -17,8 +17,10 @@ use arguments::{Arguments, Subcommand};
 
 /// Exit code: done.
 pub const OK: u8 = 0;
-/// Exit code: it was understood, and failed.
+/// Exit code: it was understood, and failed; of `drift`, that something drifts.
 pub const FAILED: u8 = 1;
+/// Exit code of `drift`: it failed.
+pub const DRIFT_FAILED: u8 = 2;
 /// Exit code: wrong usage or configuration (`EX_USAGE` of BSD's `sysexits`).
 pub const USAGE: u8 = 64;
 
@@ -33,10 +35,29 @@ pub enum Command {
     Check(Sources),
     /// Print the documented default file.
     Config,
+    /// Look for drift in files.
+    Drift(Drift),
     /// Say what would be read of recorded exchanges.
     Explain(Explain),
     /// Ask a running agent how it is.
     Probe(Probe),
+}
+
+/// `sidelight drift`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// Rows as they should be.
+    pub baseline: PathBuf,
+    /// Rows that may have drifted.
+    pub stream: PathBuf,
+    /// Those of the baseline are in the order in which they came.
+    pub ordered: bool,
+    /// False alarms per million rows, above 0; `None`: as the agent has it.
+    pub rate: Option<f64>,
+    /// Columns whose numbers are classes.
+    pub categorical: Vec<String>,
+    /// JSON lines instead of a table.
+    pub json: bool,
 }
 
 /// `sidelight explain`.
@@ -110,6 +131,21 @@ pub fn parse_from(
         Some(Subcommand::Iris { listen, child }) => Command::Iris(Iris { listen, child }),
         Some(Subcommand::Check { file }) => Command::Check(sources(file, Flags::default(), env)),
         Some(Subcommand::Config) => Command::Config,
+        Some(Subcommand::Drift {
+            baseline,
+            stream,
+            ordered,
+            rate,
+            categorical,
+            json,
+        }) => Command::Drift(Drift {
+            baseline,
+            stream,
+            ordered,
+            rate,
+            categorical,
+            json,
+        }),
         Some(Subcommand::Explain { config, file }) => Command::Explain(Explain {
             sources: sources(config, Flags::default(), env),
             file: file.filter(|file| file.as_os_str() != "-"),

@@ -7,7 +7,12 @@
 
 mod baseline;
 mod baselines;
+pub mod bins;
+pub mod dependence;
+pub mod episode;
 mod ks_window;
+pub mod scan;
+pub mod series;
 mod store;
 mod verdict;
 

@@ -47,6 +47,8 @@ pub mod stats;
 
 pub mod ops;
 
+pub mod history;
+
 pub mod iris;
 
 pub mod config;

@@ -5,8 +5,9 @@
 use std::process::ExitCode;
 
 use sidelight::{
-    app,
+    app::{self, history},
     cli::{self, Command, Report},
+    history::Options,
     tls,
 };
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Iris(cli::Iris { listen, .. }) => of_outcome(app::iris::serve(listen)),
         Command::Check(sources) => cli::check::report(&sources),
         Command::Config => cli::documented(),
+        Command::Drift(asked) => return drift(asked),
         Command::Explain(explain) => match explain.sources.load() {
             Ok(loaded) => app::explain(&loaded.config, explain.file.as_deref()),
             Err(errors) => Report::of_errors(&errors),
@@ -37,6 +39,27 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(report.print())
+}
+
+fn drift(asked: cli::Drift) -> ExitCode {
+    let request = history::Request {
+        baseline: asked.baseline,
+        stream: asked.stream,
+        options: Options {
+            ordered: asked.ordered,
+            rate: asked.rate,
+            categorical: asked.categorical,
+        },
+        is_json: asked.json,
+    };
+    match history::drift(&request) {
+        Ok(false) => ExitCode::from(cli::OK),
+        Ok(true) => ExitCode::from(cli::FAILED),
+        Err(error) => {
+            let report = Report::error(format!("sidelight: {error:#}\n"), cli::DRIFT_FAILED);
+            ExitCode::from(report.print())
+        }
+    }
 }
 
 /// Nothing to say, or what kept it from running.

@@ -18,6 +18,8 @@ mod queries;
 mod readme;
 #[path = "it/routes.rs"]
 mod routes;
+#[path = "it/scan_traces.rs"]
+mod scan_traces;
 #[path = "it/stats_vectors.rs"]
 mod stats_vectors;
 #[path = "it/strict.rs"]

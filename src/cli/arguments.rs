@@ -74,6 +74,25 @@ pub(super) enum Subcommand {
     },
     /// Print the default configuration: every setting with its meaning
     Config,
+    /// The drift detector over files of rows: CSV with a header line, or JSON lines; exit 1 if any drifts
+    Drift {
+        /// Rows as they should be
+        baseline: PathBuf,
+        /// Rows that may have drifted; `-`: standard input
+        stream: PathBuf,
+        /// The rows of BASELINE are in the order in which they came
+        #[arg(long)]
+        ordered: bool,
+        /// False alarms per million rows that are accepted [default: 0.6]
+        #[arg(long, value_name = "R", value_parser = rate)]
+        rate: Option<f64>,
+        /// A column whose numbers are classes; may be given several times
+        #[arg(long, value_name = "NAME")]
+        categorical: Vec<String>,
+        /// One JSON object a line instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what would be read of recorded exchanges, and why: one JSON line for each
     Explain {
         /// The configuration whose routes and bounds count [env: SIDELIGHT_CONFIG]
@@ -94,4 +113,13 @@ pub(super) enum Subcommand {
         #[arg(long, value_name = "ADDR")]
         ops_listen: Option<String>,
     },
+}
+
+/// A number of false alarms.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "expected a number above 0".to_owned())
 }

@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 use sidelight::stats::{
+    chi_square, divergence, g,
     ks::{self, KsTest},
     moments::moments,
+    wasserstein,
 };
 
 #[derive(Deserialize)]
@@ -34,6 +36,23 @@ struct Expect {
     ks_p_exact: Option<f64>,
     ks_p_asymp: Option<f64>,
     ks_sign: i8,
+    wasserstein: Option<f64>,
+    #[serde(flatten)]
+    binned: Option<Binned>,
+}
+
+/// Counts over the same bins, and what was said of them.
+#[derive(Deserialize)]
+struct Binned {
+    counts_x: Vec<u32>,
+    counts_y: Vec<u32>,
+    psi: f64,
+    js_distance_base2: f64,
+    total_variation: f64,
+    linf: Option<f64>,
+    chi2: f64,
+    chi2_dof: usize,
+    chi2_p: f64,
 }
 
 /// How the large samples are made: splitmix64, then a square, a grid, a line.
@@ -67,7 +86,7 @@ impl Generator {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "53 bits are left")]
-fn uniform(state: &mut u64) -> f64 {
+pub(super) fn uniform(state: &mut u64) -> f64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -341,4 +360,77 @@ fn lattice(n: usize, m: usize) -> u64 {
         .rev()
         .find(|g| n.is_multiple_of(*g) && m.is_multiple_of(*g));
     (n / common.unwrap() * m) as u64
+}
+
+/// Bins of samples and of classes.
+fn binned() -> Vec<(String, Binned)> {
+    let of_samples = all()
+        .into_iter()
+        .filter_map(|case| Some((case.id, case.expect.binned?)));
+    let of_classes: File<Binned> = read("categorical.json");
+    let of_classes = of_classes.cases.into_iter().enumerate();
+    let of_classes = of_classes.map(|(place, binned)| (format!("categorical {place}"), binned));
+    of_samples.chain(of_classes).collect()
+}
+
+#[test]
+fn effects_on_binned_values() {
+    let mut errors = Errors::default();
+    for (id, case) in binned() {
+        let (x, y) = (&case.counts_x, &case.counts_y);
+        let found = [
+            (divergence::psi(x, y), Some(case.psi)),
+            (
+                divergence::jensen_shannon(x, y),
+                Some(case.js_distance_base2),
+            ),
+            (
+                divergence::total_variation(x, y),
+                Some(case.total_variation),
+            ),
+            (divergence::largest_difference(x, y), case.linf),
+        ];
+        for (found, expected) in found {
+            if let Some(expected) = expected {
+                errors.compare(&id, found.unwrap(), expected, 1e-9);
+            }
+        }
+        let chi = chi_square::two_sample(x, y).unwrap();
+        assert_eq!(chi.freedom, case.chi2_dof, "{id}");
+        errors.compare(&id, chi.statistic, case.chi2, 1e-9);
+        errors.compare(&id, chi.p_value, case.chi2_p, 1e-6);
+    }
+    assert!(errors.compared > 500, "{}", errors.compared);
+}
+
+#[test]
+fn wasserstein_distances() {
+    let mut errors = Errors::default();
+    for case in all() {
+        if let Some(expected) = case.expect.wasserstein {
+            let found = wasserstein::distance(&case.baseline, &case.recent).unwrap();
+            errors.compare(&case.id, found, expected, 1e-9);
+        }
+    }
+    assert!(errors.compared > 140, "{}", errors.compared);
+}
+
+#[derive(Deserialize)]
+struct Shares {
+    k1: f64,
+    n1: f64,
+    k0: f64,
+    n0: f64,
+    g_cc: f64,
+}
+
+#[test]
+fn the_g_statistic_of_shares() {
+    let file: File<Shares> = read("gscan.json");
+    let mut errors = Errors::default();
+    for (place, case) in file.cases.iter().enumerate() {
+        let found = g::g(case.k1, case.n1, case.k0, case.n0);
+        errors.compare(&place.to_string(), found, case.g_cc, 1e-9);
+    }
+    assert_eq!(errors.compared, 120);
 }

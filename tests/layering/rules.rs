@@ -63,6 +63,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
+    ("history", &["drift"]),
     ("inject", &["metrics", "drain", "http", "config"]),
     ("iris", &["drain", "http", "config"]),
     ("demo", &["drain", "http", "config"]),

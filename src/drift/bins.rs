@@ -1,0 +1,230 @@
+//! Into what the values of a series are sorted, as its baseline has them.
+//!
+//! A region is a set of values whose share is watched: for numbers `x <= edge` for every edge, for
+//! classes each known one and those that are not known; and always the missing values.
+
+/// Parts into which the quantiles of a baseline cut.
+const PARTS: usize = 20;
+
+/// The bins of a numeric series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edges {
+    /// Ascending, without repetition, finite.
+    edges: Vec<f64>,
+}
+
+/// The bins of a categorical series: the known classes in ascending order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classes {
+    names: Vec<String>,
+}
+
+/// How often the baseline has each region and bin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// For each region; that of unseen classes is an estimate.
+    counts: Vec<u32>,
+    /// For each bin, as they are.
+    bins: Vec<u32>,
+    /// All values, missing ones too.
+    total: u32,
+    /// Regions are `x <= edge`: all bins up to one.
+    is_cumulative: bool,
+}
+
+impl Edges {
+    /// The bins of these values and how many of them are in each region; a `NaN` is missing. `None`:
+    /// all are.
+    pub fn of(values: &[f64]) -> Option<(Self, Reference)> {
+        let mut sorted: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let edges = edges(&sorted)?;
+        let missing = values.len() - sorted.len();
+        let below = |edge: &f64| count(sorted.partition_point(|value| value <= edge));
+        let mut counts: Vec<u32> = edges.iter().map(below).collect();
+        let ends = counts.iter().copied().chain([count(sorted.len())]);
+        let starts = [0].into_iter().chain(counts.iter().copied());
+        let mut bins: Vec<u32> = ends.zip(starts).map(|(end, start)| end - start).collect();
+        bins.push(count(missing));
+        counts.push(count(missing));
+        let reference = Reference {
+            counts,
+            bins,
+            total: count(values.len()),
+            is_cumulative: true,
+        };
+        Some((Self { edges }, reference))
+    }
+
+    /// The bin of a value: how many edges are below it; the last bin for a missing one.
+    pub fn bin(&self, value: f64) -> usize {
+        if value.is_nan() {
+            return self.edges.len() + 1;
+        }
+        self.edges.partition_point(|edge| *edge < value)
+    }
+
+    /// How many there are, that of missing values with them.
+    pub fn bins(&self) -> usize {
+        self.edges.len() + 2
+    }
+
+    /// The edges: region `j` is `x <= edges[j]`, the last region missing values.
+    pub fn edges(&self) -> &[f64] {
+        &self.edges
+    }
+}
+
+fn edges(sorted: &[f64]) -> Option<Vec<f64>> {
+    let (min, max) = (*sorted.first()?, *sorted.last()?);
+    let n = sorted.len();
+    let mut edges: Vec<f64> = (1..PARTS)
+        .filter_map(|k| sorted.get(k * n / PARTS).copied())
+        .collect();
+    edges.extend([min.next_down(), max]);
+    // a value that many share has a bin of its own
+    for run in sorted.chunk_by(|a, b| a >= b) {
+        if let Some(value) = run.first().filter(|_| PARTS * run.len() >= n) {
+            edges.extend([value.next_down(), *value]);
+        }
+    }
+    edges.retain(|edge| edge.is_finite());
+    edges.sort_by(f64::total_cmp);
+    edges.dedup_by(|later, before| later <= before);
+    Some(edges)
+}
+
+impl Classes {
+    /// The known classes and how many values are of each; `None` is a missing value. Of unseen classes
+    /// there are as many as were seen once only (Good and Turing). Of more than 100 classes the most
+    /// frequent are known, and the others count as unseen.
+    pub fn of<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> (Self, Reference) {
+        let mut counted = std::collections::BTreeMap::<&str, u32>::new();
+        let (mut missing, mut total) = (0, 0);
+        for value in values {
+            total += 1;
+            match value {
+                Some(value) => *counted.entry(value).or_default() += 1,
+                None => missing += 1,
+            }
+        }
+        let once = counted.values().filter(|count| **count == 1).count();
+        let others = keep_most_frequent(&mut counted);
+        let mut counts: Vec<u32> = counted.values().copied().collect();
+        let mut bins = counts.clone();
+        bins.extend([others, missing]);
+        counts.extend([others + count(once), missing]);
+        let names = counted.into_keys().map(str::to_owned).collect();
+        let reference = Reference {
+            counts,
+            bins,
+            total,
+            is_cumulative: false,
+        };
+        (Self { names }, reference)
+    }
+
+    /// The bin of a class, or of a missing value: the last.
+    pub fn bin(&self, class: Option<&str>) -> usize {
+        let Some(class) = class else {
+            return self.names.len() + 1;
+        };
+        let place = self.names.binary_search_by(|name| name.as_str().cmp(class));
+        place.unwrap_or(self.names.len())
+    }
+
+    /// How many there are, those of unseen classes and of missing values with them.
+    pub fn bins(&self) -> usize {
+        self.names.len() + 2
+    }
+
+    /// The known classes: region `j` is `names[j]`, then unseen ones, then missing values.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+}
+
+/// Classes that a series knows.
+const MOST_CLASSES: usize = 100;
+
+/// How many values are of the classes that are not kept.
+fn keep_most_frequent(counted: &mut std::collections::BTreeMap<&str, u32>) -> u32 {
+    if counted.len() <= MOST_CLASSES {
+        return 0;
+    }
+    let mut by_count: Vec<(u32, &str)> = counted
+        .iter()
+        .map(|(name, count)| (*count, *name))
+        .collect();
+    by_count.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    let rest = by_count.split_off(MOST_CLASSES);
+    rest.iter()
+        .filter_map(|(_, name)| counted.remove(name))
+        .sum()
+}
+
+impl Reference {
+    /// How many values of the baseline are in a region.
+    pub fn count(&self, region: usize) -> u32 {
+        self.counts.get(region).copied().unwrap_or(0)
+    }
+
+    /// How many values of the baseline are in each bin.
+    pub fn bins(&self) -> &[u32] {
+        &self.bins
+    }
+
+    /// The share of the baseline in a region, in `[0, 1]`.
+    pub fn share(&self, region: usize) -> f64 {
+        f64::from(self.count(region)) / f64::from(self.total.max(1))
+    }
+
+    /// Whether a value in `bin` is in a region.
+    pub fn is_inside(&self, bin: usize, region: usize) -> bool {
+        let is_missing = bin + 1 == self.bins.len();
+        if self.is_cumulative && region + 1 < self.regions() {
+            bin <= region && !is_missing
+        } else if self.is_cumulative {
+            is_missing
+        } else {
+            bin == region
+        }
+    }
+
+    /// How many regions there are.
+    pub fn regions(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// All values of the baseline, missing ones too.
+    pub fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// Makes counts by bin counts by region, in place: `bins` has one number for each bin. Gives as
+    /// many as there are regions.
+    pub fn regions_of<'a>(&self, bins: &'a mut [u32]) -> &'a [u32] {
+        if !self.is_cumulative {
+            return bins;
+        }
+        // the bin above the last edge is in no region but the rest
+        let Some((missing, numbers)) = bins.split_last_mut() else {
+            return bins;
+        };
+        let missing = *missing;
+        let mut sum = 0;
+        for count in numbers.iter_mut() {
+            sum += *count;
+            *count = sum;
+        }
+        if let Some(last) = numbers.last_mut() {
+            *last = missing;
+        }
+        let regions = self.regions();
+        &bins[..regions]
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
