@@ -11,6 +11,8 @@ mod form;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod generate;
+mod generation;
 mod inference;
 mod iris;
 mod json;
@@ -33,6 +35,7 @@ mod v2_grpc;
 mod walk;
 
 pub use error::DecodeError;
+pub use generation::{Generation, Usage};
 pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
@@ -79,12 +82,16 @@ const DECODERS: &[Decoder] = &[
     v2::DECODER,
     v2::BINARY,
     v2_grpc::DECODER,
+    generate::OPENAI,
+    generate::V2,
+    generate::TGI,
     torchserve::DECODER,
     tei::DECODER,
     bentoml::DECODER,
     iris::DECODER,
     seldon::DECODER,
     json::DECODER,
+    generate::TOKENS,
 ];
 
 /// An exchange with both bodies as the applications wrote them, without content coding.
@@ -121,6 +128,8 @@ struct Answer {
     model: Option<String>,
     version: Option<String>,
     raw: Raw,
+    /// What a model of texts wrote.
+    generation: Option<Box<Generation>>,
     /// The shape alone tells a prediction from any other list of words or numbers.
     sure: bool,
 }
@@ -277,6 +286,7 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         outputs,
         source,
         probabilities,
+        generation: answer.generation,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::Generation;
+
 /// What was asked and answered.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Inference {
@@ -21,6 +23,8 @@ pub struct Inference {
     pub source: Source,
     /// One row per output, where the wire has them.
     pub probabilities: Option<Probabilities>,
+    /// What a model of texts wrote: the only output then is [`Prediction::Unknown`].
+    pub generation: Option<Box<Generation>>,
 }
 
 impl Inference {

@@ -65,6 +65,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         version,
         raw: named(raw, found.names),
         sure: true,
+        ..Answer::default()
     }))
 }
 

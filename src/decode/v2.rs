@@ -93,6 +93,7 @@ fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, Decod
         version: document.version,
         raw,
         sure,
+        ..Answer::default()
     }))
 }
 

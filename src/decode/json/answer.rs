@@ -74,6 +74,7 @@ impl Found {
             version: self.version,
             raw,
             sure,
+            ..Answer::default()
         })
     }
 
