@@ -5,6 +5,7 @@
 //! multiple of the bytes; what cannot be read is an error with a reason, never an invention.
 
 mod bentoml;
+mod blame;
 mod content;
 mod error;
 mod form;
@@ -34,6 +35,7 @@ mod v2;
 mod v2_grpc;
 mod walk;
 
+pub use blame::blame;
 pub use error::DecodeError;
 pub use generation::{Generation, Usage};
 pub use inference::{

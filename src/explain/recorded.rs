@@ -14,10 +14,6 @@ use crate::config;
 const UNREAD: &[&str] = &[
     "recorded/kserve/ks-v1-named",
     "recorded/kserve/ks-badinst",
-    "recorded/litserve/ls-stream",
-    "recorded/litserve/ls-chat",
-    "recorded/litserve/ls-chat-stream",
-    "recorded/litserve/ls-chat422",
     "recorded/mlflow/mf-split3",
     "recorded/mlflow/mf-splitperm",
     "recorded/mlflow/mf-csv",

@@ -159,7 +159,8 @@ impl Record {
                 None => without += 1,
             }
         }
-        if without > 0 {
+        // a model of texts has no confidence to send
+        if without > 0 && inference.generation.is_none() {
             self.without_confidence(&exchange.endpoint, without);
         }
     }
