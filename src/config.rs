@@ -14,10 +14,12 @@ mod fit;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod json_path;
 mod load;
 mod misfit;
 mod pem_file;
 pub mod reload;
+mod route;
 mod secret;
 mod tls;
 mod tree;
@@ -34,8 +36,10 @@ pub use check::{Findings, holds};
 pub use documented::{DEFAULT_FILE, defaults};
 pub use env::{CONFIG, variables};
 pub use error::{ConfigErrors, Origin, Problem};
+pub use json_path::{JsonPath, NoPath, is_singular};
 pub use load::{Flags, Loaded, Setting, Sources};
 pub use pem_file::PemFile;
+pub use route::{FORMATS, FeaturePaths, Identity, MAPPED, Paths, Route, RouteKind};
 pub use secret::Secret;
 pub use tls::{Tls, UpstreamTls};
 pub use watch::Watch;
@@ -195,71 +199,6 @@ pub struct Capture {
     pub queue_bytes: usize,
 }
 
-/// One entry of `routes`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// Path template: `{name}` stands for one segment; the text is the `endpoint` label.
-    pub path: String,
-    /// What requests to it are.
-    #[serde(default)]
-    pub kind: RouteKind,
-    /// Wire format of its bodies; `None`: found out.
-    #[serde(default)]
-    pub format: Option<String>,
-    /// Names of the classes that the wire has as numbers, by number.
-    #[serde(default)]
-    pub classes: Vec<String>,
-    /// Names of the features that the wire has by position, in their order.
-    #[serde(default)]
-    pub features: Vec<String>,
-    /// The class whose probability a single number is.
-    #[serde(default)]
-    pub positive_class: Option<String>,
-    /// From which probability on the positive class is predicted; `None`: 0.5. In `[0, 1]`.
-    #[serde(default)]
-    pub threshold: Option<f64>,
-    /// Model name where the wire names none.
-    #[serde(default)]
-    pub model: Option<String>,
-    /// Model version where the wire names none.
-    #[serde(default)]
-    pub version: Option<String>,
-}
-
-/// `routes[].kind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RouteKind {
-    /// Predictions: bodies are read, and it is found out what numbers in them mean.
-    #[default]
-    Predict,
-    /// Predictions of classes: whole numbers are classes, vectors the scores of each.
-    Classify,
-    /// Predictions of numbers.
-    Regress,
-    /// Predictions of probabilities: of each class, or one number of the positive class.
-    Probabilities,
-    /// Text that is generated.
-    Generate,
-    /// Never predictions: counted and logged, bodies are not read.
-    Ignore,
-}
-
-impl RouteKind {
-    /// As it is written in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Predict => "predict",
-            Self::Classify => "classify",
-            Self::Regress => "regress",
-            Self::Probabilities => "probabilities",
-            Self::Generate => "generate",
-            Self::Ignore => "ignore",
-        }
-    }
-}
-
 /// `model`: identity and readiness of the model.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,6 +231,8 @@ pub struct Metrics {
     pub max_versions: usize,
     /// Values of `predicted_class` per model.
     pub max_classes: usize,
+    /// Upper edges of the histogram of predicted values, ascending.
+    pub value_edges: Vec<f64>,
 }
 
 /// `log`: the JSON log on stdout.

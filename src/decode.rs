@@ -4,11 +4,14 @@
 //! strangers: nothing here panics, recurses with the input, or takes more memory than a small
 //! multiple of the bytes; what cannot be read is an error with a reason, never an invention.
 
+mod azure;
 mod bentoml;
 mod blame;
 mod content;
+mod csv;
 mod error;
 mod form;
+mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -18,15 +21,21 @@ mod inference;
 mod iris;
 mod json;
 mod lenient;
+mod mapped;
 mod meaning;
+mod mlflow;
 #[cfg(test)]
 mod mutated;
+mod path;
 mod predictions;
 mod protobuf;
 mod rows;
+mod sagemaker;
 mod seldon;
+mod stated;
 mod subject;
 mod table;
+mod tape;
 mod target;
 mod tei;
 mod torchserve;
@@ -42,6 +51,7 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
+pub use stated::{identity, named};
 pub use subject::subject;
 use table::Table;
 pub use target::{Target, target};
@@ -87,6 +97,9 @@ const DECODERS: &[Decoder] = &[
     generate::OPENAI,
     generate::V2,
     generate::TGI,
+    mlflow::DECODER,
+    sagemaker::DECODER,
+    azure::DECODER,
     torchserve::DECODER,
     tei::DECODER,
     bentoml::DECODER,
@@ -94,6 +107,7 @@ const DECODERS: &[Decoder] = &[
     seldon::DECODER,
     json::DECODER,
     generate::TOKENS,
+    mapped::DECODER,
 ];
 
 /// An exchange with both bodies as the applications wrote them, without content coding.
@@ -275,12 +289,12 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
     let named = target(&pair.exchange.path);
     Inference {
         format,
-        model: answer
-            .model
+        model: stated::in_body(pair, route.and_then(|route| route.model.as_ref()))
+            .or(answer.model)
             .or(asked.model)
             .or_else(|| walk::word(named.model?)),
-        version: answer
-            .version
+        version: stated::in_body(pair, route.and_then(|route| route.version.as_ref()))
+            .or(answer.version)
             .or(asked.version)
             .or_else(|| walk::word(named.version?)),
         rows,
@@ -317,24 +331,26 @@ fn is_prediction_route(exchange: &Exchange) -> bool {
     route.is_some_and(|route| route.kind != RouteKind::Ignore)
 }
 
-/// Model name and version of an exchange: from the wire, else its route, else the configuration.
+/// What stands nowhere of what the exchange's route says a place of, by its keys: for people who
+/// write them.
 ///
-/// The one place that decides it: metrics, logs, baselines and routes agree.
-pub fn identity<'a>(
-    inference: Option<&'a Inference>,
-    exchange: &'a Exchange,
-    configured: &'a config::Model,
-) -> (&'a str, &'a str) {
-    let route = exchange.route.as_deref();
-    let model = inference
-        .and_then(|i| i.model.as_deref())
-        .or_else(|| route?.model.as_deref())
-        .unwrap_or(&configured.name);
-    let version = inference
-        .and_then(|i| i.version.as_deref())
-        .or_else(|| route?.version.as_deref())
-        .unwrap_or(&configured.version);
-    (model, version)
+/// # Errors
+/// When a body cannot be read.
+pub fn not_found(
+    exchange: &Exchange,
+    bounds: &config::Capture,
+) -> Result<Vec<&'static str>, DecodeError> {
+    let request = content::body(&exchange.request, bounds).unwrap_or_default();
+    let response = content::body(&exchange.response, bounds)?;
+    let pair = Pair {
+        exchange,
+        request: &request,
+        response: &response,
+        bounds: Some(bounds),
+    };
+    let mut keys = stated::not_found(&pair);
+    keys.extend(mapped::not_found(&pair)?);
+    Ok(keys)
 }
 
 /// The format that the route, the path or the fields of an exchange name; `None`: its bodies tell.
@@ -360,8 +376,6 @@ fn decoded(exchange: &Exchange) -> Result<Inference, DecodeError> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
-
     use super::*;
     use crate::capture::tee::End;
 
@@ -372,6 +386,15 @@ mod tests {
         let mut exchange = Exchange::example("/predict", REQUEST, ANSWER);
         change(&mut exchange);
         decoded(&exchange)
+    }
+
+    #[test]
+    fn a_route_can_name_every_format_and_no_other() {
+        let mut read: Vec<_> = DECODERS.iter().map(|decoder| decoder.format).collect();
+        let mut named = config::FORMATS.to_vec();
+        read.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(read, named);
     }
 
     #[test]
@@ -436,43 +459,12 @@ mod tests {
         assert_eq!(with(|e| e.request.body = None).unwrap().items(), 1);
     }
 
-    fn configured() -> config::Model {
-        config::Model {
-            name: "default".to_owned(),
-            version: "unknown".to_owned(),
-            ready_path: None,
-            probe_interval: Duration::ZERO,
-            probe_timeout: Duration::ZERO,
-        }
-    }
-
     #[test]
-    fn identity_is_of_the_wire_then_the_route_then_the_configuration() {
-        let configured = configured();
-        let mut exchange = Exchange::example("/predict", REQUEST, ANSWER);
-        let read = decoded(&exchange).unwrap();
-        assert_eq!(
-            identity(None, &exchange, &configured),
-            ("default", "unknown")
-        );
-        assert_eq!(
-            identity(Some(&read), &exchange, &configured),
-            ("default", "2")
-        );
-        exchange.route = Some(Arc::new(Route {
-            model: Some("iris".to_owned()),
-            version: Some("1".to_owned()),
-            ..Route::new("/predict")
-        }));
-        assert_eq!(identity(None, &exchange, &configured), ("iris", "1"));
-        assert_eq!(identity(Some(&read), &exchange, &configured), ("iris", "2"));
-        let named = Inference {
-            model: Some("rose".to_owned()),
-            ..read
-        };
-        assert_eq!(
-            identity(Some(&named), &exchange, &configured),
-            ("rose", "2")
-        );
+    fn the_configuration_knows_the_formats_that_are_read() {
+        let mut known: Vec<_> = config::FORMATS.to_vec();
+        let mut read: Vec<_> = DECODERS.iter().map(|decoder| decoder.format).collect();
+        known.sort_unstable();
+        read.sort_unstable();
+        assert_eq!(known, read, "add it to FORMATS of src/config/route.rs");
     }
 }

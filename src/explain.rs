@@ -101,7 +101,7 @@ impl<'a> Explainer<'a> {
             let own = self.routes.iter().take(self.configured);
             own.into_iter().any(|own| Arc::ptr_eq(own, route))
         });
-        let why = why::of(&exchange, &told, is_configured);
+        let why = why::of(&exchange, &told, is_configured, self.bounds);
         let fault = decode::blame(&exchange, self.bounds);
         let mut said = Said::new(id.as_deref(), &exchange, &told, fault, why);
         said.identify(decode::identity(told.inference(), &exchange, &self.model));
@@ -160,7 +160,7 @@ mod tests {
         for part in [
             "the route /p/{id} of the configuration",
             "no confidence",
-            "neither model nor version on the wire",
+            "no version on the wire",
         ] {
             assert!(why.contains(part), "{part}: {why}");
         }

@@ -1,10 +1,11 @@
 //! What is exported to Prometheus: the catalogue of families, and the registry that holds them.
 //!
 //! Counters and fixed-edge histograms live in the exporter, whose handles cost some 10 ns and can
-//! never be deleted. Series that retire live in a [`Table`] that its owner publishes whole.
+//! never be deleted. Histograms whose edges differ by label live in [`Edged`]. Series that retire live in a [`Table`] that its owner publishes whole.
 //! Emits what [`catalogue`] lists, and nothing else.
 
 pub mod catalogue;
+mod edged;
 pub mod process;
 mod table;
 
@@ -22,6 +23,7 @@ use metrics_exporter_prometheus::{
 };
 
 use catalogue::{Family, Kind};
+pub use edged::Edged;
 pub use table::Table;
 
 const METADATA: Metadata<'static> = Metadata::new("sidelight", Level::INFO, None);
@@ -36,6 +38,7 @@ pub struct Metrics {
     known: Mutex<HashSet<Key>>,
     series: AtomicUsize,
     max_series: usize,
+    edged: edged::AllEdged,
     table: Mutex<Arc<str>>,
     collectors: Mutex<Vec<Collector>>,
 }
@@ -63,6 +66,7 @@ impl Metrics {
             known: Mutex::default(),
             series: AtomicUsize::new(0),
             max_series,
+            edged: edged::AllEdged::default(),
             table: Mutex::new(Arc::from("")),
             collectors: Mutex::default(),
         })
@@ -84,6 +88,25 @@ impl Metrics {
     pub fn histogram(&self, family: &'static Family, values: &[&str]) -> Histogram {
         let key = self.register(family, values);
         self.recorder.register_histogram(&key, &METADATA)
+    }
+
+    /// The histogram of `family` with these label values and edges, begun anew where it had others;
+    /// `None`: there is no room for its series. For one thread that writes.
+    pub fn edged(
+        &self,
+        family: &'static Family,
+        values: &[&str],
+        edges: &Arc<[f64]>,
+    ) -> Option<Arc<Edged>> {
+        debug_assert_eq!(family.labels.len(), values.len(), "{}", family.name);
+        let before = self.edged.series();
+        let found = self
+            .edged
+            .get(family, values, edges, |series| self.has_room(series));
+        let after = self.edged.series();
+        self.series.fetch_add(after, Ordering::Relaxed);
+        self.series.fetch_sub(before, Ordering::Relaxed);
+        found
     }
 
     /// Whether `series` more fit under `metrics.max_series`; those who would add a label value
@@ -112,6 +135,7 @@ impl Metrics {
         let mut text = self.handle.render();
         text.push_str(&Arc::clone(&lock(&self.table)));
         let mut asked = Table::default();
+        self.edged.push(&mut asked);
         for collect in lock(&self.collectors).iter() {
             collect(&mut asked);
         }

@@ -2,10 +2,12 @@
 //!
 //! It owns all state of the model's monitoring, so nothing here takes a lock. [`worker`] takes
 //! exchanges out of the queue; `record` counts what they say, `access_log` writes their lines,
-//! `cardinality` bounds the names that become labels, `series` holds what can be taken back.
+//! `cardinality` bounds the names that become labels, `series` holds what can be taken back, `models`
+//! lists what was seen of each model.
 //! [`command`] is the operator's only way in.
 //! Emits `ml_model_*`, `ml_drift_*`, `sidelight_exchanges_total{outcome="observed"}`,
-//! `sidelight_observed_total`, `sidelight_faults_total`, `sidelight_decode_failures_total`, `sidelight_no_confidence_total`.
+//! `sidelight_observed_total`, `sidelight_faults_total`, `sidelight_decode_failures_total`,
+//! `sidelight_no_confidence_total`, `sidelight_class_unknown_total`, `sidelight_unread_total`.
 
 mod access_log;
 #[cfg(feature = "bench")]
@@ -13,6 +15,7 @@ mod access_log;
 pub mod bench;
 mod cardinality;
 pub mod command;
+pub mod models;
 mod record;
 mod redact;
 mod series;

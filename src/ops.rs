@@ -4,7 +4,7 @@
 //! `router` has the one table of routes; `access` decides who may change something; `headers` are
 //! what browsers are told; `scrapes` are the metrics on their way to slow clients; `probes` are
 //! health, readiness and liveness; `drift` answers with verdicts, which `judge` makes, on
-//! demand and on a schedule; `keeper` holds the baselines; `prober` finds out what the upstream says of its model; `admin`
+//! demand and on a schedule; `models` lists what was seen of each model; `keeper` holds the baselines; `prober` finds out what the upstream says of its model; `admin`
 //! reloads the configuration.
 
 mod access;
@@ -13,6 +13,7 @@ mod drift;
 mod headers;
 mod judge;
 mod keeper;
+mod models;
 mod prober;
 mod probes;
 mod router;

@@ -25,6 +25,7 @@ LICENCES = {"MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0"}
 DUPLICATES = {
     "getrandom": "0.2 of ring and 0.3 of rand_core 0.9 of metrics-util are behind tempfile",
     "hashbrown": "metrics-util is behind indexmap",
+    "nom": "8 of rsonpath-syntax; 7 of asn1-rs of rcgen, only in tests",
     "rand": "0.9 of metrics-util; 0.3, 0.4 and 0.10 only in tests",
     "rand_core": "rand 0.9 of metrics-util; 0.10 only in tests",
     "syn": "2 of x509-parser, which rcgen (only in tests) names and does not build",
@@ -37,7 +38,7 @@ FORBIDDEN_FEATURES = {
 
 # Crates of the Linux build without those of tests, the package itself not counted. Two of them, `zerocopy-derive` and
 # its `syn`, are in no build: `half` of criterion asks for them, and to `cargo metadata` features are one set.
-CEILING = 152
+CEILING = 154
 
 
 def allowed(expression):

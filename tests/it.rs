@@ -14,6 +14,8 @@ mod parking;
 mod path;
 #[path = "it/readme.rs"]
 mod readme;
+#[path = "it/routes.rs"]
+mod routes;
 #[path = "it/stats_vectors.rs"]
 mod stats_vectors;
 #[path = "it/strict.rs"]

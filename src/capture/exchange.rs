@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderName, Method, header};
 
 use super::{
     grpc,
@@ -77,6 +77,8 @@ pub struct Exchange {
     pub endpoint: Arc<str>,
     /// The route of the configuration that matched, or a known one.
     pub route: Option<Arc<Route>>,
+    /// What fields that the route names say of the model; `None`: nothing, as for most routes.
+    pub named: Option<Box<Named>>,
     /// Address of the client's end of the connection.
     pub client_ip: IpAddr,
     /// When the request's head was there, since 1970.
@@ -101,6 +103,30 @@ pub struct Exchange {
     pub request: Message,
     /// What it got.
     pub response: Message,
+}
+
+/// What fields of heads say of the model, each cut to [`Named::MAX`] bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Its name.
+    pub model: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+}
+
+impl Named {
+    /// Longest value that is kept.
+    pub const MAX: usize = 128;
+
+    fn value(fields: &HeaderMap, name: Option<&HeaderName>) -> Option<String> {
+        let value = fields.get(name?)?.to_str().ok()?.trim();
+        (!value.is_empty()).then(|| value[..value.floor_char_boundary(Self::MAX)].to_owned())
+    }
+
+    fn held_bytes(&self) -> usize {
+        let held = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
+        size_of::<Self>() + held(&self.model) + held(&self.version)
+    }
 }
 
 /// One direction of an exchange: the copy of the body and the fields that say how to read it.
@@ -138,6 +164,7 @@ impl Default for Exchange {
             query: None,
             endpoint: Arc::default(),
             route: None,
+            named: None,
             client_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             started: Duration::ZERO,
             status: 0,
@@ -171,6 +198,21 @@ impl Exchange {
         };
     }
 
+    /// Notes what a head says of the model, where the route says in which fields. A later head, that
+    /// of the answer, has the last word.
+    pub fn note_names(&mut self, fields: &HeaderMap) {
+        let Some(wanted) = self.route.as_ref().and_then(|route| route.fields.as_ref()) else {
+            return;
+        };
+        let named = self.named.get_or_insert_default();
+        if let Some(model) = Named::value(fields, wanted.model.as_ref()) {
+            named.model = Some(model);
+        }
+        if let Some(version) = Named::value(fields, wanted.version.as_ref()) {
+            named.version = Some(version);
+        }
+    }
+
     /// Notes a query that may ask for a prediction, which is then one without a body; a longer one
     /// than `limit` is not kept. Method, path and route are known by then.
     pub fn note_query(&mut self, query: Option<&str>, limit: usize) {
@@ -192,6 +234,7 @@ impl Exchange {
         self.request.note(fields);
         let has_tensors = self.may_have_tensors();
         self.request.note_parts(fields, has_tensors);
+        self.note_names(fields);
     }
 
     /// The same of the answer's head.
@@ -199,6 +242,7 @@ impl Exchange {
         self.response.note(fields);
         let has_tensors = self.may_have_tensors();
         self.response.note_parts(fields, has_tensors);
+        self.note_names(fields);
     }
 
     /// Whether bodies may have binary tensors behind their JSON: told from the path, so that no
@@ -231,6 +275,7 @@ impl Exchange {
     /// Bytes it holds while it waits: what the queue's bound counts.
     pub fn held_bytes(&self) -> usize {
         size_of::<Self>()
+            + self.named.as_ref().map_or(0, |named| named.held_bytes())
             + self.request_id.capacity()
             + self.path.capacity()
             + self.query.as_ref().map_or(0, String::capacity)
@@ -390,6 +435,40 @@ mod tests {
         assert_eq!(used.request_id.as_ptr(), id);
         assert_eq!(used.request.take_room().capacity(), 2);
         assert_eq!(used.response.take_room().capacity(), 0);
+    }
+
+    #[test]
+    fn fields_that_a_route_names_are_noted_and_the_answer_has_the_last_word() {
+        use crate::capture::route::Fields;
+
+        let mut route = Route::new("/a");
+        route.fields = Some(Fields {
+            model: Some(HeaderName::from_static("x-model")),
+            version: Some(HeaderName::from_static("x-version")),
+        });
+        let mut exchange = Exchange {
+            route: Some(Arc::new(route)),
+            ..Exchange::default()
+        };
+        let heads: [&[(&str, &str)]; 3] = [
+            &[("x-model", " churn "), ("x-version", "1")],
+            &[("x-version", "2"), ("x-model", "")],
+            &[("x-other", "a")],
+        ];
+        for head in heads {
+            let fields = head.iter().map(|(name, value)| {
+                let name = HeaderName::try_from(*name).unwrap();
+                (name, HeaderValue::from_str(value).unwrap())
+            });
+            exchange.note_names(&fields.collect());
+        }
+        let named = exchange.named.clone().unwrap();
+        assert_eq!(named.model.as_deref(), Some("churn"));
+        assert_eq!(named.version.as_deref(), Some("2"));
+        let long = HeaderValue::from_str(&"x".repeat(500)).unwrap();
+        let fields = [(HeaderName::from_static("x-model"), long)];
+        exchange.note_names(&fields.into_iter().collect());
+        assert_eq!(exchange.named.unwrap().model.unwrap().len(), Named::MAX);
     }
 
     #[test]

@@ -105,14 +105,70 @@ fn routes(routes: &[Route]) -> String {
     let line = |route: &Route| {
         let kind = route.kind.as_str();
         let mut line = format!("{:<width$}  {kind}", route.path, width = width.unwrap_or(0));
-        for (what, name) in [("model", &route.model), ("version", &route.version)] {
-            if let Some(name) = name {
-                let _ = write!(line, "  {what} {name}");
-            }
-        }
+        line.push_str(&told(route));
         line
     };
     routes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What a route says of its bodies, after its kind.
+fn told(route: &Route) -> String {
+    let mut text = String::new();
+    let names = |names: &[String]| match names {
+        [] => None,
+        names => Some(names.join(", ")),
+    };
+    let identity = |identity: &Option<config::Identity>| identity.as_ref().map(ToString::to_string);
+    let numbers = |edges: &Vec<f64>| {
+        let edges: Vec<_> = edges.iter().map(f64::to_string).collect();
+        edges.join(", ")
+    };
+    for (what, value) in [
+        ("format", route.format.clone()),
+        ("classes", names(&route.classes)),
+        ("features", names(&route.features)),
+        ("positive class", route.positive_class.clone()),
+        ("threshold", route.threshold.map(|share| share.to_string())),
+        ("model", identity(&route.model)),
+        ("version", identity(&route.version)),
+        ("value edges", route.value_edges.as_ref().map(numbers)),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(text, "  {what} {value}");
+        }
+    }
+    if let Some(paths) = &route.paths {
+        mapped(paths, &mut text);
+    }
+    text
+}
+
+/// Where things are, a line each.
+fn mapped(paths: &config::Paths, text: &mut String) {
+    let mut line = |what: &str, path: &config::JsonPath| {
+        let _ = write!(text, "\n  {what}: {}", path.as_str());
+    };
+    match &paths.features {
+        Some(config::FeaturePaths::Rows(path)) => line("features", path),
+        Some(config::FeaturePaths::Named(named)) => {
+            for (name, path) in named {
+                line(&format!("feature {name}"), path);
+            }
+        }
+        None => {}
+    }
+    for (what, path) in [
+        ("items", &paths.items),
+        ("class", &paths.class),
+        ("confidence", &paths.confidence),
+        ("probabilities", &paths.probabilities),
+        ("model", &paths.model),
+        ("version", &paths.version),
+    ] {
+        if let Some(path) = path {
+            line(what, path);
+        }
+    }
 }
 
 fn bodies(capture: &config::Capture) -> String {
@@ -207,6 +263,7 @@ mod tests {
         let text = "proxy: {upstream: 'http://m'}
 routes:
 - {path: /score/{id}, model: churn}
+- {path: /rate, kind: regress, format: mapped, version: {header: X-V}, paths: {features: {age: $.age}, class: $.y}}
 - {path: /admin, kind: ignore}
 log: {features: [age], redact: [age], sample: 0.5}
 ops: {token: hunter2}
@@ -218,11 +275,13 @@ ops: {token: hunter2}
             "  clients   connect to 0.0.0.0:8080\n",
             "  upstream  requests go to http://m:80\n",
             "  routes    /score/{id}  predict  model churn\n",
+            "            /rate        regress  format mapped  version {header: X-V}\n",
+            "              feature age: $.age\n              class: $.y\n",
             "            /admin       ignore\n",
             "  log       one line for each request, with age; hashed: age; a share of 0.5",
             "  drift     the last 50 confidences",
             "\nset:\n  proxy.upstream: http://m  (line 1)\n",
-            "  ops.token: ***  (line 6)\n",
+            "  ops.token: ***  (line 7)\n",
             "  drift.window: 50  (environment SIDELIGHT_DRIFT__WINDOW)\n",
             "\nwarnings:\n  ops.token is short",
         ] {

@@ -1,6 +1,7 @@
 //! What the types cannot say: ranges, and keys that do not go together.
 
 mod addresses;
+mod bodies;
 mod ranges;
 mod routes;
 mod texts;
@@ -36,7 +37,7 @@ impl<'a> Findings<'a> {
         (self.problems, self.warnings)
     }
 
-    /// Reports `key`, unless it is reported already.
+    /// Reports `key`, unless it is reported already, or a key below it.
     pub fn refuse(&mut self, key: &str, message: impl fmt::Display) {
         if !self.is_refused(key) {
             self.problems.push(Problem {
@@ -54,7 +55,11 @@ impl<'a> Findings<'a> {
 
     /// Whether `key` has a value that was not written, because what was written is wrong.
     fn is_refused(&self, key: &str) -> bool {
-        self.problems.iter().any(|problem| problem.key == key)
+        let is_it = |found: &str| {
+            let rest = found.strip_prefix(key);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.problems.iter().any(|problem| is_it(&problem.key))
     }
 
     /// Reports `key` unless both are right on their own: then they do not go together.
@@ -72,6 +77,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     routes::check(&config.routes, findings);
     texts::check(config, findings);
     tls::check(config, findings);
+    bodies::value_edges("metrics.value_edges", &config.metrics.value_edges, findings);
     capture(config, findings);
     endpoints(config, findings);
     drift(config, findings);

@@ -33,7 +33,10 @@ fn report(tree: &Node, misfit: &Misfit, problems: &mut Vec<Problem>) {
     let path = misfit.path();
     let key = Shown(&path).to_string();
     let holder = format!("{}.", Shown(&path[..path.len().saturating_sub(1)]));
+    let below = format!("{key}.");
     let message = match &misfit.why {
+        // without its part that is wrong it does not fit either: once is enough
+        Why::Unfit(_) if problems.iter().any(|p| p.key.starts_with(&below)) => return,
         Why::Unfit(text) => text.clone(),
         Why::Unknown(known) => unknown(&path, known),
         // a misspelt or misused key is missing as well: once is enough

@@ -75,6 +75,7 @@ pub const KEYS: &[Key] = keys! {
     live metrics.max_models;
     live metrics.max_versions;
     live metrics.max_classes;
+    live metrics.value_edges;
     live log.lines;
     live log.level;
     live log.logger;

@@ -12,6 +12,17 @@ use crate::{
 static DEFAULTS: LazyLock<Capture> = LazyLock::new(|| config::defaults().capture);
 static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::new(&[]));
 
+/// Paths of every kind, to places that the other formats have as well.
+pub(super) static MAPPED: LazyLock<Routes> = LazyLock::new(|| {
+    let paths = r#"{"path":"/predict","format":"mapped","model":{"request":"$..model"},
+        "version":{"response":"$.*[-1]"},"paths":{
+        "features":{"a":"$..a","b":"$.instances[*].b","c":"$[1:9:2]","d":"$[?@.a == $[0].a]"},
+        "items":"$.predictions","class":"$.predictions[*].prediction",
+        "confidence":"$..confidence","probabilities":"$..probabilities"}}"#;
+    let route = serde_json::from_str(paths).expect("a test reads it");
+    Routes::new(&[route])
+});
+
 /// Codings that the first byte of an input chooses from; any other value is read from the input.
 const CODINGS: [&str; 8] = [
     "gzip",
@@ -111,6 +122,10 @@ pub fn decoders(input: &[u8]) {
     }
     if flags & 2 != 0 {
         exchange.status = 422;
+    }
+    if flags & 128 != 0 {
+        exchange.route = MAPPED.find("/predict").cloned();
+        let _ = super::not_found(&exchange, &DEFAULTS);
     }
     match decode(&exchange, &DEFAULTS) {
         Ok(inference) => {

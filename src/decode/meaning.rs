@@ -18,6 +18,8 @@ pub(super) struct Raw {
     pub(super) vectors: Option<Vectors>,
     /// A class is the first of a ranking.
     pub(super) is_ranking: bool,
+    /// Classes are the names of the largest scores.
+    pub(super) is_argmax: bool,
 }
 
 /// A list of numbers for each item, all of one length.
@@ -54,6 +56,29 @@ pub(super) struct Meaning {
 }
 
 impl Raw {
+    /// The vector of one item, where numbers were read as one item each.
+    #[expect(clippy::cast_precision_loss, reason = "values are floats")]
+    pub(super) fn into_vector(self) -> Self {
+        let number = |output: &Output| match output.prediction {
+            Prediction::Index(index) => Some(index as f64),
+            Prediction::Value(value) => Some(value),
+            _ => None,
+        };
+        let numbers: Option<Vec<_>> = self.outputs.iter().map(number).collect();
+        match numbers {
+            Some(numbers) if self.vectors.is_none() && !numbers.is_empty() => Self {
+                vectors: Some(Vectors {
+                    labels: None,
+                    width: numbers.len(),
+                    numbers,
+                    are_whole: false,
+                }),
+                ..Self::default()
+            },
+            _ => self,
+        }
+    }
+
     /// Items of the answer.
     pub(super) fn items(&self) -> usize {
         let vectors = || self.vectors.as_ref().map_or(0, Vectors::rows);
@@ -143,6 +168,7 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
         mut outputs,
         vectors,
         is_ranking,
+        is_argmax,
     } = raw;
     let mut meaning = match vectors {
         Some(vectors) if outputs.is_empty() && vectors.width == 1 => Meaning {
@@ -176,6 +202,8 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
     };
     if is_ranking {
         meaning.source = Source::ClassificationExtension;
+    } else if is_argmax {
+        meaning.source = Source::ArgmaxLabel;
     }
     by_kind(&mut meaning.outputs, rules);
     name(&mut meaning.outputs, rules.classes);

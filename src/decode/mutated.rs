@@ -6,6 +6,11 @@ use crate::capture::route::Routes;
 const REQUESTS: &[&str] = &[
     r#"{"sepal_length":5.1,"sepal_width":"3.5","petal_length":NaN,"petal_width":0.2}"#,
     r#"[{"a":1,"b":true},{"b":null,"c":"x\ud83d\ude00"},{}]"#,
+    r#"{"instances":[{"data":{"features":{"values":[1,2],"keys":[3]}}},{"features":[[1],["x"]]}]}"#,
+    r#"{"inputs":{"a":[[1,2],[3,4]],"b":[5,6]},"dataframe_split":{"columns":["a",1],"data":[[1,null],["b",[2]]]}}"#,
+    r#"{"input_data":{"columns":["a"],"index":[0],"data":[1,2]},"Inputs":{"x":[{"b64":"AA=="}]}}"#,
+    "a,\"b \"\"c\"\"\",\u{e9}\r\n1,,NaN\r\n\n2,x,True\n",
+    "{\"features\":[1,2]}\n{\"features\":[3,4]}\n",
     r#"{"threshold":1e999,"instances":[{"a":1,"a":-2},{"a":[1,[2,{"b":3}]]}],"é":-Infinity}"#,
 ];
 
@@ -14,6 +19,23 @@ const RESPONSES: &[&str] = &[
     r#"{"predictions":[{"prediction":1,"probabilities":[0.1,"0.9"]},{"prediction":9223372036854775808}],"model":"m"}"#,
     r#"[{"probabilities":{"a":NaN},"prediction":"a"},{"prediction":null},{"prediction":2.5}]"#,
     r#"{"predictions":["a","b\ud800",0,-1,true]}"#,
+    r#"{"predictions":[{"classes":["a","b"],"class_ids":[1],"scores":[0.1,0.9],"all_classes":["x","y"]},{"score":0.4,"predicted_label":0}]}"#,
+    r#"{"outputs":{"classes":[["a"],["b"]],"class_ids":[0,1],"probabilities":[[0.1,0.9],[0.5,0.5]]}}"#,
+    r#"{"result":[[["a",0.5],["b",0.5]],[["b",1],["a",0]]],"Results":{"x":[0]}}"#,
+    "\"{\\\"result\\\": [0, 1.5]}\"",
+    "0.5,a\n1,0.25\nyes,0.75,\"[1, 2]\"\n",
+    "{\"score\":[0.1,0.9],\"predicted_label\":1}\n{\"closest_cluster\":1.0}\n",
+];
+
+/// Paths of every format.
+const PATHS: &[&str] = &[
+    "/predict",
+    "/v1/models/m:predict",
+    "/v1/models/m:regress",
+    "/invocations",
+    "/score",
+    "/models/m/invoke",
+    "/v2/models/m/infer",
 ];
 
 /// What mutation puts in, beside random bytes.
@@ -43,6 +65,11 @@ const PIECES: &[&str] = &[
     "\"confidence\":",
     "9223372036854775808",
     "é",
+    "\n",
+    "\r\n,",
+    "{\"classes\":[\"a\"]},",
+    "[[\"a\",0.5]],",
+    "\"x\":[1,2],",
 ];
 
 fn mutate(random: &mut fastrand::Rng, body: &mut Vec<u8>) {
@@ -70,7 +97,12 @@ fn no_body_makes_it_panic_or_grow() {
     let mut random = fastrand::Rng::with_seed(7);
     let (mut read, mut refused, mut reasons) = (0, 0, std::collections::BTreeSet::new());
     for _ in 0..20_000 {
-        let mut exchange = Exchange::example("/predict", "", "");
+        let path = PATHS[random.usize(..PATHS.len())];
+        let mut exchange = Exchange::example(path, "", "");
+        if random.bool() {
+            exchange.request.content_type = Some("text/csv".to_owned());
+            exchange.response.content_type = Some("application/jsonlines".to_owned());
+        }
         let mut request = REQUESTS[random.usize(..REQUESTS.len())].as_bytes().to_vec();
         let mut response = RESPONSES[random.usize(..RESPONSES.len())]
             .as_bytes()
@@ -82,6 +114,9 @@ fn no_body_makes_it_panic_or_grow() {
         exchange.response.body.as_mut().unwrap().bytes = response;
         if random.u8(0..10) == 0 {
             exchange.status = 422;
+        }
+        if random.u8(0..4) == 0 {
+            exchange.route = super::fuzzing::MAPPED.find("/predict").cloned();
         }
         match decoded(&exchange) {
             Ok(inference) => {

@@ -6,15 +6,21 @@
 //! | `[0.1, 0.9]` | a vector; of one number or word, that |
 //! | `[["a", 0.9], ["b", 0.1]]`, `[{"label": "a", "score": 0.9}]` | a ranking: the label with the largest score |
 //! | `{"label": "a", "score": 0.9, "probabilities": [0.9, 0.1]}` | a class with what stands beside it |
+//! | `{"classes": ["a", "b"], "scores": [0.9, 0.1]}` | a ranking |
 //! | `{"a": 0.9, "b": 0.1}` | a ranking, if these are probabilities |
 //!
 //! What the numbers mean is settled in `meaning`.
 
+mod columns;
 mod item;
 
 use serde::de::{Error as _, MapAccess, SeqAccess};
 
-pub(super) use self::item::{Item, Shares, SharesOf};
+use self::item::Found;
+pub(super) use self::{
+    columns::Columns,
+    item::{Item, Shares, SharesOf},
+};
 pub(super) use super::table::TooLarge;
 use super::{
     inference::{Output, Prediction},
@@ -36,10 +42,9 @@ pub(super) struct Items {
 
 impl Items {
     fn builder(self) -> Builder {
-        Builder {
-            has_maps: self.has_maps,
-            ..Builder::within(self.bytes)
-        }
+        let mut builder = Builder::within(self.bytes);
+        builder.manner.has_maps = self.has_maps;
+        builder
     }
 }
 
@@ -48,27 +53,86 @@ impl<'de> Node<'de> for Items {
     type Found = Option<Raw>;
 
     fn leaf(self, leaf: Leaf<'_>) -> Option<Raw> {
-        let prediction = prediction(leaf)?;
-        Some(Raw {
-            outputs: vec![Output::from(prediction)],
-            ..Raw::default()
-        })
+        only(leaf)
     }
 
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<Raw>, A::Error> {
-        let mut builder = self.builder();
-        while let Some(fits) = list.next_element_seed(At(Each(&mut builder)))? {
-            fits.map_err(A::Error::custom)?;
-        }
-        Ok(builder.finish())
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Raw>, A::Error> {
+        self.builder().read_list(list)
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Option<Raw>, A::Error> {
-        let mut builder = self.builder();
-        let item = Item::read(object)?;
-        builder.item(item).map_err(A::Error::custom)?;
-        Ok(builder.finish())
+        self.builder().read_object(object)
     }
+}
+
+/// The place of items, as the envelope around them says: an object of which nothing is known is an
+/// item too, whose class is unknown.
+#[derive(Clone, Copy)]
+pub(super) struct Claimed {
+    items: Items,
+    has_positive_scores: bool,
+}
+
+impl Claimed {
+    /// For bodies of so many bytes; a score is that of the class beside it.
+    pub(super) fn within(bytes: usize) -> Self {
+        let items = Items {
+            bytes,
+            has_maps: false,
+        };
+        Self {
+            items,
+            has_positive_scores: false,
+        }
+    }
+
+    /// The same, where a score beside the class 0 or 1 is the probability of class 1.
+    pub(super) fn with_positive_scores(bytes: usize) -> Self {
+        Self {
+            has_positive_scores: true,
+            ..Self::within(bytes)
+        }
+    }
+
+    /// The only item, if something of it is known.
+    pub(super) fn alone<'de, A: MapAccess<'de>>(self, object: A) -> Result<Option<Raw>, A::Error> {
+        let mut builder = self.builder();
+        builder.manner.is_claimed = false;
+        builder.read_object(object)
+    }
+
+    fn builder(self) -> Builder {
+        let mut builder = self.items.builder();
+        builder.manner.is_claimed = true;
+        builder.manner.has_positive_scores = self.has_positive_scores;
+        builder
+    }
+}
+
+impl<'de> Node<'de> for Claimed {
+    /// `None`: no items stand there.
+    type Found = Option<Raw>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Raw> {
+        only(leaf)
+    }
+
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Raw>, A::Error> {
+        self.builder().read_list(list)
+    }
+
+    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Option<Raw>, A::Error> {
+        self.builder().read_object(object)
+    }
+}
+
+/// The only item.
+fn only(leaf: Leaf<'_>) -> Option<Raw> {
+    let prediction = prediction(leaf)?;
+    Some(Raw {
+        outputs: vec![Output::from(prediction)],
+        ..Raw::default()
+    })
 }
 
 /// A class or number as it stands; `None` for lists and objects.
@@ -93,10 +157,35 @@ pub(super) struct Builder {
     vectors: Option<Vectors>,
     /// Vectors so far.
     rows: usize,
+    /// Rankings so far.
+    rankings: usize,
+    /// Items of a list so far.
+    items: usize,
+    /// What all elements of a list are.
+    kind: Option<Kind>,
     /// Something is no item, or not of the same shape as the others.
     is_mixed: bool,
     max: usize,
+    manner: Manner,
+}
+
+/// How objects are read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Manner {
+    /// Numbers by name are a ranking even if they do not sum to 1.
     has_maps: bool,
+    /// One of which nothing is known is an item too.
+    is_claimed: bool,
+    /// A score beside the class 0 or 1 is the probability of class 1.
+    has_positive_scores: bool,
+}
+
+/// What an element of a list of items is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    List,
+    Object,
 }
 
 impl Builder {
@@ -108,12 +197,32 @@ impl Builder {
         }
     }
 
+    fn read_list<'de, A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Option<Raw>, A::Error> {
+        while let Some(fits) = list.next_element_seed(At(Each(&mut self)))? {
+            fits.map_err(A::Error::custom)?;
+        }
+        Ok(self.finish())
+    }
+
+    fn read_object<'de, A: MapAccess<'de>>(mut self, object: A) -> Result<Option<Raw>, A::Error> {
+        let item = Item::read(object)?;
+        self.item(item).map_err(A::Error::custom)?;
+        Ok(self.finish())
+    }
+
+    /// Another element of a list is there.
+    fn begin(&mut self, kind: Kind) {
+        self.items += 1;
+        self.is_mixed |= *self.kind.get_or_insert(kind) != kind;
+    }
+
     /// What was added so far.
     pub(super) fn outputs_mut(&mut self) -> &mut [Output] {
         &mut self.outputs
     }
 
-    fn fits(&self) -> Result<(), TooLarge> {
+    /// Whether it may be as many.
+    pub(super) fn fits(&self) -> Result<(), TooLarge> {
         if self.outputs.len().max(self.rows) > self.max {
             return Err(TooLarge);
         }
@@ -153,6 +262,7 @@ impl Builder {
 
     /// The label with the largest score, and all scores.
     fn ranking(&mut self, shares: &Shares<'_>) -> Result<(), TooLarge> {
+        self.rankings += 1;
         self.outputs.push(shares.best());
         self.scores(shares);
         self.fits()
@@ -161,12 +271,17 @@ impl Builder {
     fn item(&mut self, item: Item<'_>) -> Result<(), TooLarge> {
         let Item {
             prediction,
-            share,
+            mut share,
+            is_score,
             shares,
             map,
+            only,
         } = item;
         match prediction {
             Some(prediction) => {
+                if self.manner.has_positive_scores && is_score && prediction.place() == Some(0) {
+                    share = share.map(|share| 1.0 - share);
+                }
                 let share = share.or_else(|| shares.of(&prediction));
                 self.outputs.push(Output::new(prediction, share));
                 self.scores(&shares);
@@ -177,7 +292,12 @@ impl Builder {
                 }
                 self.scores(&shares);
             }
-            None if map.is_ranking(self.has_maps) => return self.ranking(&map),
+            None if map.is_ranking(self.manner.has_maps) => return self.ranking(&map),
+            None if self.manner.is_claimed => match only {
+                Some(Found::Scalar(prediction, _)) => self.outputs.push(Output::from(prediction)),
+                Some(Found::Shares(shares)) if shares.are_numbers() => self.scores(&shares),
+                _ => self.outputs.push(Output::from(Prediction::Unknown)),
+            },
             None => self.is_mixed = true,
         }
         self.fits()
@@ -188,11 +308,12 @@ impl Builder {
         if shares.is_empty() {
             return;
         }
-        let vectors = self.vectors.get_or_insert_with(|| Vectors {
-            labels: shares.labels(),
-            width: shares.len(),
-            ..Vectors::default()
-        });
+        let vectors = self.vectors.get_or_insert_default();
+        if self.rows == 0 {
+            vectors.labels = shares.labels();
+            vectors.width = shares.len();
+            vectors.are_whole = false;
+        }
         self.rows += 1;
         if vectors.width == shares.len() {
             shares.append(vectors.labels.as_deref(), &mut vectors.numbers);
@@ -207,6 +328,10 @@ impl Builder {
         self.vectors.take_if(|vectors| vectors.width == 0);
         let rows = self.vectors.as_ref().map_or(0, Vectors::rows);
         let has_others = rows > 0 && !self.outputs.is_empty() && rows != self.outputs.len();
+        if self.items > 0 && !self.outputs.is_empty() && self.outputs.len() != self.items {
+            // some are classes, others vectors
+            return None;
+        }
         if self.is_mixed || (has_others && self.rows == rows && self.rows > self.outputs.len()) {
             return None;
         }
@@ -214,6 +339,7 @@ impl Builder {
             self.vectors = None;
         }
         Some(Raw {
+            is_argmax: self.rankings > 0 && self.rankings == self.outputs.len(),
             outputs: self.outputs,
             vectors: self.vectors,
             is_ranking: false,
@@ -222,12 +348,13 @@ impl Builder {
 }
 
 /// An element of a list of items.
-struct Each<'a>(&'a mut Builder);
+pub(super) struct Each<'a>(pub(super) &'a mut Builder);
 
 impl<'de> Node<'de> for Each<'_> {
     type Found = Result<(), TooLarge>;
 
     fn leaf(self, leaf: Leaf<'_>) -> Self::Found {
+        self.0.begin(Kind::Plain);
         if let Some(prediction) = prediction(leaf) {
             return self.0.output(Output::from(prediction));
         }
@@ -236,6 +363,7 @@ impl<'de> Node<'de> for Each<'_> {
     }
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
+        self.0.begin(Kind::List);
         let mut held = Held::default();
         let vectors = self.0.vectors.get_or_insert_with(|| Vectors {
             are_whole: true,
@@ -255,6 +383,7 @@ impl<'de> Node<'de> for Each<'_> {
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Self::Found, A::Error> {
+        self.0.begin(Kind::Object);
         let item = Item::read(object)?;
         Ok(self.0.item(item))
     }
@@ -311,3 +440,6 @@ impl<'de> Node<'de> for Element<'_, 'de> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

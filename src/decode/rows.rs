@@ -5,6 +5,7 @@
 //! | `[[1, 2], [3, 4]]` | two, by position; deeper lists are flattened |
 //! | `[{"a": 1}, {"a": 3}]` | two, by name |
 //! | `{"a": [1, 3], "b": [2, 4]}`, or a list with one such object | two, column by column |
+//! | `{"x": [[1, 2], [3, 4]]}`, `[{"x": [1, 2]}, {"x": [3, 4]}]` | two, by position |
 //! | `{"a": 1, "b": 2}` | one |
 //! | `[1, 2, 3]` | one, or three of one column where the answer has three items |
 
@@ -25,16 +26,30 @@ pub(super) struct Rows {
     table: Table,
     /// Scalars that stand in no row.
     flat: Values,
-    /// Lists of scalars in an object, by its names.
-    lists: Vec<(String, Values)>,
+    /// Lists in the first object, by its names.
+    lists: Vec<(String, Tensor)>,
+    /// Values of the objects after it, where each holds the same list and nothing else.
+    later: Values,
     objects: usize,
     /// A scalar stands beside lists in an object.
     has_fields: bool,
-    /// It is one value alone.
-    is_scalar: bool,
+    /// Objects hold what is neither a scalar nor the list that all of them hold.
+    has_others: bool,
+    whole: Whole,
     /// Something is no row, or not of the same kind as the others.
     is_mixed: bool,
+    /// How deep lists of a row by position are looked into.
+    depth: u8,
     bytes: usize,
+}
+
+/// What rows are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    List,
+    /// One object, in no list.
+    Object,
+    Scalar,
 }
 
 impl Rows {
@@ -44,12 +59,37 @@ impl Rows {
             table: Table::within(bytes),
             flat: Values::with_capacity(0),
             lists: Vec::new(),
+            later: Values::with_capacity(0),
             objects: 0,
             has_fields: false,
-            is_scalar: false,
+            has_others: false,
+            whole: Whole::List,
             is_mixed: false,
+            depth: DEPTH,
             bytes,
         }
+    }
+
+    /// One object in no list, whose fields are still to be read.
+    pub(super) fn bare(bytes: usize) -> Self {
+        Self {
+            whole: Whole::Object,
+            ..Self::within(bytes)
+        }
+    }
+
+    fn is_bare(&self) -> bool {
+        self.whole == Whole::Object
+    }
+
+    /// Values that stand in no row.
+    pub(super) fn loose(&self) -> usize {
+        self.flat.len()
+    }
+
+    /// Whether no field of an object holds anything but a scalar.
+    pub(super) fn holds_scalars(&self) -> bool {
+        self.has_fields && !self.has_others && self.lists.is_empty()
     }
 
     /// The rows; `items`, those of the answer, settles what the shape alone leaves open. `None`: there
@@ -62,16 +102,17 @@ impl Rows {
         if !self.flat.is_empty() {
             return self.settle_flat(items).map(Some);
         }
-        let is_column_wise = self.objects == 1 && !self.lists.is_empty() && !self.has_fields;
-        let len = self.lists.first().map_or(0, |(_, values)| values.len());
-        if is_column_wise
-            && items.is_none_or(|items| items == len)
-            && self.lists.iter().all(|(_, values)| values.len() == len)
-        {
+        if self.is_column_wise(items) {
+            return self.settle_columns().map(Some);
+        }
+        let has_lists = self.has_others || !self.lists.is_empty();
+        if self.is_bare() && has_lists && items.is_some_and(|items| items != 1) {
+            // columns, but not of a value for each item
+            return Ok(None);
+        }
+        if let Some(vectors) = self.vectors() {
             let mut table = Table::within(self.bytes);
-            for (name, values) in std::mem::take(&mut self.lists) {
-                table.put_column(Called::Word(name), values)?;
-            }
+            vectors.put(&mut table)?;
             return Ok(Some(table));
         }
         Ok(has_rows.then_some(self.table))
@@ -83,7 +124,7 @@ impl Rows {
         let are_words = matches!(&self.flat, Values::Mixed(all)
             if all.iter().all(|value| matches!(value, Scalar::Text(_))));
         let mut table = Table::within(self.bytes);
-        if items.map_or(are_words, |items| items == len) || self.is_scalar {
+        if items.map_or(are_words, |items| items == len) || self.whole == Whole::Scalar {
             table.put_column(Called::Position(0), self.flat)?;
             return Ok(table);
         }
@@ -94,29 +135,140 @@ impl Rows {
         Ok(table)
     }
 
+    /// Whether the lists of an object are columns. In a list, an object with one list alone rather
+    /// holds a vector.
+    fn is_column_wise(&self, items: Option<usize>) -> bool {
+        let Some((_, first)) = self.lists.first() else {
+            return false;
+        };
+        let len = first.len;
+        let is_told = match items {
+            Some(items) => items == len && (len > 1 || !self.has_fields),
+            None => !self.has_fields && (self.is_bare() || self.lists.len() > 1),
+        };
+        is_told && self.objects == 1 && self.lists.iter().all(|(_, list)| list.len == len)
+    }
+
+    /// Lists of vectors have no name for each of their numbers: one alone is read by position.
+    fn settle_columns(self) -> Result<Table, TooLarge> {
+        let mut table = Table::within(self.bytes);
+        let is_alone = self.lists.len() == 1;
+        let len = self.lists.first().map_or(0, |(_, list)| list.len);
+        for (name, list) in self.lists {
+            if list.width() == 1 {
+                table.put_column(Called::Word(name), list.values)?;
+            } else if is_alone {
+                list.put(&mut table)?;
+            }
+        }
+        table.count(len);
+        Ok(table)
+    }
+
+    /// One vector an object, where that is all that they hold.
+    fn vectors(&mut self) -> Option<Tensor> {
+        let [(_, first)] = self.lists.as_mut_slice() else {
+            return None;
+        };
+        let width = first.values.len();
+        let is_even = self.later.len() == width.checked_mul(self.objects.checked_sub(1)?)?;
+        if self.has_fields || self.has_others || !is_even || width == 0 {
+            return None;
+        }
+        let mut values = std::mem::replace(&mut first.values, Values::with_capacity(0));
+        for value in self.later.iter() {
+            values.push(value.into_owned());
+        }
+        Some(Tensor {
+            values,
+            len: self.objects,
+        })
+    }
+
     /// Reads the value of a field, as [`Data`], into these.
-    fn field<'de, A: MapAccess<'de>>(
+    pub(super) fn field<'de, A: MapAccess<'de>>(
         &mut self,
         name: &str,
         object: &mut A,
     ) -> Result<(), A::Error> {
         match object.next_value_seed(At(Field))? {
+            // encoded bytes, as of an image
+            Found::Scalar(Scalar::Text(_)) if name == "b64" => self.has_fields = true,
             Found::Scalar(value) => {
                 self.has_fields = true;
                 self.table.put(name, value).map_err(A::Error::custom)?;
             }
-            Found::List(values) if self.objects == 0 => self.lists.push((name.to_owned(), values)),
-            Found::List(_) | Found::Other => {}
+            Found::List(list) if self.objects == 0 => self.lists.push((name.to_owned(), list)),
+            Found::List(list) if self.is_repeated(name, &list) => {
+                list.values
+                    .iter()
+                    .for_each(|v| self.later.push(v.into_owned()));
+            }
+            Found::List(_) | Found::Other => self.has_others = true,
         }
         Ok(())
     }
 
-    fn row<'de, A: MapAccess<'de>>(&mut self, mut object: A) -> Result<(), A::Error> {
+    fn is_repeated(&self, name: &str, list: &Tensor) -> bool {
+        let is_wanted = !self.has_fields && !self.has_others;
+        is_wanted
+            && matches!(self.lists.as_slice(), [(first, of_first)]
+                if first == name && of_first.values.len() == list.values.len())
+    }
+
+    pub(super) fn row<'de, A: MapAccess<'de>>(&mut self, mut object: A) -> Result<(), A::Error> {
         while let Some(name) = object.next_key_seed(Name)? {
             self.field(&name, &mut object)?;
         }
+        self.end().map_err(A::Error::custom)
+    }
+
+    /// Ends an object whose fields were read.
+    pub(super) fn end(&mut self) -> Result<(), TooLarge> {
         self.objects += 1;
-        self.table.end_row().map_err(A::Error::custom)
+        self.table.end_row()
+    }
+
+    fn read_list<'de, A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
+        while list.next_element_seed(At(Row(&mut self)))?.is_some() {}
+        Ok(self)
+    }
+}
+
+/// A list in an object: scalars, or lists of as many scalars each.
+#[derive(Debug)]
+struct Tensor {
+    values: Values,
+    /// Elements of the outermost list.
+    len: usize,
+}
+
+impl Tensor {
+    /// Values of each element.
+    fn width(&self) -> usize {
+        self.values.len() / self.len.max(1)
+    }
+
+    /// Puts each element into `table` as a row by position.
+    fn put(&self, table: &mut Table) -> Result<(), TooLarge> {
+        let width = self.width();
+        if width <= Table::MAX_COLUMNS {
+            for position in 0..width {
+                table.put_column(Called::Position(position), self.column(position))?;
+            }
+        }
+        table.count(self.len);
+        Ok(())
+    }
+
+    fn column(&self, position: usize) -> Values {
+        let width = self.width();
+        match &self.values {
+            Values::Numbers(all) => {
+                Values::Numbers(all[position..].iter().step_by(width).copied().collect())
+            }
+            Values::Mixed(all) => all[position..].iter().step_by(width).cloned().collect(),
+        }
     }
 }
 
@@ -136,20 +288,41 @@ impl<'de> Node<'de> for Data {
             Some(value) => rows.flat.push(value),
             None => rows.is_mixed = true,
         }
-        rows.is_scalar = true;
+        rows.whole = Whole::Scalar;
         rows
     }
 
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
-        let mut rows = Rows::within(self.bytes);
-        while list.next_element_seed(At(Row(&mut rows)))?.is_some() {}
-        Ok(rows)
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Rows, A::Error> {
+        Rows::within(self.bytes).read_list(list)
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Rows, A::Error> {
-        let mut rows = Rows::within(self.bytes);
+        let mut rows = Rows::bare(self.bytes);
         rows.row(object)?;
         Ok(rows)
+    }
+}
+
+/// The place of the rows of a data frame: each element of a row is one cell, whatever it is.
+#[derive(Clone, Copy)]
+pub(super) struct Grid {
+    /// Of the whole body.
+    pub(super) bytes: usize,
+}
+
+impl<'de> Node<'de> for Grid {
+    type Found = Rows;
+
+    fn leaf(self, _: Leaf<'_>) -> Rows {
+        let mut rows = Rows::within(self.bytes);
+        rows.is_mixed = true;
+        rows
+    }
+
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Rows, A::Error> {
+        let mut rows = Rows::within(self.bytes);
+        rows.depth = 0;
+        rows.read_list(list)
     }
 }
 
@@ -182,7 +355,7 @@ impl<'de> Node<'de> for DataOf {
 }
 
 /// An element of a list of rows.
-struct Row<'a>(&'a mut Rows);
+pub(super) struct Row<'a>(pub(super) &'a mut Rows);
 
 impl<'de> Node<'de> for Row<'_> {
     type Found = ();
@@ -200,9 +373,9 @@ impl<'de> Node<'de> for Row<'_> {
         let cells = Cells {
             table: &mut *table,
             position: &mut position,
-            depth: DEPTH,
+            depth: self.0.depth,
         };
-        cells.list(list)?.map_err(A::Error::custom)?;
+        cells.elements(list)?.map_err(A::Error::custom)?;
         table.end_row().map_err(A::Error::custom)
     }
 
@@ -229,15 +402,24 @@ impl<'de> Node<'de> for Cells<'_> {
     }
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
-        if self.depth == 0 {
+        let Some(depth) = self.depth.checked_sub(1) else {
             while list.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(self.leaf(Leaf::List));
-        }
+        };
+        Cells { depth, ..self }.elements(list)
+    }
+}
+
+impl Cells<'_> {
+    fn elements<'de, A: SeqAccess<'de>>(
+        self,
+        mut list: A,
+    ) -> Result<Result<(), TooLarge>, A::Error> {
         loop {
             let cells = Cells {
                 table: &mut *self.table,
                 position: &mut *self.position,
-                depth: self.depth - 1,
+                depth: self.depth,
             };
             match list.next_element_seed(At(cells))? {
                 Some(Ok(())) => {}
@@ -252,8 +434,9 @@ impl<'de> Node<'de> for Cells<'_> {
 struct Field;
 
 enum Found {
+    /// Also a list of one value: a column of shape [1, 1].
     Scalar(Scalar),
-    List(Values),
+    List(Tensor),
     Other,
 }
 
@@ -265,50 +448,98 @@ impl<'de> Node<'de> for Field {
     }
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Found, A::Error> {
-        let mut values = Values::with_capacity(0);
-        let mut is_other = false;
-        while let Some(value) = list.next_element_seed(At(Cell))? {
-            match value {
-                Some(value) => values.push(value),
-                None => is_other = true,
+        let mut tensor = Tensor {
+            values: Values::with_capacity(0),
+            len: 0,
+        };
+        loop {
+            let before = tensor.values.len();
+            let part = Part {
+                values: &mut tensor.values,
+                depth: DEPTH,
+            };
+            let Some(is_part) = list.next_element_seed(At(part))? else {
+                break;
+            };
+            tensor.len += 1;
+            let is_even = tensor.values.len() == before + tensor.width_of_first(before);
+            if !(is_part && is_even) {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(Found::Other);
             }
         }
-        Ok(if is_other {
-            Found::Other
-        } else {
-            Found::List(values)
+        Ok(match (&tensor.values, tensor.values.len()) {
+            (_, 0) => Found::Other,
+            (values, 1) => values
+                .iter()
+                .next()
+                .map_or(Found::Other, |value| Found::Scalar(value.into_owned())),
+            _ => Found::List(tensor),
         })
     }
 }
 
-/// A scalar; `None` for lists and objects. A list of one scalar is that scalar: a column of shape [n, 1].
-pub(super) struct Cell;
-
-impl<'de> Node<'de> for Cell {
-    type Found = Option<Scalar>;
-
-    fn leaf(self, leaf: Leaf<'_>) -> Option<Scalar> {
-        leaf.scalar()
-    }
-
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<Scalar>, A::Error> {
-        let mut only = None;
-        let mut count = 0;
-        while let Some(value) = list.next_element_seed(At(Inner))? {
-            only = value;
-            count += 1;
+impl Tensor {
+    /// Values of the first element, when the last one begins at `before`.
+    fn width_of_first(&self, before: usize) -> usize {
+        if self.len == 1 {
+            self.values.len()
+        } else {
+            before / (self.len - 1)
         }
-        Ok(only.filter(|_| count == 1))
     }
 }
 
-struct Inner;
+/// The place of a list of scalars, deeper lists flattened; `None`: it is something else.
+pub(super) struct Flat;
 
-impl Node<'_> for Inner {
-    type Found = Option<Scalar>;
+impl<'de> Node<'de> for Flat {
+    type Found = Option<Values>;
 
-    fn leaf(self, leaf: Leaf<'_>) -> Option<Scalar> {
-        leaf.scalar()
+    fn leaf(self, _: Leaf<'_>) -> Option<Values> {
+        None
+    }
+
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Values>, A::Error> {
+        let mut values = Values::with_capacity(0);
+        let part = Part {
+            values: &mut values,
+            depth: DEPTH,
+        };
+        let is_flat = part.list(list)?;
+        Ok(is_flat.then_some(values))
+    }
+}
+
+/// An element of such a list, flattened; `false`: it is none.
+struct Part<'a> {
+    values: &'a mut Values,
+    depth: u8,
+}
+
+impl<'de> Node<'de> for Part<'_> {
+    type Found = bool;
+
+    fn leaf(self, leaf: Leaf<'_>) -> bool {
+        leaf.scalar().map(|value| self.values.push(value)).is_some()
+    }
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+        let Some(depth) = self.depth.checked_sub(1) else {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(false);
+        };
+        let mut are_parts = true;
+        loop {
+            let part = Part {
+                values: &mut *self.values,
+                depth,
+            };
+            match list.next_element_seed(At(part))? {
+                Some(is_part) => are_parts &= is_part,
+                None => return Ok(are_parts),
+            }
+        }
     }
 }
 
@@ -374,6 +605,57 @@ mod tests {
             assert_eq!(settled(columns, Some(2)), Some((2, two.clone())));
             assert_eq!(settled(columns, Some(1)), Some((1, vec![])));
         }
+    }
+
+    #[test]
+    fn the_only_list_of_an_object_is_a_vector_by_position() {
+        let two = vec![numbers("0", &[1.0, 3.0]), numbers("1", &[2.0, 4.0])];
+        for rows in [
+            r#"{"x":[[1,2],[3,4]]}"#,
+            r#"[{"x":[1,2]},{"x":[3,4]}]"#,
+            r#"[{"x":[[1],[2]]},{"x":[[3],[4]]}]"#,
+            r#"{"x":[[1,2],[3,4]],"keep":0.5}"#,
+        ] {
+            assert_eq!(settled(rows, Some(2)), Some((2, two.clone())), "{rows}");
+        }
+        let one = Some((1, vec![numbers("0", &[1.0]), numbers("1", &[2.0])]));
+        for items in [None, Some(1)] {
+            assert_eq!(settled(r#"[{"x":[1,2]}]"#, items), one);
+        }
+    }
+
+    #[test]
+    fn vectors_that_differ_or_stand_beside_others_have_no_features() {
+        for rows in [
+            r#"[{"x":[1,2]},{"x":[3]}]"#,
+            r#"[{"x":[1,2]},{"y":[3,4]}]"#,
+            r#"[{"x":[1,2],"y":[1,2]},{"x":[1,2],"y":[1,2]}]"#,
+            r#"{"x":[[1,2],[3,4]],"y":[[1,2],[3,4]]}"#,
+        ] {
+            let (count, columns) = settled(rows, Some(2)).unwrap();
+            assert!(columns.iter().all(|(name, _)| name != "0"), "{rows}");
+            assert_eq!(count, 2, "{rows}");
+        }
+        assert_eq!(settled(r#"{"x":[[1,2],[3,4]]}"#, Some(3)), None);
+        assert_eq!(settled(r#"{"x":[[1,2],[3]]}"#, Some(2)), None);
+    }
+
+    #[test]
+    fn lists_of_one_value_are_that_value() {
+        let rows = r#"[{"a":[1],"b":[2]},{"a":[3],"b":[4]}]"#;
+        let two = vec![numbers("a", &[1.0, 3.0]), numbers("b", &[2.0, 4.0])];
+        assert_eq!(settled(rows, Some(2)), Some((2, two)));
+    }
+
+    #[test]
+    fn encoded_bytes_are_a_row_without_features() {
+        assert_eq!(
+            settled(r#"[{"b64":"aGVsbG8="}]"#, Some(1)),
+            Some((1, vec![]))
+        );
+        let image = r#"[{"image":{"b64":"aGVsbG8="},"key":7}]"#;
+        let key = vec![numbers("key", &[7.0])];
+        assert_eq!(settled(image, Some(1)), Some((1, key)));
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub(super) struct Table {
     rows: usize,
     /// Where the next field is, if this row names fields in the order of the columns.
     next: usize,
-    max_cells: usize,
+    /// Bytes that its cells may take.
+    max_bytes: usize,
+    /// Columns that hold more than numbers.
+    mixed: usize,
     /// Columns by name; there when there are too many to look through.
     places: Option<HashMap<String, usize>>,
     /// There are more positions than columns are kept, as in an image: rows are counted alone.
@@ -28,17 +31,19 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Columns that are kept.
     pub(super) const MAX_COLUMNS: usize = 4096;
     /// Cells that any body may have.
     const FREE_CELLS: usize = 4096;
     /// Up to here, looking through the columns beats hashing.
     const FEW: usize = 16;
 
-    /// For a body of `bytes`. A cell on the wire has at least four (`"":1`), so only missing cells
-    /// reach the bound.
+    /// For a body of `bytes`. A number on the wire has at least two (`1,`), and a word in JSON four
+    /// (`"a",`), so only missing cells reach the bound, and words of one letter in CSV.
     pub(super) fn within(bytes: usize) -> Self {
+        let free = Self::FREE_CELLS * size_of::<Scalar>();
         Self {
-            max_cells: (bytes / 4).max(Self::FREE_CELLS),
+            max_bytes: (bytes / 4).saturating_mul(size_of::<Scalar>()).max(free),
             ..Self::default()
         }
     }
@@ -75,6 +80,7 @@ impl Table {
         if position >= Self::MAX_COLUMNS {
             self.is_too_wide = true;
             self.columns = Vec::new();
+            self.mixed = 0;
             return Ok(());
         }
         while self.columns.len() <= position {
@@ -90,15 +96,28 @@ impl Table {
         if values.len() != self.rows {
             values.resize(self.rows);
         }
+        let were_numbers = matches!(values, Values::Numbers(_));
         values.push(value);
+        self.mixed += usize::from(were_numbers && matches!(values, Values::Mixed(_)));
     }
 
     /// A whole column. All must have as many values: as many rows there are.
     pub(super) fn put_column(&mut self, name: Name, values: Values) -> Result<(), TooLarge> {
         self.rows = self.rows.max(values.len());
+        self.mixed += usize::from(matches!(values, Values::Mixed(_)));
         self.fits(self.rows, self.columns.len() + 1)?;
         self.columns.push(Column { name, values });
         Ok(())
+    }
+
+    /// There are at least so many rows, whether or not any of their columns is kept.
+    pub(super) fn count(&mut self, rows: usize) {
+        self.rows = self.rows.max(rows);
+    }
+
+    /// Whether there is room for a column more of so many rows.
+    pub(super) fn fits_column(&self, rows: usize) -> Result<(), TooLarge> {
+        self.fits(self.rows.max(rows), self.columns.len() + 1)
     }
 
     /// Adds the rows of another. Columns stay where both have the same.
@@ -121,6 +140,8 @@ impl Table {
             self.columns = Vec::new();
             self.is_too_wide = true;
         }
+        let is_mixed = |column: &&Column| matches!(column.values, Values::Mixed(_));
+        self.mixed = self.columns.iter().filter(is_mixed).count();
         self.rows += other.rows;
     }
 
@@ -154,7 +175,9 @@ impl Table {
     }
 
     fn fits(&self, rows: usize, columns: usize) -> Result<(), TooLarge> {
-        let fits = columns <= Self::MAX_COLUMNS && rows.saturating_mul(columns) <= self.max_cells;
+        let numbers = columns.saturating_sub(self.mixed) * size_of::<f64>();
+        let row = numbers + self.mixed * size_of::<Scalar>();
+        let fits = columns <= Self::MAX_COLUMNS && rows.saturating_mul(row) <= self.max_bytes;
         if fits { Ok(()) } else { Err(TooLarge) }
     }
 
@@ -282,10 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn dense_digits_are_kept_and_so_are_words_among_them() {
+        // 10 bits are 20 bytes, and a letter 2
+        let mut bits = Table::within(1000 * 22);
+        for _ in 0..1000 {
+            for place in 0..10 {
+                bits.put_at(place, Number(1.0)).unwrap();
+            }
+            bits.put_at(10, Scalar::Text("m".to_owned())).unwrap();
+            bits.end_row().unwrap();
+        }
+        assert_eq!(bits.finish().0, 1000);
+    }
+
+    #[test]
     fn rows_that_share_no_field_cannot_grow_without_bound() {
         let names: Vec<String> = (0..200).map(|i| format!("f{i}")).collect();
         let rows: Vec<[(&str, f64); 1]> = names.iter().map(|n| [(n.as_str(), 1.0)]).collect();
-        let some: Vec<&[(&str, f64)]> = rows[..64].iter().map(<[_; 1]>::as_slice).collect();
+        let some: Vec<&[(&str, f64)]> = rows[..110].iter().map(<[_; 1]>::as_slice).collect();
         assert!(table(&some).is_ok());
         let all: Vec<&[(&str, f64)]> = rows.iter().map(<[_; 1]>::as_slice).collect();
         assert_eq!(table(&all), Err(TooLarge));

@@ -115,7 +115,8 @@ fn one(outputs: Vec<Output>) -> Raw {
     Raw {
         outputs: best.into_iter().collect(),
         vectors: Some(vectors),
-        is_ranking: false,
+        is_argmax: true,
+        ..Raw::default()
     }
 }
 

@@ -198,7 +198,7 @@ mod tests {
         let json = "application/json";
         assert_eq!(rows(json, "[[1,2,3]]"), (1, 3));
         assert_eq!(rows(json, r#"{"data":[1,2,3]}"#), (1, 3));
-        assert_eq!(rows(json, r#"{"instances":[{"data":[1,2]}]}"#), (1, 0));
+        assert_eq!(rows(json, r#"{"instances":[{"data":[1,2]}]}"#), (1, 2));
         assert_eq!(rows(json, r#"{"a":1,"b":2}"#), (1, 2));
         assert_eq!(rows("text/plain", "a b c"), (1, 0));
         let form = "application/x-www-form-urlencoded";

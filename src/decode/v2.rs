@@ -74,14 +74,10 @@ impl<'a> Target<'a> {
 fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let message = &pair.exchange.response;
     let document = read(format, message, pair.response, "outputs")?;
-    let Some(mut tensors) = document.tensors else {
+    let sure = Target::of(pair).is_some() || document.has_types();
+    let Some(mut tensors) = document.tensors.filter(|_| sure) else {
         return Ok(None);
     };
-    let is_known = |tensor: &Tensor<'_>| tensor.datatype != Datatype::Unknown;
-    let sure = Target::of(pair).is_some() || tensors.iter().any(is_known);
-    if !sure {
-        return Ok(None);
-    }
     unbatch(&mut tensors, |items| {
         let asked = read(format, &pair.exchange.request, pair.request, "inputs");
         let asked = asked.ok().and_then(|document| document.tensors);
@@ -109,7 +105,7 @@ fn request(
         read => Ok(read.unwrap_or_default()),
     };
     let document = read?;
-    if target.is_none() && document.tensors.is_none() {
+    if target.is_none() && !document.has_types() {
         return Ok(None);
     }
     let table = table(document, items, pair.request.len())
@@ -120,6 +116,14 @@ fn request(
         version: target.and_then(|target| walk::word(target.version?)),
         table,
     }))
+}
+
+impl Document<'_> {
+    /// Whether a tensor says its type: no other format has lists of such objects.
+    fn has_types(&self) -> bool {
+        let mut tensors = self.tensors.iter().flatten();
+        tensors.any(|tensor| tensor.datatype != Datatype::Unknown)
+    }
 }
 
 /// A message: its JSON, and the bytes of tensors behind that. A body that is a tensor alone says

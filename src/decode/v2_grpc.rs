@@ -179,6 +179,7 @@ impl Raw {
             self.outputs.extend(other.outputs);
         }
         self.is_ranking &= other.is_ranking;
+        self.is_argmax &= other.is_argmax;
     }
 
     /// Vectors alone become items of which nothing is known.

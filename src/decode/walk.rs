@@ -78,6 +78,40 @@ fn document_of<T>(
     })
 }
 
+/// The text of `body` as a strict parser takes it, all of which is JSON, so that values in it can be
+/// read one by one, by [`part`].
+///
+/// # Errors
+/// When it is not JSON.
+pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
+    let text = std::str::from_utf8(content::json(body)?).map_err(|_| DecodeError::NotUtf8)?;
+    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+    // what is stepped over may be an infinite number or half a character
+    let has_exponent = |pair: &[u8]| pair[0].is_ascii_digit() && matches!(pair[1], b'e' | b'E');
+    let is_plain = !text.contains('\\') && !text.as_bytes().windows(2).any(has_exponent);
+    if is_plain && is_json(text) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let rewritten = lenient::rewrite(text.as_bytes());
+    let text = match rewritten.map(String::from_utf8) {
+        Some(rewritten) => Cow::Owned(rewritten.map_err(|_| DecodeError::NotUtf8)?),
+        None => Cow::Borrowed(text),
+    };
+    if is_json(&text) {
+        Ok(text)
+    } else {
+        Err(DecodeError::Syntax)
+    }
+}
+
+/// Reads a value that stands in such a text.
+///
+/// # Errors
+/// When a node refused to go on.
+pub(super) fn part<'de, N: Node<'de>>(value: &'de str, node: N) -> serde_json::Result<N::Found> {
+    At(node).deserialize(&mut serde_json::Deserializer::from_str(value))
+}
+
 fn strictly<'de, N: Node<'de>>(text: &'de [u8], node: N) -> serde_json::Result<N::Found> {
     // to see once that all of it is text takes a tenth of seeing it of each string that is read
     match std::str::from_utf8(text) {

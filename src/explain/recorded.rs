@@ -11,19 +11,7 @@ use super::Explainer;
 use crate::config;
 
 /// Those whose format is not read yet, as `folder/file/id`. One that is read must leave.
-const UNREAD: &[&str] = &[
-    "recorded/kserve/ks-v1-named",
-    "recorded/kserve/ks-badinst",
-    "recorded/mlflow/mf-split3",
-    "recorded/mlflow/mf-splitperm",
-    "recorded/mlflow/mf-csv",
-    "recorded/mlflow/mf-charset",
-    "recorded/mlflow/mf-missing",
-    "recorded/mlflow/mf-large150",
-    "recorded/mlflow_diabetes/mf-reg2",
-    "recorded/mlflow_int/mf-inst-bad",
-    "recorded/mlflow_proba/mf-proba3",
-];
+const UNREAD: &[&str] = &[];
 
 /// One exchange and what is said of it.
 struct Case {

@@ -174,9 +174,10 @@ impl<'a> Said<'a> {
     }
 
     fn with_inference(self, exchange: &'a Exchange, inference: &'a Inference) -> Self {
+        let (model, model_version) = decode::named(Some(inference), exchange);
         let said = Self {
-            model: inference.model.as_deref(),
-            model_version: inference.version.as_deref(),
+            model,
+            model_version,
             items: Some(inference.items()).filter(|items| *items > 0 || !self.error),
             format: (inference.format != "unknown").then_some(inference.format),
             ..self

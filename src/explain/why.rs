@@ -3,21 +3,36 @@
 use super::said::Told;
 use crate::{
     capture::{Exchange, grpc},
-    config::RouteKind,
+    config::{self, RouteKind},
     decode::{self, DecodeError, Inference, Name, Output, Prediction},
 };
 
 /// Sentences without full stops, joined by semicolons.
 ///
 /// `is_configured`: the route is one of the configuration.
-pub(super) fn of(exchange: &Exchange, told: &Told, is_configured: bool) -> String {
+pub(super) fn of(
+    exchange: &Exchange,
+    told: &Told,
+    is_configured: bool,
+    bounds: &config::Capture,
+) -> String {
     let mut why = vec![of_path(exchange, told, is_configured)];
+    if is_configured && matches!(told, Told::Read(_) | Told::Unread(_)) {
+        why.extend(of_places(exchange, bounds));
+    }
     match told {
         Told::Read(inference) => why.extend(of_inference(exchange, inference)),
         Told::Unread(error) => why.extend(of_failure(exchange, error)),
         Told::Known(..) | Told::Unwanted => {}
     }
     why.join("; ")
+}
+
+/// What stands nowhere of what the route says a place of.
+fn of_places(exchange: &Exchange, bounds: &config::Capture) -> Vec<String> {
+    let keys = decode::not_found(exchange, bounds).unwrap_or_default();
+    let nothing = |key| format!("nothing stands where the route's `{key}` says");
+    keys.into_iter().map(nothing).collect()
 }
 
 fn of_path(exchange: &Exchange, told: &Told, is_configured: bool) -> String {
@@ -66,7 +81,7 @@ fn of_inference(exchange: &Exchange, inference: &Inference) -> Vec<String> {
     } else if is_unnamed(inference) {
         why.push("features have no names on the wire: the route's `features` can name them".into());
     }
-    let (model, version) = (&inference.model, &inference.version);
+    let (model, version) = decode::named(Some(inference), exchange);
     match (model, version) {
         (None, None) => why.push("neither model nor version on the wire".to_owned()),
         (None, _) => why.push("no model on the wire".to_owned()),

@@ -53,6 +53,10 @@ const SECONDS: &[f64] = &[
 const CONFIDENCES: &[f64] = &[
     0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0,
 ];
+/// What `metrics.value_edges` has: of numbers of which nothing is known, their order of magnitude.
+const VALUES: &[f64] = &[
+    -1e3, -1e2, -1e1, -1.0, -0.1, 0.0, 0.1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6,
+];
 /// From 10 us: what a proxy adds is far below what a model takes.
 const OVERHEAD: &[f64] = &[
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05,
@@ -80,6 +84,8 @@ catalogue! {
         "Predictions by class, one per item of a batch.";
     CONFIDENCE "ml_model_prediction_confidence" Kind::Histogram(CONFIDENCES), ["model", "model_version"],
         "Probability of the predicted class, one per item that carried one.";
+    PREDICTION_VALUE "ml_model_prediction_value" Kind::Histogram(VALUES), ["model", "model_version"],
+        "Predicted number, one per item of a regression; metrics.value_edges and value_edges of a route set its edges.";
     INFERENCE "ml_model_inference_seconds" Kind::Histogram(SECONDS), ["model", "model_version"],
         "Time the model server took from the forwarded request to the head of its answer, per prediction request.";
     MODEL_LOADED "ml_model_loaded" Kind::Gauge, ["model", "model_version"],
@@ -111,7 +117,11 @@ catalogue! {
     DECODE_FAILURES "sidelight_decode_failures_total" Kind::Counter, ["format", "reason"],
         "Bodies that could not be read, by format and reason.";
     NO_CONFIDENCE "sidelight_no_confidence_total" Kind::Counter, ["endpoint"],
-        "Predicted items that carried no confidence on the wire.";
+        "Predicted items that carried no confidence on the wire; a predicted number needs none.";
+    CLASS_UNKNOWN "sidelight_class_unknown_total" Kind::Counter, ["endpoint"],
+        "Predicted items of which neither a class nor a number is known.";
+    UNREAD "sidelight_unread_total" Kind::Counter, ["endpoint"],
+        "Exchanges whose bodies could not be read: sidelight_decode_failures_total by route.";
     SHED "sidelight_shed_total" Kind::Counter, ["reason"],
         "Copies dropped because the observer was behind, by the bound that was reached.";
     QUEUE_EXCHANGES "sidelight_queue_exchanges" Kind::Gauge, [],

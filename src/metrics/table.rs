@@ -19,19 +19,33 @@ impl Table {
         if !value.is_finite() {
             return;
         }
+        write_series(self.lines(family), family, "", values, None);
+        writeln!(self.lines(family), " {value}").expect("writing to a string does not fail");
+    }
+
+    /// Adds a histogram: `counts` by upper edge, each without those below, and one more for what is
+    /// above all `edges`.
+    pub fn push_histogram(
+        &mut self,
+        family: &'static Family,
+        values: &[&str],
+        edges: &[f64],
+        counts: &[u64],
+        sum: f64,
+    ) {
+        debug_assert_eq!(edges.len() + 1, counts.len(), "{}", family.name);
         let lines = self.lines(family);
-        lines.push_str(family.name);
-        for (i, (name, value)) in family.labels.iter().zip(values).enumerate() {
-            lines.push(if i == 0 { '{' } else { ',' });
-            lines.push_str(name);
-            lines.push_str("=\"");
-            escape(value, lines);
-            lines.push('"');
+        let mut total = 0;
+        for (place, count) in counts.iter().enumerate() {
+            total += count;
+            let edge = edges.get(place).map_or("+Inf".to_owned(), f64::to_string);
+            write_series(lines, family, "_bucket", values, Some(&edge));
+            writeln!(lines, " {total}").expect("writing to a string does not fail");
         }
-        if !values.is_empty() {
-            lines.push('}');
-        }
-        writeln!(lines, " {value}").expect("writing to a string does not fail");
+        write_series(lines, family, "_sum", values, None);
+        writeln!(lines, " {sum}").expect("writing to a string does not fail");
+        write_series(lines, family, "_count", values, None);
+        writeln!(lines, " {total}").expect("writing to a string does not fail");
     }
 
     /// The text exposition format, with help and type of each family.
@@ -64,6 +78,32 @@ impl Table {
             self.families.len() - 1
         });
         &mut self.families[at].1
+    }
+}
+
+/// The name of a series with its labels; `edge`: the label `le`.
+fn write_series(
+    lines: &mut String,
+    family: &'static Family,
+    suffix: &str,
+    values: &[&str],
+    edge: Option<&str>,
+) {
+    lines.push_str(family.name);
+    lines.push_str(suffix);
+    let labels = family.labels.iter().zip(values);
+    let edge = edge.iter().map(|edge| (&"le", edge));
+    let mut is_first = true;
+    for (name, value) in labels.chain(edge) {
+        lines.push(if is_first { '{' } else { ',' });
+        is_first = false;
+        lines.push_str(name);
+        lines.push_str("=\"");
+        escape(value, lines);
+        lines.push('"');
+    }
+    if !is_first {
+        lines.push('}');
     }
 }
 

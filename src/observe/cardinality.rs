@@ -127,6 +127,7 @@ mod tests {
             max_models: 2,
             max_versions: 8,
             max_classes: 3,
+            value_edges: vec![0.0],
         };
         (Names::new(bounds, &metrics), metrics)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::worker::Settings;
+use super::{models::Listing, worker::Settings};
 use crate::drift::{Baselines, CheckInput, Verdict};
 
 /// Commands that may wait.
@@ -81,6 +81,7 @@ pub(super) enum Command {
     Publish(Vec<Judged>),
     Model(ModelState),
     Apply(Box<Settings>),
+    Models(oneshot::Sender<Listing>),
     LastPredictor(oneshot::Sender<Option<(String, String)>>),
 }
 
@@ -108,6 +109,16 @@ impl Handle {
     pub async fn last_predictor(&self) -> Result<Option<(String, String)>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::LastPredictor(reply))?;
+        came(answer).await
+    }
+
+    /// Every model that was seen, and what of it is not known.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn models(&self) -> Result<Listing, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Models(reply))?;
         came(answer).await
     }
 

@@ -9,7 +9,7 @@ use crate::{
     capture::{Exchange, Fault},
     config,
     decode::{self, DecodeError, Inference},
-    metrics::{Metrics, catalogue},
+    metrics::{Edged, Metrics, catalogue},
 };
 
 /// Format and reason of a decoder that panicked: it did not say which it was.
@@ -51,7 +51,22 @@ pub(super) struct Record {
     faults: [Counter; Fault::ALL.len()],
     panics: Counter,
     versions: BTreeMap<String, BTreeMap<String, Version>>,
-    no_confidence: BTreeMap<Arc<str>, Counter>,
+    routes: BTreeMap<Arc<str>, ByRoute>,
+    edges: Edges,
+}
+
+/// What is not known, by route. All of it exists from the first of it on.
+struct ByRoute {
+    no_confidence: Counter,
+    class_unknown: Counter,
+    unread: Counter,
+}
+
+/// Edges of histograms of values where a route has none, and how often they were set: after each
+/// time those of every model are looked at again.
+struct Edges {
+    common: Arc<[f64]>,
+    round: u64,
 }
 
 /// What one version of a model counts into.
@@ -60,11 +75,17 @@ struct Version {
     inference: Histogram,
     classes: BTreeMap<String, Counter>,
     other: Option<Counter>,
+    /// With the round of [`Edges`] in which it was looked up; `None` in it: there is no room.
+    values: Option<(u64, Option<Arc<Edged>>)>,
 }
 
 impl Record {
     pub(super) fn new(metrics: Arc<Metrics>, bounds: config::Metrics) -> Self {
         Self {
+            edges: Edges {
+                common: Arc::from(&bounds.value_edges[..]),
+                round: 0,
+            },
             names: Names::new(bounds, &metrics),
             observed: metrics.counter(&catalogue::EXCHANGES, &["observed"]),
             outcomes: Outcome::ALL
@@ -72,7 +93,7 @@ impl Record {
             faults: Fault::ALL.map(|fault| metrics.counter(&catalogue::FAULTS, &[fault.label()])),
             panics: metrics.counter(&catalogue::PANICS, &["decode"]),
             versions: BTreeMap::new(),
-            no_confidence: BTreeMap::new(),
+            routes: BTreeMap::new(),
             metrics,
         }
         .with_failures_at_0()
@@ -89,6 +110,8 @@ impl Record {
     }
 
     pub(super) fn set_bounds(&mut self, bounds: config::Metrics) {
+        self.edges.common = Arc::from(&bounds.value_edges[..]);
+        self.edges.round += 1;
         self.names.set_bounds(bounds);
     }
 
@@ -106,8 +129,8 @@ impl Record {
     }
 
     /// Counts a body that could not be read.
-    pub(super) fn decode_failed(&self, error: &DecodeError) {
-        self.failed(error.format(), error.reason());
+    pub(super) fn decode_failed(&mut self, exchange: &Exchange, error: &DecodeError) {
+        self.failed(exchange, [error.format(), error.reason()]);
     }
 
     /// Panics of decoders.
@@ -116,8 +139,8 @@ impl Record {
     }
 
     /// Counts a body whose decoder panicked.
-    pub(super) fn decoder_panicked(&self) {
-        self.failed(PANICKED[0], PANICKED[1]);
+    pub(super) fn decoder_panicked(&mut self, exchange: &Exchange) {
+        self.failed(exchange, PANICKED);
     }
 
     /// The labels of a model and its version.
@@ -132,7 +155,12 @@ impl Record {
         exchange: &Exchange,
         (model, version): (&str, &str),
     ) {
-        let Self { metrics, names, .. } = self;
+        let Self {
+            metrics,
+            names,
+            edges,
+            ..
+        } = self;
         let handles = match self
             .versions
             .get_mut(model)
@@ -149,34 +177,50 @@ impl Record {
         if let Some(upstream) = exchange.upstream {
             handles.inference.record(upstream.as_secs_f64());
         }
-        let mut without = 0;
+        let (mut without, mut unknown) = (0, 0);
         for output in &inference.outputs {
-            if let Some(class) = output.class() {
-                handles.predicted(metrics, names, (model, version), &class);
+            match (output.value(), output.class()) {
+                (Some(value), _) => {
+                    handles.value(metrics, edges, exchange, (model, version), value);
+                    continue;
+                }
+                (None, Some(class)) => {
+                    handles.predicted(metrics, names, (model, version), &class);
+                }
+                (None, None) => unknown += 1,
             }
             match output.confidence() {
                 Some(confidence) => handles.confidence.record(confidence),
                 None => without += 1,
             }
         }
-        // a model of texts has no confidence to send
-        if without > 0 && inference.generation.is_none() {
-            self.without_confidence(&exchange.endpoint, without);
+        // a model of texts has neither to send
+        if inference.generation.is_none() && (without > 0 || unknown > 0) {
+            let route = self.route(&exchange.endpoint);
+            route.no_confidence.increment(without);
+            route.class_unknown.increment(unknown);
         }
     }
 
-    fn without_confidence(&mut self, endpoint: &Arc<str>, items: u64) {
-        let counter = self
-            .no_confidence
+    fn route(&mut self, endpoint: &Arc<str>) -> &ByRoute {
+        let Self {
+            routes, metrics, ..
+        } = self;
+        let counter = |family| metrics.counter(family, &[endpoint]);
+        routes
             .entry(Arc::clone(endpoint))
-            .or_insert_with(|| self.metrics.counter(&catalogue::NO_CONFIDENCE, &[endpoint]));
-        counter.increment(items);
+            .or_insert_with(|| ByRoute {
+                no_confidence: counter(&catalogue::NO_CONFIDENCE),
+                class_unknown: counter(&catalogue::CLASS_UNKNOWN),
+                unread: counter(&catalogue::UNREAD),
+            })
     }
 
-    fn failed(&self, format: &str, reason: &str) {
+    fn failed(&mut self, exchange: &Exchange, labels: [&str; 2]) {
         self.metrics
-            .counter(&catalogue::DECODE_FAILURES, &[format, reason])
+            .counter(&catalogue::DECODE_FAILURES, &labels)
             .increment(1);
+        self.route(&exchange.endpoint).unread.increment(1);
     }
 }
 
@@ -187,6 +231,38 @@ impl Version {
             inference: metrics.histogram(&catalogue::INFERENCE, &[model, version]),
             classes: BTreeMap::new(),
             other: None,
+            values: None,
+        }
+    }
+
+    /// Counts a predicted number, by the edges of its route or those that all have.
+    fn value(
+        &mut self,
+        metrics: &Metrics,
+        edges: &Edges,
+        exchange: &Exchange,
+        (model, version): (&str, &str),
+        value: f64,
+    ) {
+        if self
+            .values
+            .as_ref()
+            .is_none_or(|(round, _)| *round != edges.round)
+        {
+            let route = exchange.route.as_deref();
+            let own = route.and_then(|route| route.value_edges.as_ref());
+            let wanted = own.unwrap_or(&edges.common);
+            let labels = [model, version];
+            let found = metrics.edged(&catalogue::PREDICTION_VALUE, &labels, wanted);
+            if found.is_none() {
+                metrics
+                    .counter(&catalogue::LABEL_OVERFLOWS, &["model_version"])
+                    .increment(1);
+            }
+            self.values = Some((edges.round, found));
+        }
+        if let Some((_, Some(edged))) = &self.values {
+            edged.record(value);
         }
     }
 

@@ -9,6 +9,7 @@ use super::{
     access_log::{AccessLog, Seen},
     cardinality::OTHER,
     command::{self, Command, Handle},
+    models::Models,
     record::{Outcome, Record},
     series::Series,
 };
@@ -64,6 +65,7 @@ pub fn start(
 ) -> std::io::Result<(Handle, JoinHandle<()>)> {
     let (handle, commands) = command::channel();
     let mut worker = Worker {
+        models: Models::new(settings.metrics.clone()),
         record: Record::new(Arc::clone(&metrics), settings.metrics.clone()),
         log: AccessLog::new(sink, settings.log)?,
         series: Series::new(
@@ -87,6 +89,7 @@ pub fn start(
 struct Worker {
     take: Take,
     record: Record,
+    models: Models,
     log: AccessLog,
     series: Series,
     model: Arc<config::Model>,
@@ -166,6 +169,7 @@ impl Worker {
             Command::Publish(verdicts) => self.series.judge(verdicts),
             Command::Model(state) => self.series.set_state(state),
             Command::Apply(settings) => self.apply(*settings),
+            Command::Models(reply) => drop(reply.send(self.models.listing())),
             Command::LastPredictor(reply) => drop(reply.send(self.series.last_predictor())),
         }
     }
@@ -173,6 +177,7 @@ impl Worker {
     fn apply(&mut self, settings: Settings) {
         self.series
             .apply(settings.model.clone(), settings.drift, &settings.metrics);
+        self.models.set_bounds(settings.metrics.clone());
         self.record.set_bounds(settings.metrics);
         self.log.apply(settings.log);
         self.model = Arc::new(settings.model);
@@ -206,7 +211,7 @@ impl Worker {
     }
 
     /// Reads both bodies, where they are there.
-    fn read(&self, exchange: &Exchange) -> (Outcome, Option<Inference>) {
+    fn read(&mut self, exchange: &Exchange) -> (Outcome, Option<Inference>) {
         let ends = [&exchange.request, &exchange.response].map(|m| m.body.as_ref().map(|b| b.end));
         let is = |end| ends.contains(&Some(end));
         if ends.contains(&None) || is(End::Broken) || is(End::Dropped) {
@@ -223,11 +228,12 @@ impl Worker {
         match contain(self.record.panics(), decoding) {
             Ok(Ok(inference)) => (Outcome::Decoded, Some(inference)),
             Ok(Err(error)) => {
-                self.record.decode_failed(&error);
+                self.record.decode_failed(exchange, &error);
+                self.models.unread(&exchange.endpoint, error.reason());
                 (Outcome::DecodeFailed, None)
             }
             Err(_) => {
-                self.record.decoder_panicked();
+                self.record.decoder_panicked(exchange);
                 (Outcome::DecodeFailed, None)
             }
         }
@@ -236,6 +242,7 @@ impl Worker {
     fn count(&mut self, exchange: &Exchange, seen: Seen<'_>) {
         let labels = self.record.identity(seen.model, seen.version);
         self.record.predictions(seen.inference, exchange, labels);
+        self.models.saw(seen.inference, exchange, labels);
         let (model, version) = labels;
         if model == OTHER || version == OTHER {
             // a mixture of models has no distribution to compare

@@ -4,7 +4,7 @@ use std::{fmt::Write, future::Future, pin::Pin, sync::Arc};
 
 use ::http::{HeaderValue, Method, StatusCode, header};
 
-use super::{Ops, access, admin, drift, headers, probes};
+use super::{Ops, access, admin, drift, headers, models, probes};
 use crate::{
     http::{Handler, Request, Response, content, error_json, text},
     panics::hook,
@@ -72,6 +72,12 @@ pub static ROUTES: &[Route] = &[
         path: "/drift/baseline",
         help: "Takes the baseline of exactly `?model=` and `?version=` away.",
         handler: |ops, request| Box::pin(drift::remove_baseline(ops, request)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/models",
+        help: "What was seen of each model: versions, formats, items, features, what is not known, and the line that would tell it.",
+        handler: |ops, _| Box::pin(models::get(ops)),
     },
     Route {
         method: Method::POST,

@@ -17,7 +17,7 @@ const ANSWER_BR: &[u8] = include_bytes!("../wire/coding/answer.br");
 const ANSWER_ZSTD: &[u8] = include_bytes!("../wire/coding/answer.zst");
 
 /// A model server that answers each request with its own body and coding; ends with the process.
-fn echo() -> SocketAddr {
+pub(super) fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

@@ -44,6 +44,28 @@ fn the_readme_lists_every_route() {
 }
 
 #[test]
+fn every_server_of_the_readme_has_an_example_and_every_example_its_row() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rows: Vec<_> = section("servers").lines().skip(2).collect();
+    for row in &rows {
+        let (_, path) = row.split_once("](").unwrap();
+        let (path, _) = path.split_once(')').unwrap();
+        assert!(root.join(path).is_file(), "{path}");
+    }
+    let kubernetes = 1;
+    let examples = std::fs::read_dir(root.join("config/examples")).unwrap();
+    assert_eq!(rows.len() + kubernetes, examples.count());
+}
+
+#[test]
+fn the_edges_that_the_catalogue_has_for_values_are_the_default() {
+    let catalogue::Kind::Histogram(edges) = catalogue::PREDICTION_VALUE.kind else {
+        panic!("no histogram");
+    };
+    assert_eq!(sidelight::config::defaults().metrics.value_edges, edges);
+}
+
+#[test]
 fn every_metric_that_the_readme_names_is_in_the_catalogue() {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let prefixes = ["ml_api_", "ml_model_", "ml_drift_", "sidelight_"];

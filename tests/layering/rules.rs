@@ -82,6 +82,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["config", "inject"]),
     ("metrics_exporter_prometheus", &["metrics"]),
     ("std::env", &["config", "cli", "panics"]),
+    ("rsonpath_syntax", &["config", "decode"]),
     ("rustls", &["tls"]),
     ("rustls_native_certs", &["tls"]),
 ];

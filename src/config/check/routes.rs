@@ -1,6 +1,6 @@
 //! Path templates that are well-formed, and reached.
 
-use super::{Findings, texts};
+use super::{Findings, bodies, texts};
 use crate::config::{
     Route,
     tree::{Node, Value, steps},
@@ -18,11 +18,7 @@ pub(super) fn check(routes: &[Route], findings: &mut Findings<'_>) {
         if let Err(reason) = template(&route.path) {
             findings.refuse(&path, format_args!("{reason}, found {:?}", route.path));
         }
-        for (key, name) in [("model", &route.model), ("version", &route.version)] {
-            if let Some(name) = name {
-                texts::name(&format!("{entry}.{key}"), name, findings);
-            }
-        }
+        bodies::check(&entry, route, findings);
         let before = routes[..index].iter().enumerate();
         let Some((first, by)) = before
             .into_iter()
@@ -65,29 +61,31 @@ fn template(path: &str) -> Result<(), &'static str> {
     }
     path.split('/').try_for_each(|segment| match segment {
         _ if !segment.contains(['{', '}']) => Ok(()),
-        _ if is_placeholder(segment) => Ok(()),
-        _ => Err("expected {name} to stand for a whole segment"),
+        _ if placeholder(segment).is_some() => Ok(()),
+        _ => Err("expected {name} to stand for a whole segment, or for all before its colon"),
     })
 }
 
-/// `{name}`
-fn is_placeholder(segment: &str) -> bool {
-    segment
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-        .is_some_and(|name| {
-            let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-            !name.is_empty() && name.chars().all(letter)
-        })
+/// What follows the name in `{name}` or `{name}:verb`; `None`: it is no placeholder.
+fn placeholder(segment: &str) -> Option<&str> {
+    let (name, rest) = segment.strip_prefix('{')?.split_once('}')?;
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_name = !name.is_empty() && name.chars().all(letter);
+    let is_verb = rest.is_empty() || rest.starts_with(':');
+    (is_name && is_verb && !rest.contains(['{', '}'])).then_some(rest)
 }
 
 /// Whether every path that fits `narrow` fits `wide`.
 fn covers(wide: &str, narrow: &str) -> bool {
+    let fits = |wide: &str, narrow: &str| match placeholder(wide) {
+        Some(verb) => narrow.strip_suffix(verb).is_some_and(|n| !n.is_empty()),
+        None => wide == narrow,
+    };
     let (mut wide, mut narrow) = (wide.split('/'), narrow.split('/'));
     loop {
         match (wide.next(), narrow.next()) {
             (None, None) => return true,
-            (Some(w), Some(n)) if w == n || (is_placeholder(w) && !n.is_empty()) => {}
+            (Some(w), Some(n)) if fits(w, n) => {}
             _ => return false,
         }
     }
@@ -104,13 +102,14 @@ mod tests {
             "/predict",
             "/v1/{customer}/score",
             "/v1/models/iris:predict",
+            "/v1/models/{model}:predict",
             "/a//b",
         ] {
             assert_eq!(template(path), Ok(()), "{path}");
         }
         for path in [
             "", "predict", "/a?b=1", "/a#b", "/a b", "/a\n", "/é", "/{", "/}", "/{}", "/{a}b",
-            "/a{b}", "/{a}{b}", "/{a b}", "/{{a}}",
+            "/a{b}", "/{a}{b}", "/{a b}", "/{{a}}", "/{a}:{b}",
         ] {
             assert!(template(path).is_err(), "{path}");
         }
@@ -124,5 +123,10 @@ mod tests {
         assert!(!covers("/v1/iris", "/v1/{a}"));
         assert!(!covers("/v1/{a}", "/v1/a/b"));
         assert!(!covers("/v1/{a}", "/v1/"));
+        assert!(covers("/v1/{a}", "/v1/{b}:predict"));
+        assert!(covers("/v1/{a}:predict", "/v1/{b}:predict"));
+        assert!(covers("/v1/{a}:predict", "/v1/iris:predict"));
+        assert!(!covers("/v1/{a}:predict", "/v1/{b}"));
+        assert!(!covers("/v1/{a}:predict", "/v1/:predict"));
     }
 }

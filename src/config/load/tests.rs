@@ -5,7 +5,10 @@ use std::{fs, path::PathBuf, time::Duration};
 mod refusals;
 
 use super::*;
-use crate::config::{DEFAULT_FILE, Features, Level, Lines, RouteKind, defaults, reload};
+use crate::config::{
+    DEFAULT_FILE, FeaturePaths, Features, Identity, JsonPath, Level, Lines, RouteKind, defaults,
+    reload,
+};
 
 /// A file with this text, alive as long as the folder.
 fn file(text: &str) -> (tempfile::TempDir, Sources) {
@@ -139,8 +142,8 @@ fn a_version_is_the_text_that_was_written() {
     let routes = "routes: [{path: /a, version: 2.0, model: 007, kind: ignore}]\n";
     let config = load(&format!("model: {{version: 1.10}}\n{routes}")).config;
     assert_eq!(config.model.version, "1.10");
-    assert_eq!(config.routes[0].version.as_deref(), Some("2.0"));
-    assert_eq!(config.routes[0].model.as_deref(), Some("007"));
+    assert_eq!(config.routes[0].version, Some(Identity::from("2.0")));
+    assert_eq!(config.routes[0].model, Some(Identity::from("007")));
     assert_eq!(config.routes[0].kind, RouteKind::Ignore);
 }
 
@@ -243,5 +246,43 @@ fn every_example_is_valid_and_warns_of_nothing() {
         assert!(loaded.config.proxy.upstream.is_some(), "{}", path.display());
         count += 1;
     }
-    assert!(count >= 2);
+    assert!(count >= 15, "one for each server, and for Kubernetes");
+}
+
+#[test]
+fn what_a_route_says_of_its_bodies_is_read() {
+    let text = "routes:
+- path: /v/{version}/score
+  format: mapped
+  kind: probabilities
+  classes: ['no', 'yes']
+  positive_class: 'yes'
+  threshold: 0.3
+  model: {response: $.meta.model}
+  version: {segment: version}
+  value_edges: [1, 2]
+  paths:
+    features: {age: '$.rows[*].age'}
+    class: '$.results[*].label'
+- path: /b
+  model: {header: X-Model}
+  version: {request: '$.v'}
+  format: mapped
+  paths: {features: $.rows, items: $.results}
+";
+    let routes = load(text).config.routes;
+    let path = |text: &str| JsonPath::new(text).unwrap();
+    let [first, second] = &routes[..] else {
+        panic!("{routes:?}");
+    };
+    assert_eq!(first.model, Some(Identity::Response(path("$.meta.model"))));
+    assert_eq!(first.version, Some(Identity::Segment("version".to_owned())));
+    let paths = first.paths.as_ref().unwrap();
+    let age = ("age".to_owned(), path("$.rows[*].age"));
+    assert_eq!(paths.features, Some(FeaturePaths::Named(vec![age])));
+    assert_eq!(paths.class, Some(path("$.results[*].label")));
+    assert_eq!(second.model, Some(Identity::Header("X-Model".to_owned())));
+    assert_eq!(second.version, Some(Identity::Request(path("$.v"))));
+    let rows = second.paths.as_ref().unwrap().features.clone();
+    assert_eq!(rows, Some(FeaturePaths::Rows(path("$.rows"))));
 }

@@ -22,52 +22,155 @@ pub(in crate::decode) struct Item<'de> {
     pub(in crate::decode) prediction: Option<Prediction>,
     /// The probability of it.
     pub(in crate::decode) share: Option<f64>,
+    /// That is called its score: some servers mean the score of class 1, whatever was predicted.
+    pub(in crate::decode) is_score: bool,
     /// Scores of all classes.
     pub(in crate::decode) shares: Shares<'de>,
     /// Every field, where all are numbers: they may be such scores themselves.
     pub(in crate::decode) map: Shares<'de>,
+    /// What its only field holds, under a name that says nothing.
+    pub(super) only: Option<Found<'de>>,
 }
 
 impl<'de> Item<'de> {
     /// Reads the fields that are known under their usual names.
     pub(in crate::decode) fn read<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        let mut item = Self::default();
-        let mut is_map = true;
+        let mut fields = Fields::default();
         while let Some(name) = object.next_key_seed(Name)? {
-            let value = object.next_value_seed(At(Value))?;
-            match (&*name, value) {
-                (
-                    "prediction" | "label" | "class" | "predicted_label" | "predicted_class"
-                    | "class_name" | "className",
-                    Found::Scalar(prediction, _),
-                ) => {
-                    is_map = false;
-                    item.prediction = Some(prediction);
-                }
-                ("score" | "confidence" | "probability" | "prob", Found::Scalar(_, share)) => {
-                    is_map = false;
-                    item.share = share;
-                }
-                (
-                    "probabilities" | "probability" | "probs" | "proba" | "scores" | "score",
-                    Found::Shares(shares),
-                ) => {
-                    is_map = false;
-                    item.shares = shares;
-                }
-                (_, Found::Scalar(_, Some(share))) if is_map => item.map.push_name(name, share),
-                _ => is_map = false,
-            }
+            let role = Role::of(&name);
+            let value = object.next_value_seed(At(Value { role }))?;
+            fields.put(name, role, value);
         }
-        if !is_map {
+        Ok(fields.item())
+    }
+}
+
+/// What a field of an item is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The class, or the number that was predicted.
+    Prediction,
+    /// The class; in a list, the classes.
+    Label,
+    /// The index of the class, beside its name.
+    Id,
+    /// Names of all classes, beside the predicted one.
+    Names,
+    /// The probability of the predicted class, or of all.
+    Share,
+    Score,
+    Other,
+}
+
+impl Role {
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "prediction" | "predictions" => Self::Prediction,
+            "label" | "labels" | "class" | "classes" | "predicted_label" | "predicted_labels"
+            | "predicted_class" | "class_name" | "className" | "closest_cluster"
+            | "Scored Labels" => Self::Label,
+            "class_id" | "class_ids" => Self::Id,
+            "all_classes" => Self::Names,
+            "confidence" | "probability" | "prob" | "probabilities" | "probs" | "proba" => {
+                Self::Share
+            }
+            "score" | "scores" => Self::Score,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The fields of an item, as they come.
+#[derive(Default)]
+struct Fields<'de> {
+    item: Item<'de>,
+    /// Fields so far.
+    count: usize,
+    /// One of them is no number, or has a usual name.
+    is_no_map: bool,
+    id: Option<Prediction>,
+    /// A list of labels: the predicted one, or the names of the scores.
+    labels: Vec<Prediction>,
+    /// Names of the scores, beside the predicted label.
+    names: Vec<Prediction>,
+}
+
+impl<'de> Fields<'de> {
+    fn put(&mut self, name: Cow<'de, str>, role: Role, value: Found<'de>) {
+        self.count += 1;
+        let item = &mut self.item;
+        match (role, value) {
+            (Role::Other, value) => {
+                match &value {
+                    Found::Scalar(_, Some(share)) if !self.is_no_map => {
+                        item.map.push_name(name, *share);
+                    }
+                    _ => self.is_no_map = true,
+                }
+                item.only = Some(value);
+                return;
+            }
+            (Role::Prediction, Found::Scalar(prediction, _)) => item.prediction = Some(prediction),
+            (Role::Label, Found::Scalar(label, _)) => item.prediction = Some(class(label)),
+            (Role::Id, Found::Scalar(id, _)) => self.id = Some(class(id)),
+            (Role::Id, Found::Words(ids)) => self.id = only(ids).map(class),
+            (Role::Prediction, Found::Words(all)) => {
+                item.prediction = only(all).or(item.prediction.take());
+            }
+            (Role::Label, Found::Words(labels)) => self.labels = labels,
+            (Role::Names, Found::Words(names)) => self.names = names,
+            (Role::Share | Role::Score, Found::Scalar(_, share)) => {
+                item.share = share;
+                item.is_score = role == Role::Score;
+            }
+            (Role::Share | Role::Score, Found::Shares(shares)) => item.shares = shares,
+            _ => {}
+        }
+        self.is_no_map = true;
+    }
+
+    fn item(self) -> Item<'de> {
+        let Self {
+            mut item,
+            count,
+            is_no_map,
+            id,
+            mut labels,
+            names,
+        } = self;
+        if is_no_map {
             item.map = Shares::default();
         }
+        if count != 1 {
+            item.only = None;
+        }
+        if let ([_], true) = (labels.as_slice(), item.prediction.is_none()) {
+            item.prediction = labels.pop().map(class);
+            item.share = item.share.or_else(|| item.shares.take_only());
+        }
+        item.share = item.share.or_else(|| item.shares.of(id.as_ref()?));
+        item.shares.be_called(&names);
+        item.shares.be_called(&labels);
+        item.prediction = item.prediction.or(id);
         if item.prediction.is_none() && item.shares.is_empty() {
             // a score without a label
             item.prediction = item.share.take().map(Prediction::Value);
         }
-        Ok(item)
+        item
     }
+}
+
+/// A label that is a number is a class, also where it is written `1.0`.
+pub(super) fn class(label: Prediction) -> Prediction {
+    match label {
+        Prediction::Value(value) if value.fract() == 0.0 => meaning::scalar(value, true),
+        other => other,
+    }
+}
+
+/// The only element.
+fn only(mut all: Vec<Prediction>) -> Option<Prediction> {
+    all.pop().filter(|_| all.is_empty())
 }
 
 /// Scores, each of one class.
@@ -87,8 +190,31 @@ impl<'de> Shares<'de> {
         self.numbers.len()
     }
 
-    pub(super) fn has_names(&self) -> bool {
+    /// Numbers without names, and nothing else.
+    pub(super) fn are_numbers(&self) -> bool {
+        !self.is_empty() && !self.has_names() && self.numbers.iter().all(|n| !n.is_nan())
+    }
+
+    pub(in crate::decode) fn has_names(&self) -> bool {
         !self.names.is_empty()
+    }
+
+    /// The only score, where it has no name.
+    fn take_only(&mut self) -> Option<f64> {
+        let is_only = self.len() == 1 && !self.has_names();
+        self.numbers.pop_if(|_| is_only)
+    }
+
+    /// Gives scores without names these, if there is one for each.
+    fn be_called(&mut self, names: &[Prediction]) {
+        if names.len() != self.len() || self.has_names() {
+            return;
+        }
+        let name = |name: &Prediction| match name.class() {
+            Some(class) => Cow::Owned(class.into_owned()),
+            None => Cow::Borrowed(""),
+        };
+        self.names = names.iter().map(name).collect();
     }
 
     pub(super) fn labels(&self) -> Option<Vec<String>> {
@@ -109,8 +235,9 @@ impl<'de> Shares<'de> {
 
     /// Adds `[label, score]`; `false`: it is something else.
     pub(super) fn push_pair<A: SeqAccess<'de>>(&mut self, mut list: A) -> Result<bool, A::Error> {
-        let label = list.next_element_seed(At(Value))?;
-        let share = list.next_element_seed(At(Value))?;
+        let role = Role::Other;
+        let label = list.next_element_seed(At(Value { role }))?;
+        let share = list.next_element_seed(At(Value { role }))?;
         let mut has_more = false;
         while list.next_element::<serde::de::IgnoredAny>()?.is_some() {
             has_more = true;
@@ -133,7 +260,7 @@ impl<'de> Shares<'de> {
     }
 
     /// The label with the largest score, the first of equal ones.
-    pub(super) fn best(&self) -> Output {
+    pub(in crate::decode) fn best(&self) -> Output {
         let named = self.names.iter().zip(&self.numbers);
         let best = named.reduce(|best, next| if next.1 > best.1 { next } else { best });
         best.map_or_else(
@@ -205,13 +332,18 @@ impl<'de> Node<'de> for SharesOf {
 }
 
 /// The value of a field of an item.
-struct Value;
+struct Value {
+    role: Role,
+}
 
-enum Found<'de> {
+#[derive(Debug)]
+pub(super) enum Found<'de> {
     /// With its number, where it is one.
     Scalar(Prediction, Option<f64>),
     /// An object or a list.
     Shares(Shares<'de>),
+    /// A list of classes.
+    Words(Vec<Prediction>),
     Other,
 }
 
@@ -223,11 +355,29 @@ impl<'de> Node<'de> for Value {
         prediction(leaf).map_or(Found::Other, |value| Found::Scalar(value, number))
     }
 
-    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Found<'de>, A::Error> {
-        SharesOf.list(list).map(Found::Shares)
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Found<'de>, A::Error> {
+        if matches!(self.role, Role::Share | Role::Score | Role::Other) {
+            return SharesOf.list(list).map(Found::Shares);
+        }
+        let mut words = Vec::new();
+        while let Some(word) = list.next_element_seed(At(Plain))? {
+            words.push(word);
+        }
+        Ok(Found::Words(words))
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Found<'de>, A::Error> {
         SharesOf.object(object).map(Found::Shares)
+    }
+}
+
+/// A class or number; what is neither is unknown.
+struct Plain;
+
+impl Node<'_> for Plain {
+    type Found = Prediction;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Prediction {
+        prediction(leaf).unwrap_or_default()
     }
 }

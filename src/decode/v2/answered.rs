@@ -24,6 +24,8 @@ const FREE_ITEMS: usize = 4096;
 enum Role {
     Class,
     Scores,
+    /// What was written, which is no class.
+    Text,
     Open,
 }
 
@@ -102,6 +104,8 @@ fn role(name: &str) -> Role {
         Role::Scores
     } else if has(&["label", "class", "predict"]) {
         Role::Class
+    } else if has(&["text", "generat", "completion"]) {
+        Role::Text
     } else {
         Role::Open
     }

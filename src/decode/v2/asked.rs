@@ -24,7 +24,7 @@ pub(in crate::decode) fn table(
     items: Option<usize>,
     bytes: usize,
 ) -> Result<Option<Table>, TooLarge> {
-    let mut tensors: Vec<_> = document.tensors.into_iter().flatten().collect();
+    let mut tensors = document.tensors.unwrap_or_default();
     let is_named = document.is_pandas || tensors.len() > 1;
     tensors.retain(|tensor| tensor.whole().is_some());
     let Some(rows) = rows(&mut tensors, items) else {

@@ -115,7 +115,7 @@ impl<'de> Node<'de> for One {
                         kept: &mut kept,
                         depth: DEPTH,
                     }))?;
-                    tensor.cells = Cells::Kept(kept);
+                    tensor.cells = Cells::Kept(kept.finish());
                 }
                 _ => {
                     object.next_value::<IgnoredAny>()?;

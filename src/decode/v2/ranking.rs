@@ -64,31 +64,49 @@ pub(super) fn raw(tensor: &Tensor<'_>) -> Option<Raw> {
     let Values::Mixed(values) = kept.values() else {
         return None;
     };
-    let ranked: Vec<_> = values
-        .iter()
-        .map(|value| Ranked::read(value, width == 1))
-        .collect::<Option<_>>()?;
-    let are_shares = ranked.chunks_exact(width).all(|row| {
-        let sum: f64 = row.iter().map(|ranked| ranked.score).sum();
-        row.iter().all(|r| confidence(r.score).is_some()) && sum <= 1.0 + SUM
-    });
-    let first = |row: &[Ranked<'_>]| {
-        let best = row.first()?;
-        let score = are_shares.then_some(best.score);
-        Some(Output::new(best.prediction(), score))
+    // read twice: a list of what was read would take twice the room of the texts
+    let rows = || {
+        let read = move |value| Ranked::read(value, width == 1);
+        values
+            .chunks_exact(width)
+            .map(move |row| row.iter().map(read))
     };
+    if !rows().flatten().all(|ranked| ranked.is_some()) {
+        return None;
+    }
+    let rows = || rows().map(Iterator::flatten);
+    let are_shares = rows().all(|mut row| {
+        let sum = row.try_fold(0.0, |sum, one| Some(sum + confidence(one.score)?));
+        sum.is_some_and(|sum| sum <= 1.0 + SUM)
+    });
     Some(Raw {
-        outputs: ranked.chunks_exact(width).filter_map(first).collect(),
-        vectors: are_shares.then(|| vectors(&ranked, width)).flatten(),
+        outputs: rows().filter_map(|row| output(row, are_shares)).collect(),
+        vectors: are_shares
+            .then(|| vectors(rows(), width, values.len()))
+            .flatten(),
         is_ranking: true,
+        ..Raw::default()
     })
 }
 
+/// The first of a row.
+fn output<'a>(mut row: impl Iterator<Item = Ranked<'a>>, is_share: bool) -> Option<Output> {
+    let best = row.next()?;
+    Some(Output::new(
+        best.prediction(),
+        is_share.then_some(best.score),
+    ))
+}
+
 /// The scores of all classes by index, where every row ranks all of them.
-fn vectors(ranked: &[Ranked<'_>], width: usize) -> Option<Vectors> {
-    let mut numbers = vec![f64::NAN; ranked.len()];
+fn vectors<'a>(
+    rows: impl Iterator<Item = impl Iterator<Item = Ranked<'a>>>,
+    width: usize,
+    len: usize,
+) -> Option<Vectors> {
+    let mut numbers = vec![f64::NAN; len];
     let mut labels = vec![None; width];
-    for (row, all) in ranked.chunks_exact(width).enumerate() {
+    for (row, all) in rows.enumerate() {
         for one in all {
             *labels.get_mut(one.index)? = one.label.and_then(walk::word);
             numbers[row * width + one.index] = one.score;

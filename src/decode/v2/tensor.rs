@@ -136,6 +136,15 @@ impl Kept {
         self.values.push(value);
     }
 
+    /// All of them are there: gives back room that none needs, as a list of one has for four.
+    pub(in crate::decode) fn finish(mut self) -> Self {
+        match &mut self.values {
+            Values::Numbers(numbers) => numbers.shrink_to_fit(),
+            Values::Mixed(values) => values.shrink_to_fit(),
+        }
+        self
+    }
+
     pub(super) fn values(&self) -> &Values {
         &self.values
     }

@@ -191,6 +191,8 @@ fn what_could_be_either_is_unknown() {
         {"name":"b","shape":[2],"datatype":"FP32","data":[3,4]}"#,
     );
     assert!(read.outputs.is_empty());
+    let text = answered(r#"{"name":"text_output","shape":[1],"datatype":"BYTES","data":["Hi"]}"#);
+    assert_eq!(predictions(&text), [Prediction::Unknown]);
     let whole = answered(r#"{"name":"y","shape":[1,2],"datatype":"INT8","data":[0,1]}"#);
     assert_eq!(predictions(&whole), [Prediction::Unknown]);
 }
@@ -273,6 +275,21 @@ fn a_body_that_is_one_tensor_alone_has_no_known_rows() {
     let read = decoded(&exchange).unwrap();
     assert_eq!((read.rows, read.items()), (0, 1));
     assert_eq!(read.model.as_deref(), Some("iris"));
+}
+
+#[test]
+fn tensors_are_known_by_their_types_on_any_path() {
+    let inputs = inputs(r#"{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}"#);
+    let at = |request: &str, response: &str, status| {
+        let mut exchange = Exchange::example("/my/model", request, response);
+        exchange.status = status;
+        decoded(&exchange)
+    };
+    let read = at(&inputs, ONE, 200).unwrap();
+    assert_eq!((read.format, read.items(), read.rows), ("v2", 1, 1));
+    assert_eq!(at(&inputs, "{}", 400).unwrap().rows, 1);
+    let other = at(r#"{"inputs":[[1,2]]}"#, "{}", 400).unwrap();
+    assert_ne!(other.format, "v2");
 }
 
 #[test]

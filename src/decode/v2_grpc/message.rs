@@ -97,7 +97,7 @@ fn tensor<'a>(message: &[u8], bytes: usize) -> Result<Tensor<'a>, Malformed> {
             (5, Value::Bytes(typed)) => {
                 let mut kept = Kept::within(bytes);
                 contents(typed, &mut kept)?;
-                tensor.cells = Cells::Kept(kept);
+                tensor.cells = Cells::Kept(kept.finish());
             }
             _ => {}
         }

@@ -277,3 +277,119 @@ fn the_upstreams_own_version_names_the_loaded_model() {
     );
     assert_eq!(text.matches("ml_model_loaded{").count(), 1);
 }
+
+#[test]
+fn predicted_numbers_are_counted_by_the_edges_of_their_route() {
+    use crate::capture::route::Route;
+
+    let (offer, start) = observer(&config());
+    let answer = |value: &str| format!(r#"{{"prediction":{value},"model_version":"1"}}"#);
+    for value in ["3.5", "-0.5", "1e3"] {
+        let mut exchange = Exchange::example("/price", ROW, &answer(value));
+        exchange.route = Some(Arc::new(Route {
+            model: Some(config::Identity::from("own")),
+            value_edges: Some(Arc::from([0.0, 5.0])),
+            ..Route::new("/price")
+        }));
+        offer.offer(Box::new(exchange)).unwrap();
+    }
+    let common = Exchange::example("/predict", ROW, &answer("0.25"));
+    offer.offer(Box::new(common)).unwrap();
+    drop(offer);
+    let text = start().finish();
+    let own = r#"ml_model_prediction_value_bucket{model="own",model_version="1",le="#;
+    for (edge, count) in [("0", 1.0), ("5", 2.0), ("+Inf", 3.0)] {
+        assert_eq!(value(&text, &format!("{own}\"{edge}\"}}")), count, "{text}");
+    }
+    let common = r#"ml_model_prediction_value_bucket{model="default",model_version="1",le="1"}"#;
+    assert_eq!(value(&text, common), 1.0, "{text}");
+    assert!(!text.contains("predicted_class=\"3.5\""));
+    let none = r#"sidelight_no_confidence_total{endpoint="/price"}"#;
+    assert_eq!(value(&text, none), 0.0, "a number needs none");
+}
+
+#[test]
+fn what_is_not_known_is_counted_by_route() {
+    let (offer, start) = observer(&config());
+    let route = crate::capture::route::Routes::new(&[])
+        .find("/predict")
+        .cloned();
+    for answer in [
+        r#"{"prediction":null}"#,
+        r#"{"prediction":"a"}"#,
+        r#"{"prediction":"a","confidence":0.5}"#,
+        r#"{"other":1}"#,
+        r#"{"other""#,
+    ] {
+        let mut exchange = Exchange::example("/predict", ROW, answer);
+        exchange.route.clone_from(&route);
+        offer.offer(Box::new(exchange)).unwrap();
+    }
+    drop(offer);
+    let text = start().finish();
+    for (family, count) in [
+        ("class_unknown", 1.0),
+        ("no_confidence", 2.0),
+        ("unread", 2.0),
+    ] {
+        let series = format!(r#"sidelight_{family}_total{{endpoint="/predict"}}"#);
+        assert_eq!(value(&text, &series), count, "{text}");
+    }
+}
+
+#[test]
+fn hostile_names_on_the_wire_make_a_bounded_number_of_whole_lines() {
+    let mut config = config();
+    config.metrics.max_models = 3;
+    config.metrics.max_classes = 5;
+    config.metrics.max_series = 2000;
+    let (offer, start) = observer(&config);
+    for i in 0..300 {
+        let name = format!(
+            "{i}\\n\\\"}} 1\\nml_api_active_requests 7\\\\{}",
+            "x".repeat(200)
+        );
+        let answer = format!(
+            r#"{{"prediction":"{name}","confidence":0.5,"model":"{name}","model_version":"{name}"}}"#
+        );
+        let request = format!(r#"{{"{name}":1}}"#);
+        let exchange = Exchange::example("/predict", &request, &answer);
+        offer.offer(Box::new(exchange)).unwrap();
+        let value = format!(r#"{{"prediction":0.5,"model_version":"{name}"}}"#);
+        let exchange = Exchange::example("/predict", ROW, &value);
+        offer.offer(Box::new(exchange)).unwrap();
+    }
+    drop(offer);
+    let text = start().finish();
+    let series: Vec<_> = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    assert!(series.len() < 2200, "{}", series.len());
+    assert!(!series.contains(&"ml_api_active_requests 7"));
+    for line in series {
+        let (name, number) = line.rsplit_once(' ').unwrap();
+        assert!(number.parse::<f64>().is_ok(), "{line}");
+        assert!(
+            name.starts_with("ml_") || name.starts_with("sidelight_"),
+            "{line}"
+        );
+        assert!(name.len() < 800, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_seen_is_listed_on_demand() {
+    let (offer, start) = observer(&config());
+    offer.offer(predicted("setosa", 0.5)).unwrap();
+    let running = start();
+    let listing = running.handle.models().await.unwrap();
+    let listing = serde_json::to_value(&listing).unwrap();
+    let model = &listing["models"][0];
+    assert_eq!(model["model"], "default");
+    assert_eq!(model["versions"][0], "1.0.0");
+    assert_eq!(model["format"], "iris");
+    assert_eq!(model["features"].as_array().unwrap().len(), 4);
+    drop(offer);
+    running.finish();
+}

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{env, error_of, errors, errors_of, file, load};
-use crate::config::Sources;
+use crate::config::{FORMATS, Sources};
 
 #[test]
 fn all_errors_of_all_sources_are_in_one_report() {
@@ -55,7 +55,7 @@ window: 5
              (environment SIDELIGHT_DRIFT__THRESHOLD)",
             "window: unknown key, did you mean drift.window? (own.yaml:17)",
             "proxy.threads: expected 1 to 256, found 0 (own.yaml:4)",
-            "routes[2].path: expected {name} to stand for a whole segment, found \"/{c\" \
+            "routes[2].path: expected {name} to stand for a whole segment, or for all before its colon, found \"/{c\" \
              (own.yaml:11)",
         ]
     );
@@ -325,4 +325,132 @@ fn hostile_files_end_in_a_report() {
         let (_dir, sources) = file(text);
         assert!(sources.load().is_err(), "{}", &text[..text.len().min(20)]);
     }
+}
+
+/// Each of these keys of a route is refused with its message, and nothing else is.
+fn refused(routes: &[(&str, &str)]) {
+    for (route, message) in routes {
+        let found = errors_of(&format!("routes:\n- path: /a/{{v}}\n  {route}\n"));
+        let (last, others) = FORMATS.split_last().unwrap();
+        let known = format!("{} or {last}", others.join(", "));
+        let expected = format!("routes[0].{}", message.replace("FORMATS", &known));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(&expected), "{}\n{expected}", found[0]);
+    }
+}
+
+#[test]
+fn what_a_route_says_of_its_bodies_goes_together() {
+    refused(&[
+        (
+            "format: v3",
+            "format: expected FORMATS, found \"v3\", did you mean v1?",
+        ),
+        (
+            "format: tabular",
+            "format: expected FORMATS, found \"tabular\"",
+        ),
+        (
+            "kind: clasify",
+            "kind: expected predict, classify, regress, probabilities, generate or ignore, found \"clasify\"",
+        ),
+        (
+            "classes: [a, '']",
+            "classes[1]: expected 1 to 128 characters without line ends and the like, found 0",
+        ),
+        (
+            "classes: [a, a]",
+            "classes[1]: expected each name once, found \"a\" again",
+        ),
+        (
+            "features: [a, b, a]",
+            "features[2]: expected each name once, found \"a\" again",
+        ),
+        (
+            "classes: [a, b]\n  positive_class: c",
+            "positive_class: expected one of classes, found \"c\"",
+        ),
+        (
+            "kind: probabilities\n  threshold: 1.5",
+            "threshold: expected 0 to 1, found 1.5",
+        ),
+        (
+            "threshold: 0.5",
+            "threshold: expected kind: probabilities or positive_class beside it, or it has no meaning",
+        ),
+        (
+            "model: {header: 'X Y'}",
+            "model.header: expected the name of a header, found \"X Y\"",
+        ),
+        (
+            "model: {segment: w}",
+            "model.segment: expected the name of a segment of path, {w} is not in \"/a/{v}\"",
+        ),
+        (
+            "model: {haeder: X}",
+            "model.haeder: unknown key, did you mean routes[0].model.header?",
+        ),
+        (
+            "model: {}",
+            "model: expected a name, or one of header, segment, request and response with its value, found keys with values",
+        ),
+        (
+            "model: {header: X, segment: v}",
+            "model: expected a name, or one of header, segment, request and response with its value, found keys with values",
+        ),
+        (
+            "model: [a]",
+            "model: expected a name, or one of header, segment, request and response with its value, found a list",
+        ),
+        (
+            "version: {request: '$.a['}",
+            "version.request: expected a JSONPath of RFC 9535 (invalid selector - empty, at byte 3), found \"$.a[\"",
+        ),
+        (
+            "value_edges: [2, 1]",
+            "value_edges: expected 1 to 50 numbers, each above the one before, found 2",
+        ),
+        (
+            "value_edges: [x]",
+            "value_edges[0]: expected a number, found \"x\"",
+        ),
+    ]);
+}
+
+#[test]
+fn paths_of_a_route_are_looked_at() {
+    refused(&[
+        (
+            "format: mapped",
+            "format: expected paths beside it, found \"mapped\" without any",
+        ),
+        (
+            "paths: {class: $.a}",
+            "paths: expected format: mapped beside it, which alone goes by paths",
+        ),
+        (
+            "format: mapped\n  paths: {model: $.a}",
+            "paths: expected at least one of items, class, confidence and probabilities, or nothing of an answer is read",
+        ),
+        (
+            "format: mapped\n  paths: {class: a.b}",
+            "paths.class: expected a JSONPath of RFC 9535 (query not starting with the root identifier '$', at byte 0), found \"a.b\"",
+        ),
+        (
+            "format: mapped\n  paths: {class: $.a, features: {}}",
+            "paths.features: expected 1 to 256 names with their paths, found 0",
+        ),
+        (
+            "format: mapped\n  paths: {class: $.a, features: {a: '$['}}",
+            "paths.features.a: expected a JSONPath of RFC 9535 (invalid selector - empty, at byte 1), found \"$[\"",
+        ),
+        (
+            "format: mapped\n  paths: {class: $.a, features: [a]}",
+            "paths.features: expected a JSONPath, or one for each name, found a list",
+        ),
+        (
+            "format: mapped\n  paths: {clas: $.a}",
+            "paths.clas: unknown key, did you mean routes[0].paths.class?",
+        ),
+    ]);
 }

@@ -1,0 +1,133 @@
+//! Features, by one path to rows or by a path for each.
+
+use super::{
+    super::{
+        inference::{Name, Scalar, Values},
+        rows::{Data, Row, Rows},
+        table::{Table, TooLarge},
+    },
+    Body, FeaturePaths, Found, JsonPath, Leaf, Node, walk,
+};
+
+/// The rows, given the items of the answer where there was one.
+pub(super) fn request(
+    body: &mut Body<'_>,
+    features: &FeaturePaths,
+    items: Option<usize>,
+) -> Result<Option<Table>, TooLarge> {
+    match features {
+        FeaturePaths::Rows(path) => rows(body, path, items),
+        FeaturePaths::Named(named) => columns(body, named, items),
+    }
+}
+
+/// A path to one place leads to all rows, in any shape; one to many places, to a row each.
+fn rows(
+    body: &mut Body<'_>,
+    path: &JsonPath,
+    items: Option<usize>,
+) -> Result<Option<Table>, TooLarge> {
+    let bytes = body.bytes();
+    let found = body.find(path)?;
+    if found.iter().all(|found| body.tape.is_null(found.place)) {
+        return Ok(None);
+    }
+    let mut rows = Rows::within(bytes);
+    if let (true, [only]) = (path.is_singular(), &found[..]) {
+        rows = body.read(only.place, Data { bytes })?;
+    } else {
+        for found in found {
+            body.read(found.place, Row(&mut rows))?;
+        }
+    }
+    rows.settle(items)
+}
+
+/// The values of one feature.
+enum Column {
+    /// One for all rows.
+    Same(Scalar),
+    /// By row.
+    Each(Vec<(usize, Scalar)>),
+}
+
+impl Column {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Same(_) => 1,
+            Self::Each(values) => values.last().map_or(0, |(row, _)| row + 1),
+        }
+    }
+
+    fn values(self, rows: usize) -> Values {
+        match self {
+            Self::Same(value) => std::iter::repeat_n(value, rows).collect(),
+            Self::Each(values) => {
+                let mut column = Values::with_capacity(rows);
+                for (row, value) in values {
+                    column.resize(row);
+                    column.push(value);
+                }
+                column.resize(rows);
+                column
+            }
+        }
+    }
+}
+
+fn columns(
+    body: &mut Body<'_>,
+    named: &[(String, JsonPath)],
+    items: Option<usize>,
+) -> Result<Option<Table>, TooLarge> {
+    let mut columns = Vec::new();
+    let mut most = 1;
+    for (name, path) in named {
+        if let Some(column) = column(body, path)? {
+            most = most.max(column.rows());
+            columns.push((name, column));
+        }
+    }
+    // a list that is longer than the answer is one value of several numbers, and no column
+    let rows = items.filter(|items| *items > 0).unwrap_or(most);
+    let mut table = Table::within(body.bytes());
+    for (name, column) in columns {
+        if column.rows() <= rows {
+            let name = Name::Word(walk::cut(name).to_owned());
+            table.fits_column(rows)?;
+            table.put_column(name, column.values(rows))?;
+        }
+    }
+    Ok(table.has_columns().then_some(table))
+}
+
+/// What one path leads to: a value, a list of them, or values in several places.
+fn column(body: &mut Body<'_>, path: &JsonPath) -> Result<Option<Column>, TooLarge> {
+    let mut found = body.find(path)?;
+    if let (true, [only]) = (path.is_singular(), &found[..]) {
+        match body.elements(path, &found) {
+            Some(elements) => found = elements,
+            None => return Ok(body.read(only.place, Cell)?.map(Column::Same)),
+        }
+    }
+    let is_ambiguous = found.windows(2).any(|pair| pair[0].row == pair[1].row);
+    let mut values = Vec::with_capacity(found.len());
+    for (at, Found { row, place }) in found.into_iter().enumerate() {
+        let Some(value) = body.read(place, Cell)? else {
+            return Ok(None);
+        };
+        values.push((if is_ambiguous { at } else { row }, value));
+    }
+    Ok((!values.is_empty()).then_some(Column::Each(values)))
+}
+
+/// A scalar; `None` for lists and objects.
+struct Cell;
+
+impl Node<'_> for Cell {
+    type Found = Option<Scalar>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Scalar> {
+        leaf.scalar()
+    }
+}

@@ -1,0 +1,311 @@
+//! Items of an answer column by column: an object of tensors, each with as many rows as the others.
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
+
+use super::{
+    super::{
+        inference::{Output, Prediction},
+        meaning::{self, Raw, Vectors},
+        walk::{At, Leaf, Name, Node},
+    },
+    item::{Role, class},
+    prediction,
+};
+
+/// The place of such an object; `None` where its fields are not columns.
+#[derive(Clone, Copy)]
+pub(in crate::decode) struct Columns;
+
+impl<'de> Node<'de> for Columns {
+    type Found = Option<Raw>;
+
+    fn leaf(self, _: Leaf<'_>) -> Option<Raw> {
+        None
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Raw>, A::Error> {
+        let mut found = Found::default();
+        while let Some(name) = object.next_key_seed(Name)? {
+            let role = Role::of(&name);
+            let is_label = matches!(role, Role::Label | Role::Id | Role::Prediction);
+            let column = object.next_value_seed(At(Tensor { is_label }))?;
+            found.put(role, column);
+        }
+        Ok(found.raw())
+    }
+}
+
+/// Columns by what their names say.
+#[derive(Default)]
+struct Found {
+    labels: Option<Column>,
+    ids: Option<Column>,
+    shares: Option<Column>,
+    /// The last one of another name, and how many there are.
+    other: Option<Column>,
+    others: usize,
+    /// Something is no column.
+    is_none: bool,
+}
+
+impl Found {
+    fn put(&mut self, role: Role, column: Option<Column>) {
+        let Some(column) = column else {
+            self.is_none |= !matches!(role, Role::Other | Role::Names);
+            return;
+        };
+        let place = match role {
+            Role::Prediction | Role::Label => &mut self.labels,
+            Role::Id => &mut self.ids,
+            Role::Share | Role::Score => &mut self.shares,
+            Role::Names => return,
+            Role::Other => {
+                self.others += 1;
+                &mut self.other
+            }
+        };
+        *place = Some(column);
+    }
+
+    fn raw(self) -> Option<Raw> {
+        let Self {
+            labels,
+            ids,
+            shares,
+            other,
+            others,
+            is_none,
+        } = self;
+        if is_none {
+            return None;
+        }
+        let rows = |column: &Option<Column>| column.as_ref().map(|column| column.rows);
+        let known = [rows(&labels), rows(&ids), rows(&shares)];
+        let Some(len) = known.iter().flatten().next().copied() else {
+            return alone(other?, others);
+        };
+        if known.iter().flatten().any(|rows| *rows != len) {
+            return None;
+        }
+        Some(match (labels, ids, shares) {
+            (Some(labels), ids, shares) => labelled(labels, ids.as_ref(), shares),
+            (None, Some(ids), shares) => labelled(ids, None, shares),
+            (None, None, Some(shares)) => shares.unlabelled(),
+            (None, None, None) => return None,
+        })
+    }
+}
+
+/// A column whose name says nothing; of several, none is known to be the answer.
+fn alone(column: Column, others: usize) -> Option<Raw> {
+    if others > 1 {
+        return (column.rows > 0).then(|| unknown(column.rows));
+    }
+    Some(if column.words.len() == column.rows && column.rows > 0 {
+        labelled(column, None, None)
+    } else {
+        column.unlabelled()
+    })
+}
+
+fn unknown(rows: usize) -> Raw {
+    Raw {
+        outputs: vec![Output::from(Prediction::Unknown); rows],
+        ..Raw::default()
+    }
+}
+
+/// Classes, with their probabilities where there are some.
+fn labelled(labels: Column, ids: Option<&Column>, shares: Option<Column>) -> Raw {
+    let rows = labels.rows;
+    let width = labels.words.len() / rows.max(1);
+    match shares {
+        Some(shares) if width > 1 && shares.numbers.len() == labels.words.len() => {
+            ranked(&labels.words, shares, width)
+        }
+        _ if width != 1 => unknown(rows),
+        Some(shares) if shares.numbers.len() == rows => {
+            let outputs = labels.words.into_iter().zip(shares.numbers);
+            Raw {
+                outputs: outputs
+                    .map(|(label, share)| Output::new(class(label), Some(share)))
+                    .collect(),
+                ..Raw::default()
+            }
+        }
+        shares => {
+            let mut outputs: Vec<_> = labels.words.into_iter().map(Output::from).collect();
+            let vectors = shares.and_then(Column::vectors);
+            if let (Some(ids), Some(vectors)) = (ids, &vectors) {
+                sure_by_index(&mut outputs, ids, vectors);
+            }
+            Raw {
+                outputs,
+                vectors,
+                ..Raw::default()
+            }
+        }
+    }
+}
+
+/// The index of a class finds its probability where its name cannot.
+fn sure_by_index(outputs: &mut [Output], ids: &Column, vectors: &Vectors) {
+    let rows = vectors.numbers.chunks_exact(vectors.width.max(1));
+    for ((output, id), shares) in outputs.iter_mut().zip(&ids.words).zip(rows) {
+        output.be_sure(meaning::share_of(&class(id.clone()), shares, None));
+    }
+}
+
+/// Several classes a row, each with its score: all of them, or the best ones.
+fn ranked(names: &[Prediction], shares: Column, width: usize) -> Raw {
+    let first = &names[..width];
+    if names.chunks_exact(width).all(|row| row == first) {
+        let name = |name: &Prediction| name.class().map_or_else(String::new, Into::into);
+        let labels = first.iter().map(name).collect();
+        return Raw {
+            vectors: shares.vectors().map(|vectors| Vectors {
+                labels: Some(labels),
+                ..vectors
+            }),
+            ..Raw::default()
+        };
+    }
+    let rows = names
+        .chunks_exact(width)
+        .zip(shares.numbers.chunks_exact(width));
+    let best = |(names, shares): (&[Prediction], &[f64])| {
+        let scored = names.iter().zip(shares);
+        let best = scored.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map_or_else(
+            || Output::from(Prediction::Unknown),
+            |(name, share)| Output::new(class(name.clone()), Some(*share)),
+        )
+    };
+    Raw {
+        outputs: rows.map(best).collect(),
+        ..Raw::default()
+    }
+}
+
+/// A tensor of scalars, or of lists of as many scalars each.
+#[derive(Debug, Default)]
+struct Column {
+    /// Elements of the outermost list.
+    rows: usize,
+    /// Numbers, `NaN` for what is none; none where it holds classes.
+    numbers: Vec<f64>,
+    /// Classes: all elements where it holds classes, else those that are words.
+    words: Vec<Prediction>,
+    /// All numbers are written without a fraction.
+    are_whole: bool,
+}
+
+impl Column {
+    fn vectors(self) -> Option<Vectors> {
+        let width = self.numbers.len() / self.rows.max(1);
+        (width > 0).then_some(Vectors {
+            labels: None,
+            width,
+            numbers: self.numbers,
+            are_whole: self.are_whole,
+        })
+    }
+
+    fn unlabelled(self) -> Raw {
+        if !self.words.is_empty() {
+            return unknown(self.rows);
+        }
+        Raw {
+            vectors: self.vectors(),
+            ..Raw::default()
+        }
+    }
+}
+
+/// The place of a column; `None`: it is none.
+struct Tensor {
+    is_label: bool,
+}
+
+impl<'de> Node<'de> for Tensor {
+    type Found = Option<Column>;
+
+    fn leaf(self, _: Leaf<'_>) -> Option<Column> {
+        None
+    }
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<Column>, A::Error> {
+        let mut column = Column {
+            are_whole: true,
+            ..Column::default()
+        };
+        let mut width = 0;
+        loop {
+            let before = column.numbers.len().max(column.words.len());
+            let row = Row {
+                column: &mut column,
+                is_label: self.is_label,
+                is_inner: false,
+            };
+            let Some(is_row) = list.next_element_seed(At(row))? else {
+                break;
+            };
+            let added = column.numbers.len().max(column.words.len()) - before;
+            if column.rows == 0 {
+                width = added;
+            }
+            if !is_row || added != width {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(None);
+            }
+            column.rows += 1;
+        }
+        Ok(Some(column))
+    }
+}
+
+/// An element of a tensor; `false`: it is deeper than two lists.
+struct Row<'a> {
+    column: &'a mut Column,
+    is_label: bool,
+    is_inner: bool,
+}
+
+impl<'de> Node<'de> for Row<'_> {
+    type Found = bool;
+
+    fn leaf(self, leaf: Leaf<'_>) -> bool {
+        let Some(word) = prediction(leaf) else {
+            return false;
+        };
+        if self.is_label {
+            self.column.words.push(word);
+            return true;
+        }
+        if matches!(word, Prediction::Name(_) | Prediction::Bool(_)) && leaf.number().is_none() {
+            self.column.words.push(word);
+        }
+        self.column.are_whole &= matches!(leaf, Leaf::Integer(_));
+        self.column.numbers.push(leaf.number().unwrap_or(f64::NAN));
+        true
+    }
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+        if self.is_inner {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(false);
+        }
+        let mut are_rows = true;
+        loop {
+            let row = Row {
+                column: &mut *self.column,
+                is_label: self.is_label,
+                is_inner: true,
+            };
+            match list.next_element_seed(At(row))? {
+                Some(is_row) => are_rows &= is_row,
+                None => return Ok(are_rows),
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What is not known of a model, and the line of configuration that would tell.
+
+use serde::Serialize;
+
+use super::Entry;
+use crate::decode::Name;
+
+/// Most names that a line has room for.
+const MAX_NAMES: usize = 20;
+
+/// One thing that is not known.
+#[derive(Debug, Serialize)]
+pub(super) struct Missing {
+    /// What: `confidence`, `class`, `class_names`, `feature_names`, `features` or `model`.
+    what: &'static str,
+    /// Of how many items, or exchanges for what is of an exchange.
+    count: u64,
+    /// For people.
+    why: &'static str,
+    /// YAML that would tell it, with names to be replaced; `None`: the route has no template.
+    configure: Option<String>,
+}
+
+/// Everything of an entry that is not known.
+pub(super) fn missing(entry: &Entry) -> Vec<Missing> {
+    let unknown = &entry.unknown;
+    let positions = entry
+        .features
+        .iter()
+        .filter(|feature| matches!(feature.name, Name::Position(_)))
+        .count();
+    let line = |keys: &str| line(&entry.route, keys);
+    let all = [
+        Missing {
+            what: "confidence",
+            count: unknown.confidence,
+            why: "no confidence on the wire where it is looked for: drift is seen in classes and \
+                  features only; where answers hold it elsewhere, say where",
+            configure: line(
+                "format: mapped, paths: {class: \"$.class\", confidence: \"$.confidence\"}",
+            ),
+        },
+        Missing {
+            what: "class",
+            count: unknown.class,
+            why: "neither a class nor a number is known: say what numbers mean (classify, regress \
+                  or probabilities)",
+            configure: line("kind: classify"),
+        },
+        Missing {
+            what: "class_names",
+            count: unknown.class_name,
+            why: "classes are numbers without a name",
+            configure: line(&format!("classes: [{}]", classes(unknown.largest_class))),
+        },
+        Missing {
+            what: "feature_names",
+            count: if positions > 0 { entry.exchanges } else { 0 },
+            why: "features are known by position alone",
+            configure: line(&format!("features: [{}]", numbered("feature", positions))),
+        },
+        Missing {
+            what: "features",
+            count: unknown.features,
+            why: "no features were read from requests: say where they are",
+            configure: line(
+                "format: mapped, paths: {features: \"$.rows\", items: \"$.predictions\"}",
+            ),
+        },
+        Missing {
+            what: "model",
+            count: unknown.model,
+            why: "the model's name is not on the wire",
+            configure: line("model: NAME"),
+        },
+    ];
+    let is_missing = |missing: &Missing| missing.count > 0;
+    all.into_iter().filter(is_missing).collect()
+}
+
+/// What to say of a route whose bodies are not read.
+pub(super) fn unread(route: &str) -> Option<String> {
+    line(
+        route,
+        "format: mapped, paths: {features: \"$.rows\", class: \"$.class\"}",
+    )
+}
+
+/// An entry of `routes` for one path; a label that stands for many paths has none.
+fn line(route: &str, keys: &str) -> Option<String> {
+    if !route.starts_with('/') {
+        return None;
+    }
+    // what JSON quotes, YAML reads
+    let path = serde_json::to_string(route).ok()?;
+    Some(format!("routes: [{{path: {path}, {keys}}}]"))
+}
+
+fn classes(largest: i64) -> String {
+    let count = usize::try_from(largest).unwrap_or(0).saturating_add(1);
+    numbered("class", count)
+}
+
+/// `class_0, class_1`, as many as fit.
+fn numbered(word: &str, count: usize) -> String {
+    let names = (0..count.min(MAX_NAMES)).map(|place| format!("{word}_{place}"));
+    names.collect::<Vec<_>>().join(", ")
+}

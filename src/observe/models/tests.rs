@@ -1,0 +1,157 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    capture::route::Route,
+    decode::{Output, decode},
+};
+
+fn models(change: impl FnOnce(&mut config::Metrics)) -> Models {
+    let mut bounds = config::defaults().metrics;
+    change(&mut bounds);
+    Models::new(bounds)
+}
+
+fn see(models: &mut Models, exchange: &Exchange, labels: (&str, &str)) {
+    let inference = decode(exchange, &config::defaults().capture).unwrap();
+    models.saw(&inference, exchange, labels);
+}
+
+fn listed(models: &Models) -> Value {
+    serde_json::to_value(models.listing()).unwrap()
+}
+
+#[test]
+fn a_model_is_listed_with_its_features_and_what_is_not_known() {
+    let mut models = models(|_| {});
+    let request = r#"{"instances":[[1,"a",true,null],[2,"b",false,null]]}"#;
+    let exchange = Exchange::example("/v1/models/m:predict", request, r#"{"predictions":[0,2]}"#);
+    see(&mut models, &exchange, ("m", "1"));
+    see(&mut models, &exchange, ("m", "2"));
+    let listed = listed(&models);
+    let model = &listed["models"][0];
+    assert_eq!(model["model"], "m");
+    assert_eq!(model["versions"], json!(["1", "2"]));
+    assert_eq!(model["format"], "v1");
+    assert_eq!(model["route"], "/v1/models/m:predict");
+    assert_eq!(
+        (&model["items"], &model["exchanges"]),
+        (&json!(4), &json!(2))
+    );
+    let feature = |position: usize, kind: &str, missing: u64| json!({"name": null, "position": position, "kind": kind, "missing": missing});
+    let expected = [
+        feature(0, "numeric", 0),
+        feature(1, "categorical", 0),
+        feature(2, "boolean", 0),
+        feature(3, "unknown", 4),
+    ];
+    assert_eq!(model["features"], json!(expected));
+    let missing = model["missing"].as_array().unwrap();
+    let what: Vec<_> = missing.iter().map(|m| (&m["what"], &m["count"])).collect();
+    assert_eq!(
+        json!(what),
+        json!([["confidence", 4], ["class_names", 4], ["feature_names", 2]])
+    );
+    assert_eq!(
+        missing[1]["configure"],
+        r#"routes: [{path: "/v1/models/m:predict", classes: [class_0, class_1, class_2]}]"#
+    );
+}
+
+#[test]
+fn named_features_and_named_classes_with_confidence_lack_nothing() {
+    let mut models = models(|_| {});
+    let answer = r#"{"prediction":"a","confidence":0.9}"#;
+    let mut exchange = Exchange::example("/predict", r#"{"age":3,"b":null}"#, answer);
+    exchange.route = Some(Arc::new(Route {
+        model: Some(config::Identity::from("m")),
+        ..Route::new("/predict")
+    }));
+    see(&mut models, &exchange, ("m", "1"));
+    let listed = listed(&models);
+    assert_eq!(listed["models"][0]["missing"], json!([]));
+    let names: Vec<_> = listed["models"][0]["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|feature| &feature["name"])
+        .collect();
+    assert_eq!(json!(names), json!(["age", "b"]));
+}
+
+#[test]
+fn every_line_that_is_advised_is_a_configuration() {
+    let mut models = models(|_| {});
+    let exchange = Exchange::example("/a \"b\"/{id}", "", "");
+    let exchange = Exchange {
+        endpoint: Arc::from("/a%22b/{id}"),
+        ..exchange
+    };
+    let inference = Inference {
+        format: "v1",
+        features: vec![Column {
+            name: Name::Position(0),
+            values: Values::Numbers(vec![1.0]),
+        }],
+        outputs: vec![
+            Output::from(Prediction::Unknown),
+            Output::from(Prediction::Index(1)),
+        ],
+        ..Inference::default()
+    };
+    models.saw(&inference, &exchange, ("m", "1"));
+    let without = Inference {
+        features: Vec::new(),
+        ..inference
+    };
+    models.saw(&without, &exchange, ("m", "1"));
+    models.unread(&exchange.endpoint, "unknown_shape");
+    let listed = listed(&models);
+    let missing = listed["models"][0]["missing"].as_array().unwrap();
+    assert_eq!(missing.len(), 6, "{missing:?}");
+    let unread = &listed["unread"][0];
+    assert_eq!(unread["reasons"], json!({"unknown_shape": 1}));
+    for advice in missing.iter().chain([unread]) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("advised.yaml");
+        std::fs::write(&file, advice["configure"].as_str().unwrap()).unwrap();
+        let sources = config::Sources {
+            file: Some(file),
+            ..config::Sources::default()
+        };
+        let loaded = sources.load();
+        assert!(loaded.is_ok(), "{advice}: {loaded:?}");
+        assert_eq!(loaded.unwrap().config.routes.len(), 1);
+    }
+}
+
+#[test]
+fn the_list_is_bounded_however_many_names_there_are() {
+    let mut models = models(|bounds| {
+        bounds.max_models = 2;
+        bounds.max_versions = 3;
+        bounds.max_endpoints = 2;
+    });
+    let many: Vec<String> = (0..500).map(|i| format!(r#""f{i}":1"#)).collect();
+    let request = format!("{{{}}}", many.join(","));
+    for i in 0..50 {
+        let name = i.to_string();
+        let mut exchange = Exchange::example("/predict", &request, r#"{"prediction":"a"}"#);
+        see(&mut models, &exchange, ("m", &name));
+        exchange.endpoint = Arc::from(name.as_str());
+        see(&mut models, &exchange, (&name, "1"));
+        see(&mut models, &exchange, ("m", "1"));
+        models.unread(&exchange.endpoint, "empty");
+    }
+    let listed = listed(&models);
+    let list = listed["models"].as_array().unwrap();
+    assert!(list.len() <= MAX_ENTRIES + 3, "{}", list.len());
+    for model in list {
+        assert!(model["versions"].as_array().unwrap().len() <= 3);
+        assert_eq!(model["features"].as_array().unwrap().len(), MAX_FEATURES);
+        assert_eq!(model["more_features"], true);
+    }
+    assert_eq!(listed["unread"].as_array().unwrap().len(), 4);
+    assert_eq!(listed["unread"][0]["configure"], Value::Null);
+    assert!(listed["not_listed"].as_u64().unwrap() > 50);
+}
