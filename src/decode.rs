@@ -6,6 +6,7 @@
 
 mod azure;
 mod bentoml;
+mod blame;
 mod content;
 mod csv;
 mod error;
@@ -14,6 +15,8 @@ mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod generate;
+mod generation;
 mod inference;
 mod iris;
 mod json;
@@ -41,7 +44,9 @@ mod v2;
 mod v2_grpc;
 mod walk;
 
+pub use blame::blame;
 pub use error::DecodeError;
+pub use generation::{Generation, Usage};
 pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
@@ -89,6 +94,9 @@ const DECODERS: &[Decoder] = &[
     v2::DECODER,
     v2::BINARY,
     v2_grpc::DECODER,
+    generate::OPENAI,
+    generate::V2,
+    generate::TGI,
     mlflow::DECODER,
     sagemaker::DECODER,
     azure::DECODER,
@@ -98,6 +106,7 @@ const DECODERS: &[Decoder] = &[
     iris::DECODER,
     seldon::DECODER,
     json::DECODER,
+    generate::TOKENS,
     mapped::DECODER,
 ];
 
@@ -137,6 +146,8 @@ struct Answer {
     raw: Raw,
     /// The task that will have the answer, or that it is of.
     task: Option<String>,
+    /// What a model of texts wrote.
+    generation: Option<Box<Generation>>,
     /// The shape alone tells a prediction from any other list of words or numbers.
     sure: bool,
 }
@@ -299,6 +310,7 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         source,
         probabilities,
         task: answer.task,
+        generation: answer.generation,
     }
 }
 
@@ -382,6 +394,15 @@ mod tests {
         let mut exchange = Exchange::example("/predict", REQUEST, ANSWER);
         change(&mut exchange);
         decoded(&exchange)
+    }
+
+    #[test]
+    fn a_route_can_name_every_format_and_no_other() {
+        let mut read: Vec<_> = DECODERS.iter().map(|decoder| decoder.format).collect();
+        let mut named = config::FORMATS.to_vec();
+        read.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(read, named);
     }
 
     #[test]

@@ -11,7 +11,10 @@ mod why;
 #[cfg(test)]
 mod recorded;
 
-use std::io::{self, BufRead, Write};
+use std::{
+    io::{self, BufRead, Write},
+    sync::Arc,
+};
 
 use crate::{
     capture::{
@@ -19,6 +22,7 @@ use crate::{
         route::Routes,
     },
     config::{self, Config},
+    decode,
 };
 use lines::{Line, Lines};
 use said::{Refused, Said};
@@ -58,6 +62,8 @@ struct Explainer<'a> {
     /// Routes that the configuration names come first; the rest is known.
     configured: usize,
     bounds: &'a config::Capture,
+    /// Without names: what neither wire nor route tells stays unknown.
+    model: config::Model,
 }
 
 impl<'a> Explainer<'a> {
@@ -66,6 +72,11 @@ impl<'a> Explainer<'a> {
             routes: Routes::new(&config.routes),
             configured: config.routes.len(),
             bounds: &config.capture,
+            model: config::Model {
+                name: String::new(),
+                version: String::new(),
+                ..config.model.clone()
+            },
         }
     }
 
@@ -88,11 +99,13 @@ impl<'a> Explainer<'a> {
         let route = exchange.route.as_ref();
         let is_configured = route.is_some_and(|route| {
             let own = self.routes.iter().take(self.configured);
-            own.into_iter()
-                .any(|own| std::sync::Arc::ptr_eq(own, route))
+            own.into_iter().any(|own| Arc::ptr_eq(own, route))
         });
         let why = why::of(&exchange, &told, is_configured, self.bounds);
-        written(&Said::new(id.as_deref(), &exchange, &told, why), output)?;
+        let fault = decode::blame(&exchange, self.bounds);
+        let mut said = Said::new(id.as_deref(), &exchange, &told, fault, why);
+        said.identify(decode::identity(told.inference(), &exchange, &self.model));
+        written(&said, output)?;
         Ok(Ok(()))
     }
 }
@@ -100,4 +113,56 @@ impl<'a> Explainer<'a> {
 fn written(value: &impl serde::Serialize, output: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer(&mut *output, value)?;
     output.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn one_line_in_is_one_line_out_in_order_also_for_what_is_no_exchange() {
+        let good =
+            r#"{"id":"a","method":"GET","path":"/health","request":{},"response":{"status":200}}"#;
+        let input = format!("{good}\n\n{{\n[]\nnull\n{{\"id\":\"b\"}}\n{good}");
+        let mut output = Vec::new();
+        let config = config::defaults();
+        assert!(!explain(&config, input.as_bytes(), &mut output).unwrap());
+        let lines = output.split(|byte| *byte == b'\n');
+        let said: Vec<Value> = lines
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect();
+        let ids: Vec<&Value> = said.iter().map(|line| &line["id"]).collect();
+        let (a, null) = (Value::from("a"), Value::Null);
+        assert_eq!(ids, [&a, &null, &null, &null, &null, &null, &a]);
+        assert!(said.iter().all(|line| line["why"].is_string()));
+        assert_eq!(said[0]["kind"], "health");
+        let mut output = Vec::new();
+        assert!(explain(&config, good.as_bytes(), &mut output).unwrap());
+    }
+
+    #[test]
+    fn a_route_of_the_configuration_counts_and_is_told() {
+        let mut config = config::defaults();
+        let route = r#"{"path":"/p/{id}","classes":["no","yes"],"model":"churn"}"#;
+        config.routes.push(serde_json::from_str(route).unwrap());
+        let line = r#"{"id":"a","method":"POST","path":"/p/7","request":{"body":"{\"a\":1}"},"response":{"status":200,"body":"{\"prediction\":1}"}}"#;
+        let mut output = Vec::new();
+        assert!(explain(&config, line.as_bytes(), &mut output).unwrap());
+        let said: Value = serde_json::from_slice(&output).unwrap();
+        assert_eq!(said["predicted_class"], serde_json::json!(["yes"]));
+        assert_eq!(said["route"], "/p/{id}");
+        assert_eq!(said["model"], "churn");
+        assert_eq!(said["model_version"], Value::Null);
+        let why = said["why"].as_str().unwrap();
+        for part in [
+            "the route /p/{id} of the configuration",
+            "no confidence",
+            "no version on the wire",
+        ] {
+            assert!(why.contains(part), "{part}: {why}");
+        }
+    }
 }

@@ -21,6 +21,8 @@ use super::{
 pub enum Fault {
     /// The client sent something wrong or left.
     Client,
+    /// The client sent something wrong, and the model server answered 5xx as if it had failed.
+    ClientAs5xx,
     /// The model server failed, broke off or was not there.
     Upstream,
     /// The agent itself.
@@ -28,9 +30,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Every one, in order.
-    pub const ALL: [Self; 3] = [Self::Client, Self::Upstream, Self::Sidelight];
-
     /// Whose fault an answer with this status is, as far as the status alone tells.
     pub const fn of_status(status: u16) -> Option<Self> {
         match status {
@@ -40,10 +39,19 @@ impl Fault {
         }
     }
 
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 4] = [
+        Self::Client,
+        Self::ClientAs5xx,
+        Self::Upstream,
+        Self::Sidelight,
+    ];
+
     /// The label value.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Client => "client",
+            Self::ClientAs5xx => "client_5xx",
             Self::Upstream => "upstream",
             Self::Sidelight => "sidelight",
         }

@@ -26,6 +26,10 @@ pub const FORMATS: &[&str] = &[
     "torchserve",
     "bentoml",
     "tei",
+    "openai",
+    "v2_generate",
+    "tgi",
+    "token_lines",
     MAPPED,
 ];
 

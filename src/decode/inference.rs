@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::Generation;
+
 /// What was asked and answered.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Inference {
@@ -24,6 +26,8 @@ pub struct Inference {
     /// The asynchronous task that was submitted, where there are no outputs, or that they are of;
     /// cut to [`Inference::MAX_WORD`] bytes.
     pub task: Option<String>,
+    /// What a model of texts wrote: the only output then is [`Prediction::Unknown`].
+    pub generation: Option<Box<Generation>>,
 }
 
 impl Inference {

@@ -68,7 +68,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         version,
         raw: named(raw, found.names),
         sure: true,
-        task: None,
+        ..Answer::default()
     }))
 }
 

@@ -2,7 +2,13 @@
 
 use serde::Deserialize;
 
-use super::{content, target, walk};
+use super::{
+    content,
+    protobuf::{Fields, Value},
+    target,
+    v2_grpc::Frames,
+    walk,
+};
 use crate::{capture::Exchange, config};
 
 /// Model and version that a probe or a question about a model names: in its path, in the answer
@@ -12,7 +18,7 @@ pub fn subject(exchange: &Exchange, bounds: &config::Capture) -> (Option<String>
     let model = named.model.and_then(walk::word);
     let version = named.version.and_then(walk::word);
     if exchange.path.starts_with(GRPC) {
-        return asked(exchange);
+        return asked(exchange, bounds);
     }
     let version = version.or_else(|| {
         let body = content::body(&exchange.response, bounds).ok()?;
@@ -39,24 +45,24 @@ fn answered(body: &[u8]) -> Option<String> {
     walk::word(&version?)
 }
 
-/// `name` (1) and `version` (2) of the only message, not compressed.
-fn asked(exchange: &Exchange) -> (Option<String>, Option<String>) {
+/// `name` (1) and `version` (2) of the only message.
+fn asked(exchange: &Exchange, bounds: &config::Capture) -> (Option<String>, Option<String>) {
     let body = exchange.request.body.as_ref();
-    let message = body.and_then(|body| match body.bytes.as_slice() {
-        [0, _, _, _, _, message @ ..] => Some(message),
-        _ => None,
-    });
-    let mut named = [None, None];
-    let mut rest = message.unwrap_or_default();
-    // both are short strings: a tag, a length below 128, the bytes
-    while let [tag @ (0x0a | 0x12), len, tail @ ..] = rest
-        && let Some((text, tail)) = tail.split_at_checked(usize::from(*len))
-    {
-        let place = usize::from(*tag == 0x12);
-        named[place] = std::str::from_utf8(text).ok().and_then(walk::word);
-        rest = tail;
+    let body = body.map(|body| body.bytes.as_slice()).unwrap_or_default();
+    let codings = content::Messages::of(&exchange.request, body, Some(bounds));
+    let message = Frames::of(body, codings).next().and_then(Result::ok);
+    let (mut model, mut version) = (None, None);
+    for (number, value) in Fields::of(&message.unwrap_or_default()).flatten() {
+        let Value::Bytes(text) = value else {
+            continue;
+        };
+        let text = std::str::from_utf8(text).ok().and_then(walk::word);
+        match number {
+            1 => model = text,
+            2 => version = text,
+            _ => {}
+        }
     }
-    let [model, version] = named;
     (model, version)
 }
 

@@ -89,7 +89,7 @@ fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, Decod
         version: document.version,
         raw,
         sure,
-        task: None,
+        ..Answer::default()
     }))
 }
 

@@ -10,8 +10,9 @@ mod frames;
 mod message;
 mod stream;
 
+pub(super) use self::frames::Frames;
+
 use self::{
-    frames::Frames,
     message::{ANSWER, Message, REQUEST},
     stream::Order,
 };

@@ -11,12 +11,7 @@ use super::Explainer;
 use crate::config;
 
 /// Those whose format is not read yet, as `folder/file/id`. One that is read must leave.
-const UNREAD: &[&str] = &[
-    "recorded/litserve/ls-stream",
-    "recorded/litserve/ls-chat",
-    "recorded/litserve/ls-chat-stream",
-    "recorded/litserve/ls-chat422",
-];
+const UNREAD: &[&str] = &[];
 
 /// One exchange and what is said of it.
 struct Case {

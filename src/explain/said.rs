@@ -9,7 +9,9 @@ use crate::{
         policy::{self, Interest, Purpose},
     },
     config::{self, RouteKind},
-    decode::{self, DecodeError, Inference, Name, Output, Prediction, Scalar, Source},
+    decode::{
+        self, DecodeError, Generation, Inference, Name, Output, Prediction, Scalar, Source, Usage,
+    },
 };
 
 /// What an exchange turned out to be.
@@ -32,6 +34,14 @@ pub(super) struct Subject {
 }
 
 impl Told {
+    /// What was read, if anything was.
+    pub(super) fn inference(&self) -> Option<&Inference> {
+        match self {
+            Self::Read(inference) => Some(inference),
+            _ => None,
+        }
+    }
+
     pub(super) fn of(exchange: &Exchange, bounds: &config::Capture) -> Self {
         if exchange.interest == Interest::Bodies {
             return match decode::decode(exchange, bounds) {
@@ -81,8 +91,16 @@ pub(super) struct Said<'a> {
     error_kind: Option<&'static str>,
     status: u16,
     text: Option<Vec<&'a str>>,
+    stream: Option<bool>,
+    output_text: Option<&'a str>,
+    finish_reason: Option<&'a [String]>,
+    usage: Option<Usage>,
+    content_chunks: Option<usize>,
+    done_marker: Option<bool>,
+    chunks_expected: Option<usize>,
     format: Option<&'a str>,
     route: Option<&'a str>,
+    fault: Option<&'static str>,
     why: String,
 }
 
@@ -104,6 +122,7 @@ impl<'a> Said<'a> {
         id: Option<&'a str>,
         exchange: &'a Exchange,
         told: &'a Told,
+        fault: Option<Fault>,
         why: String,
     ) -> Self {
         let error_kind = error_kind(exchange);
@@ -124,8 +143,16 @@ impl<'a> Said<'a> {
             error_kind,
             status: exchange.status,
             text: None,
+            stream: None,
+            output_text: None,
+            finish_reason: None,
+            usage: None,
+            content_chunks: None,
+            done_marker: None,
+            chunks_expected: None,
             format: None,
             route: exchange.route.as_ref().map(|route| &*route.endpoint),
+            fault: fault.map(Fault::label),
             why,
         };
         match told {
@@ -139,6 +166,13 @@ impl<'a> Said<'a> {
         }
     }
 
+    /// The model and version of a prediction, from the wire or the route; empty: unknown.
+    pub(super) fn identify(&mut self, (model, version): (&'a str, &'a str)) {
+        let known = |name: &'a str| (!name.is_empty()).then_some(name);
+        self.model = self.model.or(known(model));
+        self.model_version = self.model_version.or(known(version));
+    }
+
     fn with_inference(self, exchange: &'a Exchange, inference: &'a Inference) -> Self {
         let (model, model_version) = decode::named(Some(inference), exchange);
         let said = Self {
@@ -148,8 +182,28 @@ impl<'a> Said<'a> {
             format: (inference.format != "unknown").then_some(inference.format),
             ..self
         };
-        said.with_features(exchange, inference)
-            .with_outputs(inference)
+        let said = said
+            .with_features(exchange, inference)
+            .with_outputs(inference);
+        match &inference.generation {
+            Some(generation) => said.with_generation(generation),
+            None => said,
+        }
+    }
+
+    fn with_generation(self, generation: &'a Generation) -> Self {
+        let prompts = generation.prompts.as_ref();
+        Self {
+            text: prompts.map(|texts| texts.iter().map(String::as_str).collect()),
+            stream: Some(generation.is_stream),
+            output_text: Some(&generation.output),
+            finish_reason: generation.finish.as_deref(),
+            usage: generation.usage,
+            content_chunks: generation.content_chunks,
+            done_marker: generation.done_marker,
+            chunks_expected: generation.lines,
+            ..self
+        }
     }
 
     fn with_features(self, exchange: &Exchange, inference: &'a Inference) -> Self {
@@ -245,6 +299,9 @@ fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
 }
 
 fn of_outputs(inference: &Inference) -> Option<&'static str> {
+    if inference.generation.is_some() {
+        return Some("generate");
+    }
     let mut predictions = inference.outputs.iter().map(|output| &output.prediction);
     predictions.find_map(|prediction| match prediction {
         Prediction::Unknown => None,
@@ -256,7 +313,7 @@ fn of_outputs(inference: &Inference) -> Option<&'static str> {
 fn error_kind(exchange: &Exchange) -> Option<&'static str> {
     Some(match exchange.fault? {
         Fault::Client => "client",
-        Fault::Upstream | Fault::Sidelight => "server",
+        Fault::ClientAs5xx | Fault::Upstream | Fault::Sidelight => "server",
     })
 }
 

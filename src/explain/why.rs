@@ -2,7 +2,7 @@
 
 use super::said::Told;
 use crate::{
-    capture::Exchange,
+    capture::{Exchange, grpc},
     config::{self, RouteKind},
     decode::{self, DecodeError, Inference, Name, Output, Prediction},
 };
@@ -66,16 +66,17 @@ fn of_inference(exchange: &Exchange, inference: &Inference) -> Vec<String> {
     let mut why = vec![of_format(exchange, inference.format)];
     let items = inference.items();
     if exchange.fault.is_some() {
-        why.push(format!("status {}: no prediction", exchange.status));
+        why.push(no_prediction(exchange));
     } else {
-        why.extend(not_found(&inference.outputs).into_iter().map(str::to_owned));
+        let not_found = not_found(&inference.outputs).filter(|_| inference.generation.is_none());
+        why.extend(not_found.map(str::to_owned));
         if items == 0 {
             why.push("no items in the answer".to_owned());
         }
     }
     if inference.rows == 0 {
         why.push("no rows found in the request".to_owned());
-    } else if inference.features.is_empty() {
+    } else if inference.features.is_empty() && inference.generation.is_none() {
         why.push("rows were counted, their features were not kept".to_owned());
     } else if is_unnamed(inference) {
         why.push("features have no names on the wire: the route's `features` can name them".into());
@@ -88,6 +89,13 @@ fn of_inference(exchange: &Exchange, inference: &Inference) -> Vec<String> {
         _ => {}
     }
     why
+}
+
+fn no_prediction(exchange: &Exchange) -> String {
+    match exchange.grpc_status {
+        Some(status) if status != grpc::OK => format!("gRPC status {status}: no prediction"),
+        _ => format!("status {}: no prediction", exchange.status),
+    }
 }
 
 fn of_format(exchange: &Exchange, format: &str) -> String {

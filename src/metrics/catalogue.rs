@@ -113,7 +113,7 @@ catalogue! {
     OBSERVED "sidelight_observed_total" Kind::Counter, ["result"],
         "Observed exchanges by result: decoded, decode_failed, too_long or aborted.";
     FAULTS "sidelight_faults_total" Kind::Counter, ["fault"],
-        "Observed exchanges without a good answer (4xx, 5xx, calls of gRPC that are not OK, what broke off), by whose fault it was.";
+        "Observed exchanges without a good answer (4xx, 5xx, calls of gRPC that are not OK, what broke off), by whose fault: client, client_5xx (its mistake came back as 5xx), upstream or sidelight.";
     DECODE_FAILURES "sidelight_decode_failures_total" Kind::Counter, ["format", "reason"],
         "Bodies that could not be read, by format and reason.";
     NO_CONFIDENCE "sidelight_no_confidence_total" Kind::Counter, ["endpoint"],

@@ -305,7 +305,7 @@ const ERROR: Word = Word::new("ERROR");
 
 fn level(exchange: &Exchange) -> Word {
     match (has_failed(exchange), exchange.fault) {
-        (true, Some(Fault::Client)) => WARNING,
+        (true, Some(Fault::Client | Fault::ClientAs5xx)) => WARNING,
         (true, _) => ERROR,
         _ if exchange.status >= 400 || exchange.fault.is_some() => WARNING,
         _ => INFO,

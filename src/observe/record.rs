@@ -194,7 +194,8 @@ impl Record {
                 None => without += 1,
             }
         }
-        if without > 0 || unknown > 0 {
+        // a model of texts has neither to send
+        if inference.generation.is_none() && (without > 0 || unknown > 0) {
             let route = self.route(&exchange.endpoint);
             route.no_confidence.increment(without);
             route.class_unknown.increment(unknown);

@@ -134,9 +134,14 @@ impl Worker {
         let count = self.take.depth().exchanges();
         for _ in 0..count {
             // one that is counted may not be there yet
-            let Some(exchange) = self.take.next() else {
+            let Some(mut exchange) = self.take.next() else {
                 break;
             };
+            if exchange.fault.is_some() {
+                self.unpanicked(|worker| {
+                    exchange.fault = decode::blame(&exchange, &worker.capture);
+                });
+            }
             self.observe(&exchange);
             self.take.give_back(exchange);
         }

@@ -259,7 +259,7 @@ impl Items {
             version: version.or(self.version),
             raw: self.builder.finish()?,
             sure: true,
-            task: None,
+            ..Answer::default()
         })
     }
 }

@@ -74,7 +74,7 @@ impl Found {
             version: self.version,
             raw,
             sure,
-            task: None,
+            ..Answer::default()
         })
     }
 

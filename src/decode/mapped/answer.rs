@@ -29,7 +29,7 @@ pub(super) fn answer(
         version,
         raw,
         sure: true,
-        task: None,
+        ..Answer::default()
     }))
 }
 

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use super::super::{DecodeError, content};
 
 /// The messages of a body, each without its own compression. Nothing follows a failure.
-pub(super) struct Frames<'a> {
+pub(in super::super) struct Frames<'a> {
     rest: &'a [u8],
     codings: content::Messages<'a>,
 }
 
 impl<'a> Frames<'a> {
-    pub(super) fn of(body: &'a [u8], codings: content::Messages<'a>) -> Self {
+    pub(in super::super) fn of(body: &'a [u8], codings: content::Messages<'a>) -> Self {
         Self {
             rest: body,
             codings,

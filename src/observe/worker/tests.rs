@@ -89,6 +89,70 @@ fn predictions_are_counted_by_class_and_confidence() {
 }
 
 #[test]
+fn a_mistake_that_comes_back_as_5xx_is_not_the_model_servers_fault() {
+    let (offer, start) = observer(&config());
+    let wrong = r#"{"error":"X has 3 features, but SVC is expecting 4 features as input."}"#;
+    for (status, answer) in [
+        (200, "{}"),
+        (422, "{}"),
+        (500, wrong),
+        (500, "oh"),
+        (503, "oh"),
+    ] {
+        let mut exchange = Box::new(Exchange::example("/predict", ROW, answer));
+        exchange.status = status;
+        exchange.fault = crate::capture::Fault::of_status(status);
+        offer.offer(exchange).unwrap();
+    }
+    drop(offer);
+    let text = start().finish();
+    for (fault, count) in [
+        ("client", 1.0),
+        ("client_5xx", 1.0),
+        ("upstream", 2.0),
+        ("sidelight", 0.0),
+    ] {
+        let series = format!(r#"sidelight_faults_total{{fault="{fault}"}}"#);
+        assert!(text.contains(&series), "{text}");
+        assert_eq!(value(&text, &series), count, "{fault}");
+    }
+}
+
+#[test]
+fn a_server_that_echoes_the_clients_model_makes_no_more_series_than_are_allowed() {
+    let mut config = config();
+    config.metrics.max_models = 3;
+    let (offer, start) = observer(&config);
+    for i in 0..100 {
+        let request = format!(r#"{{"model":"m{i}","messages":[]}}"#);
+        let answer = format!(r#"{{"model":"m{i}","choices":[{{"message":{{"content":"a"}}}}]}}"#);
+        let exchange = Exchange::example("/v1/chat/completions", &request, &answer);
+        offer.offer(Box::new(exchange)).unwrap();
+    }
+    drop(offer);
+    let text = start().finish();
+    let of = |model: &str| {
+        let labels = format!(r#"model="{model}",model_version="unknown""#);
+        let name = if model == "other" {
+            labels.replace("unknown", "other")
+        } else {
+            labels
+        };
+        value(
+            &text,
+            &format!("ml_model_inference_seconds_count{{{name}}}"),
+        )
+    };
+    assert_eq!(
+        ["m0", "m1", "m2", "m3", "other"].map(of),
+        [1.0, 1.0, 1.0, 0.0, 97.0]
+    );
+    let overflows = r#"sidelight_label_overflows_total{label="model"}"#;
+    assert_eq!(value(&text, overflows), 97.0);
+    assert!(!text.contains("sidelight_no_confidence_total{"), "{text}");
+}
+
+#[test]
 fn the_books_balance_when_the_observer_is_stalled() {
     let mut config = config();
     config.capture.queue_exchanges = 10;

@@ -1,0 +1,102 @@
+//! The generate extension of Open Inference.
+//!
+//! | | path `/v2/models/{model}[/versions/{version}]/generate[_stream]` |
+//! |---|---|
+//! | request | `{"text_input": text, "parameters"?}` |
+//! | answer | `{"model_name", "model_version"?, "text_output"}` |
+//! | stream | events, each with a part in `text_output` |
+//!
+//! From Triton's description of its generate extension.
+
+use serde::Deserialize;
+
+use super::{
+    super::{Answer, Asked, DecodeError, Decoder, Pair},
+    Piece, Prompt, fields, word,
+};
+
+const FORMAT: &str = "v2_generate";
+
+pub(in super::super) const DECODER: Decoder = Decoder {
+    format: FORMAT,
+    claims: |pair| {
+        let path = &pair.exchange.path;
+        path.starts_with("/v2/models/")
+            && (path.ends_with("/generate") || path.ends_with("/generate_stream"))
+    },
+    is_anywhere: false,
+    answer,
+    request,
+};
+
+#[derive(Deserialize)]
+struct Request {
+    #[serde(default, deserialize_with = "fields::texts")]
+    text_input: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(default, deserialize_with = "fields::text")]
+    model_name: Option<String>,
+    #[serde(default, deserialize_with = "fields::text")]
+    model_version: Option<String>,
+    #[serde(default, deserialize_with = "fields::texts")]
+    text_output: Option<Vec<String>>,
+}
+
+fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
+    let prompt = prompt(pair.request).ok().flatten();
+    super::answer(pair.response, prompt, piece)
+}
+
+fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeError> {
+    prompt(pair.request)?
+        .map(|prompt| super::asked(prompt, FORMAT))
+        .transpose()
+}
+
+fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
+    let request: Option<Request> = super::leniently(body, super::parsed)?;
+    let texts = request.and_then(|request| request.text_input);
+    Ok(texts.map(|texts| Prompt {
+        texts: Some(texts),
+        ..Prompt::default()
+    }))
+}
+
+fn piece(body: &[u8]) -> Result<Option<Piece>, DecodeError> {
+    let message: Option<Message> = super::parsed(body)?;
+    Ok(message.and_then(|message| {
+        let text = message.text_output?.into_iter().next();
+        Some(Piece {
+            model: word(message.model_name),
+            version: word(message.model_version),
+            text,
+            ..Piece::default()
+        })
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+
+    #[test]
+    fn parts_of_a_stream_are_one_text_of_the_model_that_they_name() {
+        let request = r#"{"text_input":"hi","parameters":{"stream":true}}"#;
+        let body = concat!(
+            "data: {\"model_name\":\"llm\",\"model_version\":\"1\",\"text_output\":\"a \"}\n\n",
+            "data: {\"model_name\":\"llm\",\"model_version\":\"1\",\"text_output\":\"b\"}\n\n"
+        );
+        let inference = read("/v2/models/llm/generate_stream", request, body);
+        assert_eq!(inference.format, "v2_generate");
+        let named = (inference.model.as_deref(), inference.version.as_deref());
+        assert_eq!(named, (Some("llm"), Some("1")));
+        let generation = inference.generation.unwrap();
+        assert_eq!(generation.output, "a b");
+        assert_eq!(generation.prompts.unwrap(), ["hi"]);
+        assert_eq!(generation.content_chunks, Some(2));
+        assert_eq!(generation.done_marker, Some(false));
+    }
+}
