@@ -216,8 +216,15 @@ struct Elements<'a> {
 impl<'de> Node<'de> for Elements<'_> {
     type Found = ();
 
+    #[expect(clippy::cast_precision_loss, reason = "elements are floats")]
     fn leaf(self, leaf: Leaf<'_>) {
         match leaf {
+            // no integer of 128 bits is made a float where one of 64 will do
+            Leaf::Integer(value) => match i64::try_from(value) {
+                Ok(value) => self.kept.number(value as f64),
+                Err(_) => self.kept.number(value as f64),
+            },
+            Leaf::Real(value) => self.kept.number(value),
             Leaf::Text(text) => self.kept.push(Scalar::Text(text.to_owned())),
             leaf => self.kept.push(leaf.scalar().unwrap_or(Scalar::Missing)),
         }

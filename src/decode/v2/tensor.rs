@@ -149,8 +149,16 @@ impl Kept {
         &self.values
     }
 
+    /// The same of a number, without the detour that other values take.
+    #[inline]
     pub(in crate::decode) fn number(&mut self, number: f64) {
-        self.push(Scalar::of_number(number));
+        match &mut self.values {
+            Values::Numbers(numbers) if !self.is_over => {
+                self.len += 1;
+                numbers.push(if number.is_finite() { number } else { f64::NAN });
+            }
+            _ => self.push(Scalar::of_number(number)),
+        }
     }
 
     pub(in crate::decode) fn text(&mut self, bytes: &[u8]) {
