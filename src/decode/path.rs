@@ -84,18 +84,17 @@ pub(super) fn find(
 ) -> Result<Vec<Found>, TooLarge> {
     let mut walk = Walk { tape, steps };
     let mut found = Vec::new();
+    let most = (tape.bytes() / 4).max(MAX_FOUND);
     let first = segments.iter().position(|segment| !is_singular(segment));
     let (above, below) = segments.split_at(first.unwrap_or(segments.len()));
     let walked = walk.follow(root, above, &mut |walk, place| {
         let Some((many, below)) = below.split_first() else {
-            found.push(Found { row: 0, place });
-            return Ok(());
+            return push(&mut found, Found { row: 0, place }, most);
         };
         let mut row = 0;
         walk.segment(place, many, &mut |walk, place| {
             walk.follow(place, below, &mut |_, place| {
-                found.push(Found { row, place });
-                Ok(())
+                push(&mut found, Found { row, place }, most)
             })?;
             row += 1;
             Ok(())
@@ -105,6 +104,17 @@ pub(super) fn find(
         Ok(()) | Err(Stop::Enough) => Ok(found),
         Err(Stop::TooLong) => Err(TooLarge),
     }
+}
+
+/// Places that may be found in any body; else one for each four bytes, as items are.
+const MAX_FOUND: usize = 4096;
+
+fn push(found: &mut Vec<Found>, one: Found, most: usize) -> Result<(), Stop> {
+    found.push(one);
+    if found.len() > most {
+        return Err(Stop::TooLong);
+    }
+    Ok(())
 }
 
 impl<'t, 'a> Walk<'t, 'a> {

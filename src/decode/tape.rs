@@ -111,6 +111,11 @@ impl<'a> Tape<'a> {
         self.text.as_bytes().get(span.start as usize).copied()
     }
 
+    /// Bytes of the text.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether a list stands there.
     pub(super) fn is_list(&self, place: Place) -> bool {
         self.first_byte(place) == Some(b'[')
