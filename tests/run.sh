@@ -191,6 +191,7 @@ long_suites() {
     step "e2e: HTTP conformance" suite conformance python3
     step "e2e: memory" suite memory python3
     step "e2e: HTTP/2" suite http2 python3
+    step "e2e: recorded exchanges" suite replay python3
 }
 
 # mutations [SEED]: of the same seed every time, or a change would fail for what it has not done.

@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""Exchanges recorded from real model servers, sent again through the agent, and what the agent says of them.
+
+A client sends what was recorded, an upstream answers what was recorded: in the same pieces, in others, and compressed.
+Body bytes and fields must come through unchanged, and `sidelight explain`, the log and the metrics must say what `expect`
+of the recording says. Only the standard library; HTTP/2 is that of tests/http/h2.
+"""
+
+import contextlib
+import http.client
+import json
+import random
+import socket
+import subprocess
+import sys
+import time
+
+import harness as h
+import oracle
+import recorded
+from harness import Agent, case, check, equal
+
+sys.path.insert(0, str(h.ROOT / "tests" / "http"))
+
+from h2.client import Client  # noqa: E402 - found by the path above
+from h2.upstream import Upstream  # noqa: E402
+
+# What a recording needs to be read: where its wire says too little, the lines that its user would write.
+CONFIG = {}
+# nobody but the client may be answered from the recording
+QUIET = {"model": {"probe_interval": "1h"}}
+AT_ONCE = 4
+# the pause between two pieces, so that they are not read as one
+PAUSE = 0.001
+PATIENCE = 30
+# fields that belong to one connection, or that the replay or the agent sets
+OWN = {"host", "connection", "keep-alive", "transfer-encoding", "te", "x-request-id", "content-length", "date"}
+
+
+# -- the two ends ---------------------------------------------------------------------------------
+
+class Answers(Upstream):
+    """Answers each request by its id with what it was told; keeps what came."""
+
+    def __init__(self):
+        super().__init__(0)
+        self.answers, self.seen = {}, {}
+
+    def answer(self, exchange):
+        found = exchange.record.field(b"x-request-id")
+        pair, message = self.answers.get(found[0].decode(), (None, None)) if found else (None, None)
+        if pair is None:
+            super().answer(exchange)
+            return
+        exchange.body()
+        self.seen[found[0].decode()] = exchange.record
+        if exchange.record.version == 2:
+            answer_http2(exchange.stream, message)
+        else:
+            answer_http1(exchange.reader.sock, pair, message)
+
+
+def answer_http1(sock, pair, message):
+    head = [f"HTTP/1.1 {pair.status} {pair.reason}", *(f"{name}: {value}" for name, value in message.fields)]
+    send_http1(sock, head, message)
+
+
+def send_http1(sock, head, message):
+    """A head, then the body piece by piece: as chunks where the fields say so."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    is_chunked = message.field("transfer-encoding") == "chunked"
+    sock.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
+    for piece in message.pieces:
+        if piece:
+            time.sleep(PAUSE)
+            sock.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked else piece)
+    if is_chunked:
+        sock.sendall(b"0\r\n\r\n")
+
+
+def answer_http2(stream, message):
+    """An answer without body and trailers is the trailers-only of gRPC."""
+    bare = not message.body and message.trailers is None
+    stream.headers(message.fields, end=bare)
+    if not bare:
+        send_pieces(stream, message, end=message.trailers is None)
+    if message.trailers is not None:
+        stream.trailers(message.trailers)
+
+
+def send_pieces(stream, message, end):
+    pieces = [piece for piece in message.pieces if piece] or [b""]
+    for number, piece in enumerate(pieces, 1):
+        stream.send(piece, end and number == len(pieces))
+        time.sleep(PAUSE)
+
+
+class Got:
+    """An answer as the client saw it."""
+
+    def __init__(self, status, fields, body, trailers=()):
+        self.status, self.fields, self.body, self.trailers = status, fields, body, trailers
+
+
+def ask_http1(port, pair, message):
+    with socket.create_connection((h.HOST, port), timeout=PATIENCE) as sock:
+        head = [f"{pair.method} {pair.path} HTTP/1.1", *(f"{name}: {value}" for name, value in message.fields)]
+        send_http1(sock, head, message)
+        response = http.client.HTTPResponse(sock, method=pair.method)
+        response.begin()
+        return Got(response.status, response.getheaders(), response.read())
+
+
+def ask_http2(port, pair, message):
+    with Client(port) as client:
+        stream = client.request(message.fields, end=not message.body)
+        if message.body:
+            send_pieces(stream, message, end=True)
+        body = stream.whole(PATIENCE)
+        check(not client.breaches, lambda: f"{pair.id}: {client.breaches}")
+        return Got(stream.status, text(stream.final()), body, text(stream.received_trailers() or ()))
+
+
+def text(fields):
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+
+
+# -- one recording through one agent --------------------------------------------------------------
+
+def end_to_end(fields):
+    """Those that must come through, in the order in which they came for each name."""
+    kept = [(name.lower(), value) for name, value in fields]
+    return sorted((pair for pair in kept if pair[0] not in OWN and not pair[0].startswith(":")), key=lambda p: p[0])
+
+
+def identity(pair, way):
+    return f"{way.__name__}.{pair.id}"
+
+
+def exchange(agent, upstream, pair, way):
+    """Sends one pair, and checks what came to either end."""
+    sent, answered = way(pair)
+    name = identity(pair, way)
+    sent = sent.with_field("x-request-id", name)
+    upstream.answers[name] = pair, answered
+    ask = ask_http2 if pair.is_http2 else ask_http1
+    got = ask(agent.port, pair, sent)
+    arrived = upstream.seen[name]
+    equal((arrived.method, arrived.path), (pair.method, pair.path), f"request of {name}")
+    check(arrived.body == sent.body, f"the request's body of {name} arrived changed")
+    equal(end_to_end(text(arrived.fields)), end_to_end(sent.fields), f"fields of the request of {name}")
+    equal(arrived.version, 2 if pair.is_http2 else 1, f"version of HTTP of {name}")
+    equal(got.status, pair.status, f"status of {name}")
+    check(got.body == answered.body, f"the answer's body of {name} arrived changed")
+    equal(end_to_end(got.fields), end_to_end(answered.fields), f"fields of the answer of {name}")
+    equal(end_to_end(got.trailers), end_to_end(answered.trailers or ()), f"trailers of {name}")
+
+
+@contextlib.contextmanager
+def ends(name):
+    upstream = Answers()
+    with Agent(upstream=upstream.port, config={**QUIET, **CONFIG.get(name, {})}) as agent:
+        yield upstream, agent
+        equal(upstream.breaches, [], "breaches of HTTP by the agent")
+        check(agent.is_alive(), "the agent has ended")
+    upstream.close()
+
+
+def replay(way):
+    """Every recording that way; afterwards log and metrics are compared."""
+    wrong, right = [], 0
+    for name in recorded.files():
+        pairs = recorded.pairs(name)
+        # several are under way at once, in an order of their own
+        random.Random(name).shuffle(pairs)
+        count = oracle.Count()
+        with ends(name) as (upstream, agent):
+            def share(first):
+                for pair in pairs[first::AT_ONCE]:  # noqa: B023 - run before the next recording
+                    exchange(agent, upstream, pair, way)  # noqa: B023
+            h.in_parallel([lambda first=first: share(first) for first in range(AT_ONCE)])
+            metrics = agent.settled(requests=len(pairs))
+            for pair in pairs:
+                count.add(pair.expect)
+                event = agent.wait_event(request_id=identity(pair, way))
+                differences = oracle.logged(pair.expect, event)
+                wrong += [f"{name} {pair.id}: {found}" for found in differences]
+                right += not differences
+            failures = metrics.sum("sidelight_decode_failures_total")
+            wrong += [f"{name}: {found}" for found in count.differences(metrics)]
+            wrong += [f"{name}: {failures:.0f} decode failures"] if failures else []
+    compare(wrong, right)
+
+
+def compare(wrong, right):
+    """Says everything that is not as expected."""
+    print("".join(f"  {line}\n" for line in wrong), end="", flush=True)
+    equal((right, len(wrong)), (recorded.COUNT, 0), "pairs that are read as expected, and differences")
+
+
+@case
+def every_exchange_as_recorded_passes_unchanged_and_is_logged_and_counted_as_expected():
+    replay(recorded.as_recorded)
+
+
+@case
+def every_exchange_with_other_borders_passes_unchanged_and_is_logged_and_counted_as_expected():
+    replay(recorded.with_other_borders)
+
+
+@case
+def every_exchange_compressed_passes_unchanged_and_is_logged_and_counted_as_expected():
+    replay(recorded.compressed)
+
+
+# -- sidelight explain ----------------------------------------------------------------------------
+
+def explain(agent_folder, name, lines, source="file"):
+    """Exit status and the lines of `sidelight explain`; each is an object."""
+    config = agent_folder / "explain.yaml"
+    config.write_text(json.dumps(CONFIG.get(name, {})))
+    file = agent_folder / "exchanges.jsonl"
+    file.write_text("".join(f"{line}\n" for line in lines))
+    done = subprocess.run(
+        [h.BINARY, "explain", "--config", config, file if source == "file" else "-"], capture_output=True, text=True,
+        check=False, timeout=PATIENCE, env=h.clean_environment(), input=None if source == "file" else file.read_text())
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    equal(len(said), len(lines), f"lines of explain for {name}; it said {done.stderr[-300:]!r}")
+    return done.returncode, said
+
+
+@contextlib.contextmanager
+def folder():
+    with h.tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as name:
+        yield h.pathlib.Path(name)
+
+
+def explain_all(way, source="file"):
+    wrong, right = [], 0
+    with folder() as scratch:
+        for name in recorded.files():
+            pairs = recorded.pairs(name)
+            lines = (recorded.path(name).read_text().splitlines() if way is recorded.as_recorded
+                     else [recorded.line_of(pair, way) for pair in pairs])
+            status, said = explain(scratch, name, lines, source)
+            equal((status, [one["id"] for one in said]), (0, [pair.id for pair in pairs]), f"exit and ids of {name}")
+            for pair, one in zip(pairs, said):
+                differences = oracle.explained(pair.expect, one)
+                wrong += [f"{name} {pair.id}: {found}" for found in differences]
+                right += not differences
+    compare(wrong, right)
+
+
+@case
+def explain_says_of_every_recorded_exchange_what_is_expected():
+    explain_all(recorded.as_recorded)
+
+
+@case
+def explain_says_the_same_of_compressed_exchanges_from_a_pipe():
+    explain_all(recorded.compressed, source="pipe")
+
+
+@case
+def explain_goes_on_after_a_line_that_is_no_exchange():
+    good = recorded.path("fastapi").read_text().splitlines()[0]
+    with folder() as scratch:
+        for bad in ("", "{", "[]", "null", '{"id":"a"}', good[:-20]):
+            status, said = explain(scratch, "fastapi", [good, bad, good])
+            equal(status, 1, f"exit status after {bad[:20]!r}")
+            equal([one["id"] for one in said], ["fa-setosa", None, "fa-setosa"], f"ids around {bad[:20]!r}")
+            check(said[1].get("why"), "it does not say why")
+
+
+# -- the comparison itself ------------------------------------------------------------------------
+
+def mutations(expect):
+    """Copies that are wrong in one value each."""
+    for key, value in expect.items():
+        for other in wrong_values(value):
+            yield key, {**expect, key: other}
+        yield key, {other: kept for other, kept in expect.items() if other != key}
+
+
+def wrong_values(value):
+    if value is None:
+        return [0, [], {}, ""]
+    if isinstance(value, bool):
+        return [not value, None, int(value)]
+    if isinstance(value, (int, float)):
+        return [value + 1e-6 + abs(value) * 1e-6, None, str(value)]
+    if isinstance(value, str):
+        return [value + "x", None]
+    if isinstance(value, list):
+        changed = [[other, *value[1:]] for other in wrong_values(value[0])] if value else []
+        return [None, [*value, 0], value[:-1], *changed]
+    key = next(iter(value))
+    return [None, {**value, "other": None}, *({**value, key: other} for other in wrong_values(value[key]))]
+
+
+@case
+def the_comparison_takes_the_truth_and_nothing_else():
+    for name in recorded.files():
+        for pair in recorded.pairs(name):
+            beside = dict.fromkeys(oracle.BESIDE)
+            equal(oracle.explained(pair.expect, {**beside, **json.loads(json.dumps(pair.expect))}), [], pair.id)
+            for key, changed in mutations(pair.expect):
+                found = oracle.explained(pair.expect, {**beside, **changed})
+                equal(len(found), 1, f"{pair.id}: differences for a wrong {key}: {found}")
+            check(oracle.explained(pair.expect, dict(pair.expect)), "a line without id, route and why passed")
+
+
+if __name__ == "__main__":
+    h.main("recorded exchanges")
