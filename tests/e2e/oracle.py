@@ -118,9 +118,12 @@ class Count:
         self.classes = collections.Counter()
         self.confidences = collections.Counter()
         self.sums = collections.defaultdict(list)
+        # items that were classified without one, and those that have a value instead of a class
+        self.without = self.values = 0
 
     def add(self, expect):
         if expect["kind"] != "classify":
+            self.values += len(expect.get("value") or ())
             return
         identity = tuple(default if expect[name] is None else expect[name] for name, default in DEFAULTS.items())
         for name in expect["predicted_class"]:
@@ -128,6 +131,8 @@ class Count:
         if expect["confidence"]:
             self.confidences[identity] += len(expect["confidence"])
             self.sums[identity] += expect["confidence"]
+        else:
+            self.without += len(expect["predicted_class"])
 
     def differences(self, metrics):
         """The scrape against it, series by series."""
