@@ -48,12 +48,18 @@ def calls():
     def one(*arguments, compression=None, **more):
         return Call("ModelInfer", model_infer(messages, *arguments, **more), lambda got: of_grpc(got[0]), compression)
 
+    def stream(model, parts, **more):
+        sent = [model_infer(messages, model, rows, id="stream", **more) for rows in parts]
+        return Call("ModelStreamInfer", sent, lambda got: [of_grpc(message) for message in got])
+
     proba = [messages.ModelInferRequest.InferRequestedOutputTensor(name=output["name"]) for output in BOTH]
     requests = [one("iris", [row], id=str(i), raw=i % 2 == 0) for i, row in enumerate(ROWS)]
     requests += [
         one("iris", THREE), one("iris", THREE, raw=True, id="raw", model_version="v1.2.0"),
         one("iris", ROWS, compression=grpc.Compression.Gzip), one("iris", ROWS, raw=True, outputs=proba),
         one("iris-proba", THREE, compression=grpc.Compression.Deflate), one("diabetes", DIABETES),
+        stream("iris", [THREE]), stream("iris-stream", [[row] for row in ROWS]),
+        stream("iris-stream", [ROWS, THREE, ROWS], raw=True, outputs=proba),
         Call("ServerLive", messages.ServerLiveRequest()), Call("ServerReady", messages.ServerReadyRequest()),
         Call("ModelReady", messages.ModelReadyRequest(name="iris")),
         Call("ModelMetadata", messages.ModelMetadataRequest(name="iris")),
@@ -61,7 +67,7 @@ def calls():
     mistakes = [
         one("nobody", THREE), one("iris", [[1.0, 2.0]]), one("iris", THREE, model_version="v9"),
         Call("ModelInfer", messages.ModelInferRequest(model_name="iris")),
-        Call("ModelMetadata", messages.ModelMetadataRequest(name="nobody")),
+        Call("ModelMetadata", messages.ModelMetadataRequest(name="nobody")), stream("nobody", [THREE]),
     ]
     together = [one("iris-batched", [row], id=str(i), outputs=proba) for i, row in enumerate(ROWS[::5])]
     return requests, mistakes, together
@@ -70,7 +76,7 @@ def calls():
 def subjects(folder, start, ask_grpc):
     port, grpc_port, metrics_port = h.free_port(), h.free_port(), h.free_port()
     server = start(folder, grpc_port, metrics_port, port)
-    for model in (*MODELS, "iris-batched"):
+    for model in (*MODELS, "iris-batched", "iris-stream"):
         server.wait_for(port, f"/v2/models/{model}/ready")
     for name, own_port, parts, ask in (("MLServer", port, rest(), None), (
             "MLServer's gRPC", grpc_port, calls(), functools.partial(ask_grpc, GRPCInferenceServiceStub))):

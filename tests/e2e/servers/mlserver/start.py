@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import sys
 
 import joblib
@@ -19,6 +20,7 @@ def add(name, model, settings=None, **parameters):
     folder = FOLDER / name
     folder.mkdir()
     joblib.dump(model, folder / "model.joblib")
+    shutil.copy(pathlib.Path(__file__).with_name("streaming.py"), folder)
     (folder / "model-settings.json").write_text(json.dumps({
         "name": name, "implementation": "mlserver_sklearn.SKLearnModel",
         "parameters": {"uri": "./model.joblib", **parameters}, **(settings or {}),
@@ -30,6 +32,7 @@ add("iris", iris, version="v1.2.0")
 add("iris-batched", iris, {"max_batch_size": 32, "max_batch_time": 0.05}, version="v1.2.0")
 add("iris-proba", iris, version="v2", extra={"predict_fn": "predict_proba"})
 add("iris-named", models.iris_named(pandas.DataFrame))
+add("iris-stream", iris, {"implementation": "streaming.Streaming"}, version="v1")
 add("sentiment", models.sentiment())
 add("diabetes", models.diabetes(), version="v0.3.0")
 (FOLDER / "settings.json").write_text(json.dumps({
