@@ -171,6 +171,7 @@ no_injected_panics() {
 suites() {
     release
     step "e2e: the harness itself" suite harness_check python3
+    step "e2e: the comparison with recordings" suite oracle_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
     step "e2e: faults of the agent" suite faults_agent python3

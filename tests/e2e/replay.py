@@ -2,127 +2,28 @@
 """Exchanges recorded from real model servers, sent again through the agent, and what the agent says of them.
 
 A client sends what was recorded, an upstream answers what was recorded: in the same pieces, in others, and compressed.
-Body bytes and fields must come through unchanged, and `sidelight explain`, the log and the metrics must say what `expect`
-of the recording says. Only the standard library; HTTP/2 is that of tests/http/h2.
+Body bytes and fields must come through unchanged, and `sidelight explain`, the log and the metrics must say what
+`expect` of the recording says. Only the standard library; HTTP/2 is that of tests/http/h2.
 """
 
 import contextlib
-import http.client
 import json
 import random
-import socket
 import subprocess
-import sys
-import time
 
 import harness as h
 import oracle
 import recorded
 from harness import Agent, case, check, equal
+from replayed import PATIENCE, Answers, ask_http1, ask_http2, text
 
-sys.path.insert(0, str(h.ROOT / "tests" / "http"))
-
-from h2.client import Client  # noqa: E402 - found by the path above
-from h2.upstream import Upstream  # noqa: E402
-
-# What a recording needs to be read: where its wire says too little, the lines that its user would write.
-CONFIG = {}
+# What its user would write for a server whose wire is the user's own.
+CONFIG = {"litserve": {"routes": json.loads((h.E2E / "servers" / "litserve" / "routes.json").read_text())}}
 # nobody but the client may be answered from the recording
 QUIET = {"model": {"probe_interval": "1h"}}
 AT_ONCE = 4
-# the pause between two pieces, so that they are not read as one
-PAUSE = 0.001
-PATIENCE = 30
 # fields that belong to one connection, or that the replay or the agent sets
 OWN = {"host", "connection", "keep-alive", "transfer-encoding", "te", "x-request-id", "content-length", "date"}
-
-
-# -- the two ends ---------------------------------------------------------------------------------
-
-class Answers(Upstream):
-    """Answers each request by its id with what it was told; keeps what came."""
-
-    def __init__(self):
-        super().__init__(0)
-        self.answers, self.seen = {}, {}
-
-    def answer(self, exchange):
-        found = exchange.record.field(b"x-request-id")
-        pair, message = self.answers.get(found[0].decode(), (None, None)) if found else (None, None)
-        if pair is None:
-            super().answer(exchange)
-            return
-        exchange.body()
-        self.seen[found[0].decode()] = exchange.record
-        if exchange.record.version == 2:
-            answer_http2(exchange.stream, message)
-        else:
-            answer_http1(exchange.reader.sock, pair, message)
-
-
-def answer_http1(sock, pair, message):
-    head = [f"HTTP/1.1 {pair.status} {pair.reason}", *(f"{name}: {value}" for name, value in message.fields)]
-    send_http1(sock, head, message)
-
-
-def send_http1(sock, head, message):
-    """A head, then the body piece by piece: as chunks where the fields say so."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    is_chunked = message.field("transfer-encoding") == "chunked"
-    sock.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
-    for piece in message.pieces:
-        if piece:
-            time.sleep(PAUSE)
-            sock.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked else piece)
-    if is_chunked:
-        sock.sendall(b"0\r\n\r\n")
-
-
-def answer_http2(stream, message):
-    """An answer without body and trailers is the trailers-only of gRPC."""
-    bare = not message.body and message.trailers is None
-    stream.headers(message.fields, end=bare)
-    if not bare:
-        send_pieces(stream, message, end=message.trailers is None)
-    if message.trailers is not None:
-        stream.trailers(message.trailers)
-
-
-def send_pieces(stream, message, end):
-    pieces = [piece for piece in message.pieces if piece] or [b""]
-    for number, piece in enumerate(pieces, 1):
-        stream.send(piece, end and number == len(pieces))
-        time.sleep(PAUSE)
-
-
-class Got:
-    """An answer as the client saw it."""
-
-    def __init__(self, status, fields, body, trailers=()):
-        self.status, self.fields, self.body, self.trailers = status, fields, body, trailers
-
-
-def ask_http1(port, pair, message):
-    with socket.create_connection((h.HOST, port), timeout=PATIENCE) as sock:
-        head = [f"{pair.method} {pair.path} HTTP/1.1", *(f"{name}: {value}" for name, value in message.fields)]
-        send_http1(sock, head, message)
-        response = http.client.HTTPResponse(sock, method=pair.method)
-        response.begin()
-        return Got(response.status, response.getheaders(), response.read())
-
-
-def ask_http2(port, pair, message):
-    with Client(port) as client:
-        stream = client.request(message.fields, end=not message.body)
-        if message.body:
-            send_pieces(stream, message, end=True)
-        body = stream.whole(PATIENCE)
-        check(not client.breaches, lambda: f"{pair.id}: {client.breaches}")
-        return Got(stream.status, text(stream.final()), body, text(stream.received_trailers() or ()))
-
-
-def text(fields):
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
 
 
 # -- one recording through one agent --------------------------------------------------------------
@@ -270,44 +171,6 @@ def explain_goes_on_after_a_line_that_is_no_exchange():
             equal(status, 1, f"exit status after {bad[:20]!r}")
             equal([one["id"] for one in said], ["fa-setosa", None, "fa-setosa"], f"ids around {bad[:20]!r}")
             check(said[1].get("why"), "it does not say why")
-
-
-# -- the comparison itself ------------------------------------------------------------------------
-
-def mutations(expect):
-    """Copies that are wrong in one value each."""
-    for key, value in expect.items():
-        for other in wrong_values(value):
-            yield key, {**expect, key: other}
-        yield key, {other: kept for other, kept in expect.items() if other != key}
-
-
-def wrong_values(value):
-    if value is None:
-        return [0, [], {}, ""]
-    if isinstance(value, bool):
-        return [not value, None, int(value)]
-    if isinstance(value, (int, float)):
-        return [value + 1e-6 + abs(value) * 1e-6, None, str(value)]
-    if isinstance(value, str):
-        return [value + "x", None]
-    if isinstance(value, list):
-        changed = [[other, *value[1:]] for other in wrong_values(value[0])] if value else []
-        return [None, [*value, 0], value[:-1], *changed]
-    key = next(iter(value))
-    return [None, {**value, "other": None}, *({**value, key: other} for other in wrong_values(value[key]))]
-
-
-@case
-def the_comparison_takes_the_truth_and_nothing_else():
-    for name in recorded.files():
-        for pair in recorded.pairs(name):
-            beside = dict.fromkeys(oracle.BESIDE)
-            equal(oracle.explained(pair.expect, {**beside, **json.loads(json.dumps(pair.expect))}), [], pair.id)
-            for key, changed in mutations(pair.expect):
-                found = oracle.explained(pair.expect, {**beside, **changed})
-                equal(len(found), 1, f"{pair.id}: differences for a wrong {key}: {found}")
-            check(oracle.explained(pair.expect, dict(pair.expect)), "a line without id, route and why passed")
 
 
 if __name__ == "__main__":

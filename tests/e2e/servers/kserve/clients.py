@@ -59,8 +59,9 @@ def calls():
 
     requests = [one("iris-proba", [row], id=str(i), raw=i % 2 == 0) for i, row in enumerate(ROWS)]
     requests += [
-        one("iris", THREE), one("iris", THREE, raw=True, id="raw"), one("iris", ROWS, compression=grpc.Compression.Gzip),
-        one("iris", ROWS, raw=True), one("diabetes", DIABETES, compression=grpc.Compression.Deflate),
+        one("iris", THREE), one("iris", THREE, raw=True, id="raw"),
+        one("iris", ROWS, compression=grpc.Compression.Gzip), one("iris", ROWS, raw=True),
+        one("diabetes", DIABETES, compression=grpc.Compression.Deflate),
         Call("ServerLive", messages.ServerLiveRequest()), Call("ServerReady", messages.ServerReadyRequest()),
         Call("ModelReady", messages.ModelReadyRequest(name="iris")),
         Call("ModelMetadata", messages.ModelMetadataRequest(name="iris")),

@@ -1,6 +1,7 @@
 """What clients send to LitServe, whose wire is what its user makes it."""
 
 import json
+import pathlib
 
 import harness as h
 from spoken import DIABETES, ROWS, THREE, Request, get, said
@@ -33,7 +34,8 @@ def subjects(_, start, __):
         Request("/predict", '{"input":[', Content_Type="application/json"), get("/predict"),
     ]
     together = [Request("/batched", {"features": row}, label) for row in ROWS[::5]]
+    config = {"routes": json.loads(pathlib.Path(__file__).with_name("routes.json").read_text())}
     port = h.free_port()
     start(port).wait_for(port, "/health")
     yield {"name": "LitServe", "port": port, "requests": requests, "mistakes": mistakes, "together": together,
-           "models": ["default"]}
+           "config": config, "models": ["default"]}

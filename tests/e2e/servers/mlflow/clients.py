@@ -51,7 +51,8 @@ def proba():
 
 
 def tensors():
-    requests = [invoke({key: rows}, "iris-tensor") for key in ("instances", "inputs") for rows in (THREE, ROWS, [ROWS[7]])]
+    forms = [(key, rows) for key in ("instances", "inputs") for rows in (THREE, ROWS, [ROWS[7]])]
+    requests = [invoke({key: rows}, "iris-tensor") for key, rows in forms]
     return requests, [invoke({"instances": [["a", 1, 2, 3]]}, "iris-tensor")], requests
 
 
