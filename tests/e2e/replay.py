@@ -7,6 +7,7 @@ Body bytes and fields must come through unchanged, and `sidelight explain`, the 
 """
 
 import contextlib
+import functools
 import json
 import random
 import subprocess
@@ -67,51 +68,30 @@ def ends(name):
     upstream.close()
 
 
-def replay(way):
-    """Every recording that way; afterwards log and metrics are compared."""
-    wrong, right = [], 0
-    for name in recorded.files():
-        pairs = recorded.pairs(name)
-        # several are under way at once, in an order of their own
-        random.Random(name).shuffle(pairs)
-        count = oracle.Count()
-        with ends(name) as (upstream, agent):
-            def share(first):
-                for pair in pairs[first::AT_ONCE]:  # noqa: B023 - run before the next recording
-                    exchange(agent, upstream, pair, way)  # noqa: B023
-            h.in_parallel([lambda first=first: share(first) for first in range(AT_ONCE)])
-            metrics = agent.settled(requests=len(pairs))
-            for pair in pairs:
-                count.add(pair.expect)
-                event = agent.wait_event(request_id=identity(pair, way))
-                differences = oracle.logged(pair.expect, event)
-                wrong += [f"{name} {pair.id}: {found}" for found in differences]
-                right += not differences
-            failures = metrics.sum("sidelight_decode_failures_total")
-            wrong += [f"{name}: {found}" for found in count.differences(metrics)]
-            wrong += [f"{name}: {failures:.0f} decode failures"] if failures else []
-    compare(wrong, right)
+def replay(name, way):
+    """One recording, several exchanges at once and in an order of their own; then log and metrics are compared."""
+    pairs = recorded.pairs(name)
+    random.Random(name).shuffle(pairs)
+    count, wrong = oracle.Count(), {}
+    with ends(name) as (upstream, agent):
+        def share(first):
+            for pair in pairs[first::AT_ONCE]:
+                exchange(agent, upstream, pair, way)
+        h.in_parallel([lambda first=first: share(first) for first in range(AT_ONCE)])
+        metrics = agent.settled(requests=len(pairs))
+        for pair in pairs:
+            count.add(pair.expect)
+            wrong[pair.id] = oracle.logged(pair.expect, agent.wait_event(request_id=identity(pair, way)))
+        failures = oracle.difference("decode failures", metrics.sum("sidelight_decode_failures_total"), 0)
+        wrong["metrics"] = count.differences(metrics) + failures
+    compare(wrong)
 
 
-def compare(wrong, right):
-    """Says everything that is not as expected."""
-    print("".join(f"  {line}\n" for line in wrong), end="", flush=True)
-    equal((right, len(wrong)), (recorded.COUNT, 0), "pairs that are read as expected, and differences")
-
-
-@case
-def every_exchange_as_recorded_passes_unchanged_and_is_logged_and_counted_as_expected():
-    replay(recorded.as_recorded)
-
-
-@case
-def every_exchange_with_other_borders_passes_unchanged_and_is_logged_and_counted_as_expected():
-    replay(recorded.with_other_borders)
-
-
-@case
-def every_exchange_compressed_passes_unchanged_and_is_logged_and_counted_as_expected():
-    replay(recorded.compressed)
+def compare(wrong):
+    """Shows every difference. `wrong`: those of each pair."""
+    shown = [f"{name}: {difference}" for name, differences in wrong.items() for difference in differences]
+    ids = [name for name, differences in wrong.items() if differences]
+    check(not ids, lambda: "\n".join([f"{len(ids)} of {len(wrong)} are not as expected", *shown]))
 
 
 # -- sidelight explain ----------------------------------------------------------------------------
@@ -136,30 +116,21 @@ def folder():
         yield h.pathlib.Path(name)
 
 
-def explain_all(way, source="file"):
-    wrong, right = [], 0
+def explain_all(name, way):
+    """The recording itself from its file, what is made of it from a pipe."""
+    pairs = recorded.pairs(name)
+    is_original = way is recorded.as_recorded
+    lines = (recorded.path(name).read_text().splitlines() if is_original
+             else [recorded.line_of(pair, way) for pair in pairs])
     with folder() as scratch:
-        for name in recorded.files():
-            pairs = recorded.pairs(name)
-            lines = (recorded.path(name).read_text().splitlines() if way is recorded.as_recorded
-                     else [recorded.line_of(pair, way) for pair in pairs])
-            status, said = explain(scratch, name, lines, source)
-            equal((status, [one["id"] for one in said]), (0, [pair.id for pair in pairs]), f"exit and ids of {name}")
-            for pair, one in zip(pairs, said):
-                differences = oracle.explained(pair.expect, one)
-                wrong += [f"{name} {pair.id}: {found}" for found in differences]
-                right += not differences
-    compare(wrong, right)
+        status, said = explain(scratch, name, lines, "file" if is_original else "pipe")
+    equal((status, [one["id"] for one in said]), (0, [pair.id for pair in pairs]), "exit and ids")
+    compare({pair.id: oracle.explained(pair.expect, one) for pair, one in zip(pairs, said)})
 
 
 @case
-def explain_says_of_every_recorded_exchange_what_is_expected():
-    explain_all(recorded.as_recorded)
-
-
-@case
-def explain_says_the_same_of_compressed_exchanges_from_a_pipe():
-    explain_all(recorded.compressed, source="pipe")
+def the_recordings_are_whole():
+    equal(sum(len(recorded.pairs(name)) for name in recorded.files()), recorded.COUNT, "pairs")
 
 
 @case
@@ -172,6 +143,18 @@ def explain_goes_on_after_a_line_that_is_no_exchange():
             equal([one["id"] for one in said], ["fa-setosa", None, "fa-setosa"], f"ids around {bad[:20]!r}")
             check(said[1].get("why"), "it does not say why")
 
+
+def each(sentence, function, *ways):
+    """A case for every recording and way: arguments can pick those of one server."""
+    for way in ways:
+        for name in recorded.files():
+            bound = functools.partial(function, name, way)
+            bound.__name__ = f"{name} {way.__name__} {sentence}"
+            case(bound)
+
+
+each("passes unchanged, and is logged and counted as expected", replay, *recorded.WAYS)
+each("is explained as expected", explain_all, recorded.as_recorded, recorded.compressed)
 
 if __name__ == "__main__":
     h.main("recorded exchanges")
