@@ -22,6 +22,7 @@ all | quick | soak) ;;
     ;;
 esac
 
+model_servers=(mlserver kserve mlflow litserve)
 passed=0
 failed=()
 report=()
@@ -170,6 +171,7 @@ no_injected_panics() {
 suites() {
     release
     step "e2e: the harness itself" suite harness_check python3
+    step "e2e: the comparison with recordings" suite oracle_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
     step "e2e: faults of the agent" suite faults_agent python3
@@ -191,6 +193,7 @@ long_suites() {
     step "e2e: HTTP conformance" suite conformance python3
     step "e2e: memory" suite memory python3
     step "e2e: HTTP/2" suite http2 python3
+    step "e2e: recorded exchanges" suite replay python3
 }
 
 # mutations [SEED]: of the same seed every time, or a change would fail for what it has not done.
@@ -199,17 +202,36 @@ mutations() {
         timeout --foreground "$suite_limit" cargo test --locked --quiet --test mutations -- --nocapture
 }
 
+# model_server NAME: a real one, from tests/e2e/servers.
+model_server() {
+    local folder=.cache/venv/$1
+    environment "$1" "tests/e2e/servers/$1/requirements.txt" &&
+        timeout --foreground "$suite_limit" "$folder/bin/python" tests/e2e/servers.py "$1"
+}
+
+# What the real servers need, made while the compiler runs; what fails here is tried again in its step.
+environments() {
+    local name
+    for name in "${model_servers[@]}"; do
+        environment "$name" "tests/e2e/servers/$name/requirements.txt" || return 1
+    done
+}
+
 grpc_readiness() {
     environment grpc_model tests/e2e/grpc_model/requirements.txt &&
         suite grpc_model .cache/venv/grpc_model/bin/python
 }
 
 real_programs() {
+    local name
     step "e2e: TLS" suite tls python3
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
+    for name in "${model_servers[@]}"; do
+        step "e2e: the real $name" model_server "$name"
+    done
 }
 
 case $mode in
@@ -225,12 +247,15 @@ all)
     # what the faults of network and machine need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
+    environments >/dev/null 2>&1 &
+    being_made=$!
     checks
     step "fuzz" fuzz 30
     suites
     counts
     long_suites
     step "100,000 mutated requests" mutations
+    wait "$being_made"
     real_programs
     ;;
 soak)

@@ -475,6 +475,8 @@ class Agent(Process):
                 faults.append("requests in flight")
             check(not faults, lambda: f"{faults}: {books}")
             return metrics
+        # a scrape is no single moment: an exchange may be in the books and not yet in a series written before them
+        wait_until(balanced, "the books to balance", patience)
         return wait_until(balanced, "the books to balance", patience)
 
     def events(self):
