@@ -91,7 +91,6 @@ impl Decoder {
 /// shape reads it.
 const DECODERS: &[Decoder] = &[
     v1::DECODER,
-    v2::DECODER,
     v2::BINARY,
     v2_grpc::DECODER,
     generate::OPENAI,
@@ -105,6 +104,7 @@ const DECODERS: &[Decoder] = &[
     bentoml::DECODER,
     iris::DECODER,
     seldon::DECODER,
+    v2::DECODER,
     json::DECODER,
     generate::TOKENS,
     mapped::DECODER,
@@ -234,14 +234,23 @@ fn candidates<'a>(pair: &'a Pair<'_>) -> impl Iterator<Item = &'static Decoder> 
         .route
         .as_deref()
         .and_then(|r| r.format.as_deref());
-    let all = move |is_first: bool| {
-        DECODERS.iter().filter(move |decoder| match named {
-            Some(named) => is_first && decoder.format == named,
-            None if (decoder.claims)(pair) => is_first,
-            None => !is_first && decoder.is_anywhere,
-        })
-    };
-    all(true).chain(all(false))
+    let claims = DECODERS
+        .iter()
+        .enumerate()
+        .fold(0_u32, |claims, (place, decoder)| {
+            let is_first = match named {
+                Some(named) => decoder.format == named,
+                None => (decoder.claims)(pair),
+            };
+            claims | u32::from(is_first) << place
+        });
+    let has_claimed = move |place: usize| claims >> place & 1 == 1;
+    let all = || DECODERS.iter().enumerate();
+    let first = all().filter(move |(place, _)| has_claimed(*place));
+    let others = all().filter(move |(place, decoder)| {
+        named.is_none() && decoder.is_anywhere && !has_claimed(*place)
+    });
+    first.chain(others).map(|(_, decoder)| decoder)
 }
 
 /// The request of an exchange that got no prediction. Where path or fields name formats, no other

@@ -43,8 +43,8 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
 
 /// The model in the path of an endpoint with several.
 fn model<'a>(pair: &Pair<'a>) -> Option<&'a str> {
-    let (_, rest) = pair.exchange.path.split_once("/models/")?;
-    let model = rest.strip_suffix("/invoke")?;
+    let path = pair.exchange.path.strip_suffix("/invoke")?;
+    let (_, model) = path.split_once("/models/")?;
     (!model.is_empty() && !model.contains('/')).then_some(model)
 }
 

@@ -38,8 +38,9 @@ struct Target<'a> {
 
 impl<'a> Target<'a> {
     fn of(path: &'a str) -> Option<Self> {
-        let (_, rest) = path.split_once("/v1/models/")?;
-        let (named, verb) = rest.rsplit_once(':')?;
+        // the verb first: most paths have none
+        let (path, verb) = path.rsplit_once(':')?;
+        let (_, named) = path.split_once("/v1/models/")?;
         let mut segments = named.split('/');
         let model = segments.next().filter(|model| !model.is_empty())?;
         let version = match segments.next() {

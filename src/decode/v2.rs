@@ -59,8 +59,9 @@ impl<'a> Target<'a> {
 
     /// Gateways have a path of their own before that of the protocol.
     fn named(path: &'a str) -> Option<Self> {
-        let (_, named) = path.split_once("/v2/models/")?;
-        let mut segments = named.strip_suffix("/infer")?.split('/');
+        // the end first: it is told at once, and of every exchange
+        let (_, named) = path.strip_suffix("/infer")?.split_once("/v2/models/")?;
+        let mut segments = named.split('/');
         let model = segments.next().filter(|model| !model.is_empty())?;
         let version = match (segments.next(), segments.next(), segments.next()) {
             (None, ..) => None,

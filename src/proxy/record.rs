@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Version, request, response};
+use http::{request, response};
 use hyper::body::Body;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -160,10 +160,7 @@ impl Record {
             if e.interest == Interest::Bodies {
                 e.note_response(&head.headers);
             }
-            // gRPC is HTTP/2
-            if head.version == Version::HTTP_2 {
-                e.begin_call(&head.headers);
-            }
+            e.begin_call(&head.headers);
         });
     }
 
