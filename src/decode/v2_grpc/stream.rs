@@ -10,7 +10,7 @@ use super::{
     frames::Frames,
 };
 
-/// `ModelStreamInferResponse`.
+/// A message of an answer's stream.
 #[derive(Default)]
 pub(super) struct Response<'a> {
     is_error: bool,
@@ -18,15 +18,24 @@ pub(super) struct Response<'a> {
     pub(super) message: Option<&'a [u8]>,
 }
 
-/// What a message of an answer's stream holds.
+/// What a message of an answer's stream holds: Triton puts the answer into a `ModelStreamInferResponse`,
+/// beside an error; `MLServer` sends it as it is, which its outputs (5, 6) or its id (3) tell.
 pub(super) fn response(message: &[u8]) -> Result<Response<'_>, Malformed> {
     let mut response = Response::default();
+    let mut is_bare = false;
     for field in Fields::of(message) {
         match field? {
             (1, Value::Bytes(text)) => response.is_error = !text.is_empty(),
             (2, Value::Bytes(message)) => response.message = Some(message),
+            (3 | 5 | 6, Value::Bytes(_)) => is_bare = true,
             _ => {}
         }
+    }
+    if is_bare {
+        return Ok(Response {
+            is_error: false,
+            message: Some(message),
+        });
     }
     if response.is_error {
         response.message = None;

@@ -225,3 +225,13 @@ fn what_breaks_off_is_not_read() {
     let empty = exchange("ModelInfer", frame(&asked("", 7)), Vec::new());
     assert_eq!(decoded(&empty), Err(DecodeError::Empty));
 }
+
+#[test]
+fn a_stream_of_answers_as_they_are_is_read_too() {
+    let requests = [asked("", 1), asked("", 1)];
+    let read = stream(&requests, &[answered("", 2), answered("", 1)]);
+    assert_eq!(
+        (read.rows, classes(&read)),
+        (2, vec!["2".to_owned(), "1".to_owned()])
+    );
+}
