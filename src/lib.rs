@@ -17,7 +17,8 @@
 //! the observer through a bounded channel of commands, and computes what takes milliseconds on
 //! threads of their own.
 //!
-//! [`explain`] says of recorded exchanges what [`decode`] would read of them.
+//! [`explain`] says of recorded exchanges what [`decode`] would read of them, [`history`] what [`drift`]
+//! would have said of rows in files.
 //!
 //! [`iris`] is a model server to try all this on; it knows nothing of the agent and runs as a
 //! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
