@@ -35,10 +35,10 @@ struct Prompt {
 struct Piece {
     model: Option<String>,
     version: Option<String>,
-    /// Of the first of several texts.
+    /// One more part of the first of several texts.
     text: Option<String>,
-    /// The text is all of it, and not one more part.
-    is_whole: bool,
+    /// All of that text, in place of its parts.
+    whole: Option<String>,
     /// Why texts ended, each with its place among several.
     finish: Vec<(usize, String)>,
     usage: Option<Usage>,
@@ -62,12 +62,11 @@ impl Written {
         self.model = self.model.take().or(piece.model);
         self.version = self.version.take().or(piece.version);
         if let Some(text) = piece.text.filter(|text| !text.is_empty()) {
-            if piece.is_whole {
-                self.generation.output = text;
-            } else {
-                self.parts += 1;
-                self.generation.output.push_str(&text);
-            }
+            self.parts += 1;
+            self.generation.output.push_str(&text);
+        }
+        if let Some(whole) = piece.whole.filter(|whole| !whole.is_empty()) {
+            self.generation.output = whole;
         }
         for (place, reason) in piece.finish {
             if place >= fields::FEW {

@@ -100,8 +100,8 @@ fn of_message(message: Message) -> Option<Piece> {
         None => (None, None),
     };
     Some(Piece {
-        is_whole: whole.is_some(),
-        text: whole.or(part),
+        text: part,
+        whole,
         finish: finish.map(|reason| (0, reason)).into_iter().collect(),
         usage: tokens.map(|tokens| Usage {
             completion_tokens: Some(tokens),
