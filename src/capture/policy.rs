@@ -100,19 +100,18 @@ pub fn purpose(method: &Method, path: &str) -> Option<Purpose> {
         // /seldon/{namespace}/{deployment}/...
         first = segments.nth(2).unwrap_or_default();
     }
+    // a gateway may send predictions to what lies below such a name
+    let is_alone = !carries || segments.clone().next().is_none();
     match first {
         // the liveness of KServe and of Azure
         "" if !carries => Some(Purpose::Health),
-        "health"
-        | "healthz"
-        | "ready"
-        | "readyz"
-        | "live"
-        | "livez"
-        | "ping"
-        | "version"
+        "health" | "healthz" | "ready" | "readyz" | "live" | "livez" | "ping" | "version"
         | "status"
-        | "grpc.health.v1.Health" => Some(Purpose::Health),
+            if is_alone =>
+        {
+            Some(Purpose::Health)
+        }
+        "grpc.health.v1.Health" => Some(Purpose::Health),
         "metrics" | "prometheus" => Some(Purpose::Metrics),
         "drift" => Some(Purpose::Drift),
         "feedback" => Some(Purpose::Feedback),
@@ -126,7 +125,11 @@ pub fn purpose(method: &Method, path: &str) -> Option<Purpose> {
         | "info"
         | "metadata"
         | "execution-parameters"
-        | "api-description" => Some(Purpose::Metadata),
+        | "api-description"
+            if is_alone =>
+        {
+            Some(Purpose::Metadata)
+        }
         "v1" => v1(segments),
         "v2" => v2(segments),
         // TorchServe manages models here; SageMaker has predictions below it

@@ -33,14 +33,14 @@ const MISTAKES: &[(&str, &str)] = &[
     ("Matrix size-incompatible", ""),
     // PyTorch
     ("mat1 and mat2 shapes cannot be multiplied", ""),
-    // Python and pydantic, in the traceback that MLServer and others send as text
-    ("json.decoder.JSONDecodeError", ""),
-    ("pydantic_core._pydantic_core.ValidationError", ""),
 ];
 
-/// `TorchServe`'s 503 for a handler that failed, which it does at a bad body; a model that is not
-/// there has another type and message.
-const TORCHSERVE: (&str, &str) = ("InternalServerException", "\"Prediction failed\"");
+/// How the last line of a traceback begins that a body which could not be read has left. Elsewhere in
+/// it, what failed may be an answer that the model itself asked for.
+const LAST_LINES: &[&str] = &[
+    "json.decoder.JSONDecodeError",
+    "pydantic_core._pydantic_core.ValidationError",
+];
 
 /// As much of an answer as is looked at: a traceback says it at its end, and is shorter.
 const MOST: usize = 64 * 1024;
@@ -70,13 +70,16 @@ fn says_so(body: &[u8]) -> bool {
         let found = memchr::memmem::find(body, first.as_bytes());
         found.is_some_and(|at| memchr::memmem::find(&body[at..], second.as_bytes()).is_some())
     };
-    MISTAKES.iter().chain([&TORCHSERVE]).any(is_there)
+    let last = body.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
+    let is_last = |text: &&str| last.is_some_and(|last| last.starts_with(text.as_bytes()));
+    MISTAKES.iter().any(is_there) || LAST_LINES.iter().any(is_last)
 }
 
 /// Whether a body says that it is JSON, and is none.
 fn is_broken(message: &Message, bounds: &config::Capture) -> bool {
     let kind = message.content_type.as_deref().unwrap_or_default();
-    if !kind.trim_start().starts_with("application/json") {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
         return false;
     }
     let Ok(body) = content::body(message, bounds) else {
@@ -103,7 +106,7 @@ mod tests {
         for body in [
             r#"{"error":"X has 3 features, but StandardScaler is expecting 4 features as input."}"#,
             "Traceback (most recent call last):\n...\nValueError: could not convert string to float: 'a'",
-            r#"{"code":503,"type":"InternalServerException","message":"Prediction failed"}"#,
+            "Traceback (most recent call last):\n...\njson.decoder.JSONDecodeError: Expecting value",
             "[LightGBM] [Fatal] The number of features in data (3) is not the same as it was in training data (4).",
         ] {
             assert_eq!(of(500, "{}", body), Some(Fault::ClientAs5xx), "{body}");
@@ -114,6 +117,9 @@ mod tests {
             r#"{"error":"decoding str is not supported"}"#,
             r#"{"code":503,"type":"ServiceUnavailableException","message":"Model \"m\" has no worker"}"#,
             "CUDA out of memory",
+            // what TorchServe says of any handler that failed
+            r#"{"code":503,"type":"InternalServerException","message":"Prediction failed"}"#,
+            "json.decoder.JSONDecodeError: Expecting value\nRuntimeError: the feature store is down",
         ] {
             assert_eq!(of(500, "{}", body), Some(Fault::Upstream), "{body}");
         }

@@ -171,11 +171,24 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
         is_argmax,
     } = raw;
     let mut meaning = match vectors {
+        _ if rules.kind == RouteKind::Generate => {
+            // a text is no class, however short
+            outputs.fill(Output::from(Prediction::Unknown));
+            Meaning {
+                outputs,
+                ..Meaning::default()
+            }
+        }
         Some(vectors) if outputs.is_empty() && vectors.width == 1 => Meaning {
             outputs: vectors.scalars(),
             ..Meaning::default()
         },
-        Some(vectors) if outputs.is_empty() => of_vectors(vectors, rules.kind),
+        Some(vectors) if outputs.is_empty() => {
+            // its classes are places already, and no numbers that a kind gives a meaning
+            let mut meaning = of_vectors(vectors, rules.kind);
+            name(&mut meaning.outputs, rules.classes);
+            return meaning;
+        }
         Some(vectors) if vectors.rows() == outputs.len() && vectors.are_distributions() => {
             for (output, shares) in outputs
                 .iter_mut()
@@ -210,31 +223,31 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
     meaning
 }
 
-/// Vectors alone: probabilities, or nothing that is known.
+/// Vectors alone: probabilities, scores that a route says are of classes, or nothing that is known.
 fn of_vectors(vectors: Vectors, kind: RouteKind) -> Meaning {
-    let is_known = match kind {
-        RouteKind::Regress => false,
-        RouteKind::Classify | RouteKind::Probabilities => true,
+    let are_shares = match kind {
+        RouteKind::Probabilities => vectors.numbers.iter().all(|n| confidence(*n).is_some()),
         _ => vectors.are_distributions(),
     };
-    if !is_known {
+    let are_scores = matches!(kind, RouteKind::Classify | RouteKind::Probabilities);
+    if kind == RouteKind::Regress || !(are_shares || are_scores) {
         return Meaning {
             outputs: vec![Output::from(Prediction::Unknown); vectors.rows()],
             ..Meaning::default()
         };
     }
     let labels = vectors.labels.as_deref();
-    let rows = vectors.numbers.chunks_exact(vectors.width);
-    let outputs = rows.map(|shares| {
-        let Some(best) = largest(shares) else {
+    let rows = vectors.numbers.chunks_exact(vectors.width.max(1));
+    let outputs = rows.map(|scores| {
+        let Some(best) = largest(scores) else {
             return Output::from(Prediction::Unknown);
         };
-        let name = labels.and_then(|labels| labels.get(best));
-        let prediction = match name {
+        let prediction = match labels.and_then(|labels| labels.get(best)) {
+            Some(name) if name.is_empty() => Prediction::Unknown,
             Some(name) => Prediction::Name(name.clone()),
             None => i64::try_from(best).map_or(Prediction::Unknown, Prediction::Index),
         };
-        Output::new(prediction, shares.get(best).copied())
+        Output::new(prediction, scores.get(best).copied().filter(|_| are_shares))
     });
     Meaning {
         outputs: outputs.collect(),
@@ -243,7 +256,7 @@ fn of_vectors(vectors: Vectors, kind: RouteKind) -> Meaning {
         } else {
             Source::ArgmaxIndex
         },
-        probabilities: Some(vectors.probabilities()),
+        probabilities: are_shares.then(|| vectors.probabilities()),
     }
 }
 
@@ -262,18 +275,18 @@ pub(super) fn share_of(
     labels: Option<&[String]>,
 ) -> Option<f64> {
     let class = prediction.class()?;
-    if let Some(labels) = labels {
-        let place = labels.iter().rposition(|label| *label == class)?;
-        return shares.get(place).copied();
+    if !shares.iter().all(|share| confidence(*share).is_some()) {
+        // scores of another kind
+        return None;
     }
-    let indexed = prediction.place().and_then(|place| shares.get(place));
-    let are_shares = || shares.iter().all(|share| confidence(*share).is_some());
-    let largest = || {
-        largest(shares)
-            .and_then(|place| shares.get(place))
-            .filter(|_| are_shares())
+    let place = match labels {
+        Some(labels) => labels.iter().rposition(|label| *label == class),
+        None => prediction
+            .place()
+            .filter(|place| *place < shares.len())
+            .or_else(|| largest(shares)),
     };
-    indexed.or_else(largest).copied()
+    shares.get(place?).copied()
 }
 
 /// One number with a fraction makes values of all; a route may say otherwise.
@@ -292,10 +305,12 @@ fn by_kind(outputs: &mut [Output], rules: Rules<'_>) {
 }
 
 fn be_class(output: &mut Output, _: Rules<'_>) {
-    if let Prediction::Value(value) = output.prediction
-        && value.fract() == 0.0
-    {
-        output.prediction = scalar(value, true);
+    if let Prediction::Value(value) = output.prediction {
+        output.prediction = match scalar(value, value.fract() == 0.0) {
+            // a number with a fraction is none
+            Prediction::Value(_) => Prediction::Unknown,
+            class => class,
+        };
     }
 }
 
@@ -306,15 +321,9 @@ fn be_value(output: &mut Output, _: Rules<'_>) {
     }
 }
 
-/// A single number is the probability of the positive class.
-#[expect(clippy::cast_precision_loss, reason = "it is 0 or 1")]
+/// A single number is the probability of the positive class; one without a fraction is a class.
 fn be_share(output: &mut Output, rules: Rules<'_>) {
-    let share = match output.prediction {
-        Prediction::Value(value) => value,
-        Prediction::Index(index @ 0..=1) if output.confidence().is_none() => index as f64,
-        _ => return,
-    };
-    let Some(share) = confidence(share) else {
+    let Some(share) = output.value().and_then(confidence) else {
         return;
     };
     let is_positive = share >= rules.threshold;
@@ -392,6 +401,56 @@ mod tests {
         };
         let meaning = settle(vectors(2, &scores), rules);
         assert_eq!(predictions(&meaning), [(Prediction::Index(0), None)]);
+        assert_eq!(meaning.probabilities, None);
+        let meaning = settle(vectors(2, &[0.7, -2.0]), rules);
+        assert_eq!(predictions(&meaning), [(Prediction::Index(0), None)]);
+        let rules = Rules {
+            kind: RouteKind::Probabilities,
+            positive: Some("fraud"),
+            ..rules
+        };
+        let meaning = settle(vectors(2, &scores), rules);
+        assert_eq!(predictions(&meaning), [(Prediction::Index(0), None)]);
+    }
+
+    #[test]
+    fn a_class_is_not_taken_for_the_probability_of_one() {
+        let rules = Rules {
+            positive: Some("fraud"),
+            threshold: 0.5,
+            ..Rules::default()
+        };
+        let meaning = settle(vectors(1, &[1.0, 0.0]), rules);
+        let expected = [(Prediction::Index(1), None), (Prediction::Index(0), None)];
+        assert_eq!(predictions(&meaning), expected);
+    }
+
+    #[test]
+    fn scores_of_another_kind_are_no_confidence() {
+        let share = |shares: &[f64]| share_of(&Prediction::Index(1), shares, None);
+        assert_eq!(share(&[0.7, 0.3]), Some(0.3));
+        assert_eq!(share(&[2.5, 0.3]), None);
+        let labels = ["1".to_owned(), "x".to_owned()];
+        assert_eq!(
+            share_of(&Prediction::Index(1), &[0.3, -2.0], Some(&labels)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_text_that_a_route_says_is_generated_is_no_class() {
+        let raw = Raw {
+            outputs: vec![Output::from(Prediction::Name("yes".to_owned()))],
+            ..Raw::default()
+        };
+        let rules = Rules {
+            kind: RouteKind::Generate,
+            ..Rules::default()
+        };
+        assert_eq!(
+            predictions(&settle(raw, rules)),
+            [(Prediction::Unknown, None)]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where a route says that model and version are: a constant, a field, a segment of the path, a body.
 
-use super::{Inference, Pair, mapped};
+use super::{Inference, Pair, generate, mapped};
 use crate::{
     capture::{Exchange, exchange::Named, route::segment},
     config::{self, Identity},
@@ -9,13 +9,20 @@ use crate::{
 /// Model name and version of an exchange: where its route says they are, else from the wire, else
 /// the configuration.
 ///
-/// The one place that decides it: metrics, logs, baselines and routes agree.
+/// The one place that decides it: metrics, logs, baselines and routes agree. A server of texts that echoes
+/// the name which its client asks for would let any client make series: that name is none.
 pub fn identity<'a>(
     inference: Option<&'a Inference>,
     exchange: &'a Exchange,
     configured: &'a config::Model,
 ) -> (&'a str, &'a str) {
     let (model, version) = named(inference, exchange);
+    let is_echo = inference.is_some_and(|inference| inference.format == generate::OPENAI.format);
+    let is_stated = exchange
+        .route
+        .as_ref()
+        .is_some_and(|route| route.model.is_some());
+    let model = model.filter(|_| is_stated || !is_echo);
     (
         model.unwrap_or(&configured.name),
         version.unwrap_or(&configured.version),

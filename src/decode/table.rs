@@ -122,6 +122,10 @@ impl Table {
 
     /// Adds the rows of another. Columns stay where both have the same.
     pub(super) fn append(&mut self, other: Self) {
+        if other.rows == 0 {
+            // a crowd of empty messages must not cost a look at all columns each
+            return;
+        }
         if self.rows == 0 {
             *self = other;
             return;
@@ -136,7 +140,7 @@ impl Table {
                 own.values.resize(self.rows);
                 own.values.append(others.values);
             }
-        } else if other.rows > 0 {
+        } else {
             self.columns = Vec::new();
             self.is_too_wide = true;
         }

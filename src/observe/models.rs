@@ -257,6 +257,12 @@ impl Entry {
 
 impl Unknown {
     fn count(&mut self, inference: &Inference, exchange: &Exchange) {
+        let is_stated = exchange.route.as_ref().is_some_and(|r| r.model.is_some());
+        self.model += u64::from(inference.model.is_none() && !is_stated);
+        if inference.generation.is_some() {
+            // a text has no class to be sure of
+            return;
+        }
         for output in &inference.outputs {
             match &output.prediction {
                 Prediction::Value(_) => continue,
@@ -270,8 +276,6 @@ impl Unknown {
             self.confidence += u64::from(output.confidence().is_none());
         }
         self.features += u64::from(inference.features.is_empty());
-        let is_stated = exchange.route.as_ref().is_some_and(|r| r.model.is_some());
-        self.model += u64::from(inference.model.is_none() && !is_stated);
     }
 }
 

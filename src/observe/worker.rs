@@ -194,10 +194,12 @@ impl Worker {
         }
         let (outcome, mut inference) = self.read(exchange);
         self.record.outcome(outcome);
-        if let Some(inference) = &mut inference {
-            self.tasks.join(inference);
-        }
-        self.unpanicked(|worker| worker.tell(exchange, inference.as_ref()));
+        self.unpanicked(|worker| {
+            if let Some(inference) = &mut inference {
+                worker.tasks.join(inference);
+            }
+            worker.tell(exchange, inference.as_ref());
+        });
     }
 
     /// Counts and logs what was read.

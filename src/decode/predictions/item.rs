@@ -1,6 +1,6 @@
 //! One item that is an object, and the scores of its classes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde::de::{MapAccess, SeqAccess};
 
@@ -13,6 +13,8 @@ use super::{
     prediction,
 };
 
+/// Up to here, looking for a name among others beats hashing them.
+const FEW: usize = 16;
 /// How far from 1 the sum of probabilities may be.
 const SUM: f64 = 1e-3;
 
@@ -98,6 +100,7 @@ struct Fields<'de> {
 impl<'de> Fields<'de> {
     fn put(&mut self, name: Cow<'de, str>, role: Role, value: Found<'de>) {
         self.count += 1;
+        let says_nothing = says_no_prediction(&name);
         let item = &mut self.item;
         match (role, value) {
             (Role::Other, value) => {
@@ -107,7 +110,7 @@ impl<'de> Fields<'de> {
                     }
                     _ => self.is_no_map = true,
                 }
-                item.only = Some(value);
+                item.only = Some(value).filter(|_| !says_nothing);
                 return;
             }
             (Role::Prediction, Found::Scalar(prediction, _)) => item.prediction = Some(prediction),
@@ -163,6 +166,14 @@ impl<'de> Fields<'de> {
         }
         item
     }
+}
+
+/// Whether a field holds why there is no prediction, or which it is.
+fn says_no_prediction(name: &str) -> bool {
+    matches!(
+        name,
+        "error" | "errors" | "message" | "detail" | "reason" | "id" | "status"
+    ) || name.ends_with("_id")
 }
 
 /// A label that is a number is a class, also where it is written `1.0`.
@@ -287,7 +298,11 @@ impl<'de> Shares<'de> {
                 .names
                 .iter()
                 .rposition(|name| walk::cut(name) == class)?;
-            return self.numbers.get(at).copied();
+            let are_shares = self
+                .numbers
+                .iter()
+                .all(|share| confidence(*share).is_some());
+            return self.numbers.get(at).copied().filter(|_| are_shares);
         }
         meaning::share_of(prediction, &self.numbers, None)
     }
@@ -297,6 +312,9 @@ impl<'de> Shares<'de> {
         let Some(labels) = labels.filter(|_| self.has_names()) else {
             return numbers.extend_from_slice(&self.numbers);
         };
+        if labels.len() > FEW {
+            return self.append_many(labels, numbers);
+        }
         for (place, label) in labels.iter().enumerate() {
             let is_it = |name: &Cow<'_, str>| walk::cut(name) == label;
             let at = match self.names.get(place) {
@@ -305,6 +323,16 @@ impl<'de> Shares<'de> {
             };
             numbers.push(at.map_or(f64::NAN, |at| self.numbers[at]));
         }
+    }
+}
+
+impl Shares<'_> {
+    /// The same for so many that looking for each in another order would take too long.
+    fn append_many(&self, labels: &[String], numbers: &mut Vec<f64>) {
+        let places = self.names.iter().zip(&self.numbers);
+        let places: HashMap<&str, f64> = places.map(|(name, n)| (walk::cut(name), *n)).collect();
+        let number = |label: &String| places.get(label.as_str()).copied().unwrap_or(f64::NAN);
+        numbers.extend(labels.iter().map(number));
     }
 }
 

@@ -233,7 +233,7 @@ impl Tensor {
         let width = rest
             .iter()
             .try_fold(1, |all: usize, n| all.checked_mul(*n))?;
-        let is_whole = *rows > 0 && rows.checked_mul(width) == Some(self.values.len());
+        let is_whole = *rows > 0 && width > 0 && rows.checked_mul(width) == Some(self.values.len());
         is_whole.then_some((*rows, width))
     }
 

@@ -100,7 +100,7 @@ fn role(name: &str) -> Role {
         let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
         words.any(|word| matches!(word, "prob" | "probs"))
     };
-    if has(&["proba", "score", "softmax", "confidence", "logit"]) || is_short() {
+    if has(&["proba", "score", "softmax", "confidence"]) || is_short() {
         Role::Scores
     } else if has(&["label", "class", "predict"]) {
         Role::Class

@@ -30,13 +30,16 @@ pub(super) fn missing(entry: &Entry) -> Vec<Missing> {
         .filter(|feature| matches!(feature.name, Name::Position(_)))
         .count();
     let line = |keys: &str| line(&entry.route, keys);
+    // paths lead through JSON alone
+    let is_json = !matches!(entry.format, "v2_binary" | "v2_grpc" | "sagemaker");
+    let mapped = |keys: &str| line(keys).filter(|_| is_json);
     let all = [
         Missing {
             what: "confidence",
             count: unknown.confidence,
             why: "no confidence on the wire where it is looked for: drift is seen in classes and \
                   features only; where answers hold it elsewhere, say where",
-            configure: line(
+            configure: mapped(
                 "format: mapped, paths: {class: \"$.class\", confidence: \"$.confidence\"}",
             ),
         },
@@ -63,7 +66,7 @@ pub(super) fn missing(entry: &Entry) -> Vec<Missing> {
             what: "features",
             count: unknown.features,
             why: "no features were read from requests: say where they are",
-            configure: line(
+            configure: mapped(
                 "format: mapped, paths: {features: \"$.rows\", items: \"$.predictions\"}",
             ),
         },
