@@ -75,6 +75,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         sure: true,
         ..Answer::default()
     };
+    let mut named = Named::default();
     let mut order = Order::default();
     let mut bytes = pair.bytes();
     for frame in answers(pair) {
@@ -90,8 +91,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
             continue;
         };
         let message = Message::read(body, &ANSWER, frame.len())?;
-        answer.model = answer.model.or(message.document.model);
-        answer.version = answer.version.or(message.document.version);
+        named.add(message.document.model, message.document.version);
         let mut tensors = message.document.tensors.unwrap_or_default();
         if !is_stream {
             v2::unbatch(&mut tensors, |items| asks_one_row(pair, items));
@@ -106,7 +106,35 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
             answer.raw = answer.raw.reordered(&places);
         }
     }
+    (answer.model, answer.version) = named.of_all();
     Ok(Some(answer))
+}
+
+/// Model and version of the messages of a stream.
+#[derive(Default)]
+struct Named {
+    model: Option<String>,
+    version: Option<String>,
+    /// Messages name others: items of one must not count for another.
+    are_several: bool,
+}
+
+impl Named {
+    fn add(&mut self, model: Option<String>, version: Option<String>) {
+        let is_other = |known: &Option<String>, named: &Option<String>| {
+            known.is_some() && named.is_some() && known != named
+        };
+        self.are_several |= is_other(&self.model, &model) || is_other(&self.version, &version);
+        self.model = self.model.take().or(model);
+        self.version = self.version.take().or(version);
+    }
+
+    fn of_all(self) -> (Option<String>, Option<String>) {
+        if self.are_several {
+            return (None, None);
+        }
+        (self.model, self.version)
+    }
 }
 
 /// Whether lists of other lengths than that of the answer were asked.
@@ -128,6 +156,7 @@ fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, Decod
         stream::Failed::default()
     };
     let mut asked = Asked::default();
+    let mut named = Named::default();
     // with several messages, items are not those of one
     let items = items.filter(|_| !is_stream);
     for (place, frame) in requests(pair).enumerate() {
@@ -139,14 +168,17 @@ fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, Decod
             asked.table = Table::default();
             break;
         };
-        asked.model = asked.model.or(message.document.model.clone());
-        asked.version = asked.version.or(message.document.version.clone());
+        named.add(
+            message.document.model.clone(),
+            message.document.version.clone(),
+        );
         if failed.has(place, message.id) {
             continue;
         }
         let table = v2::table(message.document, items, frame.len()).map_err(|_| TOO_LARGE)?;
         asked.table.append(table.unwrap_or_default());
     }
+    (asked.model, asked.version) = named.of_all();
     Ok(Some(asked))
 }
 

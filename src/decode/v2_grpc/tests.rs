@@ -235,3 +235,14 @@ fn a_stream_of_answers_as_they_are_is_read_too() {
         (2, vec!["2".to_owned(), "1".to_owned()])
     );
 }
+
+#[test]
+fn a_stream_to_several_models_is_of_none() {
+    let to = |model: &[u8]| [field(1, model), asked("", 1)[6..].to_vec()].concat();
+    let of = |model: &[u8]| [field(1, model), answered("", 1)[6..].to_vec()].concat();
+    assert_eq!(asked("", 1)[..6], field(1, b"iris")[..]);
+    let read = stream(&[to(b"a"), to(b"b")], &[of(b"a"), of(b"b")]);
+    assert_eq!((read.items(), read.model), (2, None));
+    let read = stream(&[to(b"a"), to(b"a")], &[of(b"a"), of(b"a")]);
+    assert_eq!(read.model.as_deref(), Some("a"));
+}
