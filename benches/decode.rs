@@ -17,10 +17,10 @@ fn iris() -> Exchange {
 }
 
 /// Numbers as a scaled feature has them, separated by commas.
-fn numbers(count: usize) -> String {
+fn numbers(count: u32) -> String {
     let mut text = String::new();
     for i in 0..count {
-        let _ = write!(text, "{:.6},", (i as f64 * 0.37).sin());
+        let _ = write!(text, "{:.6},", (f64::from(i) * 0.37).sin());
     }
     text.pop();
     text
@@ -69,6 +69,7 @@ fn decoding(criterion: &mut Criterion) {
     let capture = config::defaults().capture;
     for (name, exchange) in [
         ("iris", iris()),
+        ("v2 64x20", v2()),
         ("1 MiB instances", instances()),
         ("100 KB base64", base64()),
     ] {

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use sidelight::{
     app::{self, history},
     cli::{self, Command, Report},
-    history::Options,
     tls,
 };
 
@@ -45,7 +44,7 @@ fn drift(asked: cli::Drift) -> ExitCode {
     let request = history::Request {
         baseline: asked.baseline,
         stream: asked.stream,
-        options: Options {
+        options: history::Options {
             ordered: asked.ordered,
             rate: asked.rate,
             categorical: asked.categorical,

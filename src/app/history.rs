@@ -8,7 +8,9 @@ use std::{
 use anyhow::Context;
 use serde_json::json;
 
-use crate::history::{Alarmed, Options, Summary, detect};
+use crate::history::{Alarmed, Summary, detect};
+
+pub use crate::history::Options;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq)]

@@ -246,26 +246,17 @@ impl Of {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::io::Write;
+
+    use tempfile::NamedTempFile;
 
     use super::*;
 
     /// A file of this text, gone with it.
-    struct Written(PathBuf);
-
-    impl Written {
-        fn new(name: &str, text: &str) -> Self {
-            let name = format!("sidelight-detect-{}-{name}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            fs::write(&path, text).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for Written {
-        fn drop(&mut self) {
-            drop(fs::remove_file(&self.0));
-        }
+    fn written(text: &str) -> NamedTempFile {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
     }
 
     /// Rows of a uniform number and of one class in three, both moved by `shift` from row `at` on.
@@ -297,16 +288,15 @@ mod tests {
         rows.iter().map(line).collect()
     }
 
-    fn run(name: &str, baseline: &str, stream: &str) -> (Summary, Vec<Alarmed>) {
-        let baseline = Written::new(&format!("{name}-baseline"), baseline);
-        let stream = Written::new(&format!("{name}-stream"), stream);
+    fn run(baseline: &str, stream: &str) -> (Summary, Vec<Alarmed>) {
+        let (baseline, stream) = (written(baseline), written(stream));
         let options = Options {
             ordered: true,
             ..Options::default()
         };
         let mut alarms = Vec::new();
         let each = |alarmed: &Alarmed| alarms.push(alarmed.clone());
-        let summary = detect(&baseline.0, &stream.0, &options, each).unwrap();
+        let summary = detect(baseline.path(), stream.path(), &options, each).unwrap();
         (summary, alarms)
     }
 
@@ -314,13 +304,13 @@ mod tests {
     fn what_moves_alarms_in_either_format_and_what_stays_does_not() {
         let baseline = rows(1, 2000, 2000, 0.0);
         let still = rows(2, 20_000, 20_000, 0.0);
-        let (summary, _) = run("still", &csv(&baseline), &json(&still));
+        let (summary, _) = run(&csv(&baseline), &json(&still));
         assert_eq!(
             (summary.predictions, summary.series, summary.alarms),
             (20_000, 2, 0)
         );
         let moved = rows(3, 3000, 1000, 0.4);
-        let (summary, alarms) = run("moved", &json(&baseline), &csv(&moved));
+        let (summary, alarms) = run(&json(&baseline), &csv(&moved));
         assert_eq!(summary.alarms, alarms.len() as u64);
         for series in ["x", "kind"] {
             let first = alarms
@@ -338,11 +328,11 @@ mod tests {
     fn a_column_that_the_stream_lacks_is_not_in_use_and_one_that_it_loses_is_missing() {
         let baseline = csv(&rows(1, 1000, 1000, 0.0));
         let without = csv(&rows(2, 500, 500, 0.0)).replace("x,kind", "x,sort");
-        let (summary, _) = run("without", &baseline, &without);
+        let (summary, _) = run(&baseline, &without);
         assert_eq!((summary.series, summary.alarms), (1, 0));
         let mut lost = json(&rows(2, 500, 500, 0.0));
         lost.extend((0..500).map(|_| "{\"kind\":\"a\"}\n"));
-        let (_, alarms) = run("lost", &baseline, &lost);
+        let (_, alarms) = run(&baseline, &lost);
         let first = alarms.iter().find(|alarmed| alarmed.series == "x").unwrap();
         // fewer are at most anything
         assert!(first.recent_share < first.baseline_share, "{first:?}");
@@ -351,17 +341,13 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_table_is_refused_with_its_line() {
-        for (name, text, expected) in [
-            ("empty", "", "expected a header line"),
-            (
-                "broken",
-                "{\"a\":1}\n{\"a\":\n",
-                "line 2: expected a JSON object",
-            ),
-            ("ragged", "a,b\n1,2\n1,2,3\n", "line 3"),
+        for (text, expected) in [
+            ("", "expected a header line"),
+            ("{\"a\":1}\n{\"a\":\n", "line 2: expected a JSON object"),
+            ("a,b\n1,2\n1,2,3\n", "line 3"),
         ] {
-            let file = Written::new(name, text);
-            let error = detect(&file.0, &file.0, &Options::default(), |_| ()).unwrap_err();
+            let file = written(text);
+            let error = detect(file.path(), file.path(), &Options::default(), |_| ()).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }
         let nowhere = Path::new("/nowhere/at/all.csv");
