@@ -115,9 +115,27 @@ const FREE: usize = 4096;
 impl Kept {
     /// For a body of so many bytes.
     pub(in crate::decode) fn within(bytes: usize) -> Self {
+        Self::with_room(Self::room(bytes))
+    }
+
+    /// How many elements that are no numbers a body of so many bytes may have.
+    pub(in crate::decode) fn room(bytes: usize) -> usize {
+        (bytes / 4).max(FREE)
+    }
+
+    /// With what other tensors have left of that.
+    pub(in crate::decode) fn with_room(max: usize) -> Self {
         Self {
-            max: (bytes / 4).max(FREE),
+            max,
             ..Self::default()
+        }
+    }
+
+    /// How much of it is taken.
+    pub(in crate::decode) fn taken(&self) -> usize {
+        match &self.values {
+            Values::Numbers(_) => 0,
+            Values::Mixed(values) => values.len(),
         }
     }
 

@@ -31,6 +31,8 @@ impl<'a> Message<'a> {
         };
         let mut tensors = Vec::new();
         let mut raw = Vec::new();
+        // a truth value is a byte on the wire, and all tensors of a message come to one memory
+        let mut room = Kept::room(bytes);
         for field in Fields::of(message) {
             match field? {
                 (1, Value::Bytes(model)) => read.document.model = word(model),
@@ -38,7 +40,7 @@ impl<'a> Message<'a> {
                 (3, Value::Bytes(id)) => read.id = id,
                 (4, Value::Bytes(entry)) => read.document.is_pandas |= is_pandas(entry)?,
                 (5, Value::Bytes(tensor)) if tensors.len() < v2::MAX_TENSORS => {
-                    tensors.push(self::tensor(tensor, bytes)?);
+                    tensors.push(self::tensor(tensor, &mut room)?);
                 }
                 (5, _) => return Err(super::TOO_LARGE),
                 (number, Value::Bytes(contents))
@@ -79,7 +81,7 @@ fn is_pandas(entry: &[u8]) -> Result<bool, Malformed> {
     Ok(is_type && is_pandas)
 }
 
-fn tensor<'a>(message: &[u8], bytes: usize) -> Result<Tensor<'a>, Malformed> {
+fn tensor<'a>(message: &[u8], room: &mut usize) -> Result<Tensor<'a>, Malformed> {
     let mut tensor = Tensor::default();
     let mut shape = Some(Shape::SCALAR);
     for field in Fields::of(message) {
@@ -95,8 +97,9 @@ fn tensor<'a>(message: &[u8], bytes: usize) -> Result<Tensor<'a>, Malformed> {
                 shape = shape.and_then(|shape| shape.with(dimension));
             })?,
             (5, Value::Bytes(typed)) => {
-                let mut kept = Kept::within(bytes);
+                let mut kept = Kept::with_room(*room);
                 contents(typed, &mut kept)?;
+                *room -= kept.taken();
                 tensor.cells = Cells::Kept(kept.finish());
             }
             _ => {}

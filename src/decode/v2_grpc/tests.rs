@@ -8,7 +8,13 @@ use crate::capture::Exchange;
 
 /// A field of bytes.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut field = vec![number << 3 | 2, u8::try_from(bytes.len()).unwrap()];
+    let mut field = vec![number << 3 | 2];
+    let mut len = bytes.len();
+    while len >= 0x80 {
+        field.push(u8::try_from(len & 0x7f).unwrap() | 0x80);
+        len >>= 7;
+    }
+    field.push(u8::try_from(len).unwrap());
     field.extend_from_slice(bytes);
     field
 }
@@ -245,4 +251,25 @@ fn a_stream_to_several_models_is_of_none() {
     assert_eq!((read.items(), read.model), (2, None));
     let read = stream(&[to(b"a"), to(b"a")], &[of(b"a"), of(b"a")]);
     assert_eq!(read.model.as_deref(), Some("a"));
+}
+
+#[test]
+fn truth_values_of_many_tensors_share_one_room() {
+    let many = field(1, &[1; 16_384]);
+    let tensors: Vec<_> = (b'a'..=b'd')
+        .map(|name| {
+            tensor(
+                &char::from(name).to_string(),
+                "BOOL",
+                &[0x80, 1, 0x80, 1],
+                &many,
+            )
+        })
+        .collect();
+    let mut exchange = exchange("ModelInfer", frame(&message("", &tensors)), Vec::new());
+    exchange.grpc_status = Some(3);
+    let read = decoded(&exchange).unwrap();
+    assert_eq!(read.rows, 128);
+    let kept: usize = read.features.iter().map(|c| c.values.held_bytes()).sum();
+    assert!(kept <= 1 << 19, "{kept}");
 }
