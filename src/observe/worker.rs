@@ -193,13 +193,14 @@ impl Worker {
             return self.unpanicked(|worker| worker.log.write(exchange, None));
         }
         let (outcome, mut inference) = self.read(exchange);
-        self.record.outcome(outcome);
         self.unpanicked(|worker| {
             if let Some(inference) = &mut inference {
                 worker.tasks.join(inference);
             }
             worker.tell(exchange, inference.as_ref());
         });
+        // last, so that who sees the books balance sees what they stand for
+        self.record.outcome(outcome);
     }
 
     /// Counts and logs what was read.
