@@ -254,7 +254,12 @@ impl Exchange {
 
     /// Notes the outcome of a call of gRPC that stands in the head of the answer, if it is one.
     pub fn begin_call(&mut self, fields: &HeaderMap) {
-        if grpc::is_call(fields) {
+        let is_call = match &self.response.content_type {
+            // looked up already, where bodies are wanted
+            Some(kind) => grpc::is_type(kind.as_bytes()),
+            None => grpc::is_call(fields),
+        };
+        if is_call {
             self.grpc_status = grpc::status(fields).or(Some(grpc::UNKNOWN));
         }
     }
