@@ -10,6 +10,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::Parser as _;
 
+pub use arguments::Drift;
 pub use report::Report;
 
 use crate::config::{self, ConfigErrors, Flags, Sources};
@@ -41,23 +42,6 @@ pub enum Command {
     Explain(Explain),
     /// Ask a running agent how it is.
     Probe(Probe),
-}
-
-/// `sidelight drift`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Drift {
-    /// Rows as they should be.
-    pub baseline: PathBuf,
-    /// Rows that may have drifted.
-    pub stream: PathBuf,
-    /// Those of the baseline are in the order in which they came.
-    pub ordered: bool,
-    /// False alarms per million rows, above 0; `None`: as the agent has it.
-    pub rate: Option<f64>,
-    /// Columns whose numbers are classes.
-    pub categorical: Vec<String>,
-    /// JSON lines instead of a table.
-    pub json: bool,
 }
 
 /// `sidelight explain`.
@@ -131,21 +115,7 @@ pub fn parse_from(
         Some(Subcommand::Iris { listen, child }) => Command::Iris(Iris { listen, child }),
         Some(Subcommand::Check { file }) => Command::Check(sources(file, Flags::default(), env)),
         Some(Subcommand::Config) => Command::Config,
-        Some(Subcommand::Drift {
-            baseline,
-            stream,
-            ordered,
-            rate,
-            categorical,
-            json,
-        }) => Command::Drift(Drift {
-            baseline,
-            stream,
-            ordered,
-            rate,
-            categorical,
-            json,
-        }),
+        Some(Subcommand::Drift(drift)) => Command::Drift(drift),
         Some(Subcommand::Explain { config, file }) => Command::Explain(Explain {
             sources: sources(config, Flags::default(), env),
             file: file.filter(|file| file.as_os_str() != "-"),

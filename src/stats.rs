@@ -13,7 +13,7 @@ pub mod wasserstein;
 
 /// A count as a number; exact below 2^53, and a sample that size does not fit in memory.
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-const fn real(count: usize) -> f64 {
+pub(crate) const fn real(count: usize) -> f64 {
     count as f64
 }
 

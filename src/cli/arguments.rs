@@ -75,24 +75,7 @@ pub(super) enum Subcommand {
     /// Print the default configuration: every setting with its meaning
     Config,
     /// The drift detector over files of rows: CSV with a header line, or JSON lines; exit 1 if any drifts
-    Drift {
-        /// Rows as they should be
-        baseline: PathBuf,
-        /// Rows that may have drifted; `-`: standard input
-        stream: PathBuf,
-        /// The rows of BASELINE are in the order in which they came
-        #[arg(long)]
-        ordered: bool,
-        /// False alarms per million rows that are accepted [default: 0.6]
-        #[arg(long, value_name = "R", value_parser = rate)]
-        rate: Option<f64>,
-        /// A column whose numbers are classes; may be given several times
-        #[arg(long, value_name = "NAME")]
-        categorical: Vec<String>,
-        /// One JSON object a line instead of a table
-        #[arg(long)]
-        json: bool,
-    },
+    Drift(Drift),
     /// Say what would be read of recorded exchanges, and why: one JSON line for each
     Explain {
         /// The configuration whose routes and bounds count [env: SIDELIGHT_CONFIG]
@@ -113,6 +96,27 @@ pub(super) enum Subcommand {
         #[arg(long, value_name = "ADDR")]
         ops_listen: Option<String>,
     },
+}
+
+/// `sidelight drift`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct Drift {
+    /// Rows as they should be
+    pub baseline: PathBuf,
+    /// Rows that may have drifted; `-`: standard input
+    pub stream: PathBuf,
+    /// The rows of BASELINE are in the order in which they came
+    #[arg(long)]
+    pub ordered: bool,
+    /// False alarms per million rows that are accepted [default: 0.6]
+    #[arg(long, value_name = "R", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// A column whose numbers are classes; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub categorical: Vec<String>,
+    /// One JSON object a line instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A number of false alarms.

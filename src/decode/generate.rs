@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::{
-    Answer, Asked, DecodeError, Generation, Output, Prediction, Usage, content, lenient,
+    Answer, Asked, DecodeError, Generation, Output, Pair, Prediction, Usage, content, lenient,
     meaning::Raw, table::Table, walk,
 };
 
@@ -109,10 +109,21 @@ impl Written {
 /// How one message of a format is read; `None`: it has another shape.
 type Read = fn(&[u8]) -> Result<Option<Piece>, DecodeError>;
 
+/// How the request of a format is read, likewise.
+type Ask = fn(&[u8]) -> Result<Option<Prompt>, DecodeError>;
+
 /// An answer that is one message, or a stream of events that each hold one.
-fn answer(body: &[u8], prompt: Option<Prompt>, read: Read) -> Result<Option<Answer>, DecodeError> {
-    let written = leniently(body, |body| written(body, read))?;
+fn answer(pair: &Pair<'_>, ask: Ask, read: Read) -> Result<Option<Answer>, DecodeError> {
+    let prompt = ask(pair.request).ok().flatten();
+    let written = leniently(pair.response, |body| written(body, read))?;
     Ok(written.answer(prompt))
+}
+
+/// What was asked.
+fn request(pair: &Pair<'_>, ask: Ask, format: &'static str) -> Result<Option<Asked>, DecodeError> {
+    ask(pair.request)?
+        .map(|prompt| asked(prompt, format))
+        .transpose()
 }
 
 fn written(body: &[u8], read: Read) -> Result<Written, DecodeError> {

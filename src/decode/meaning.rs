@@ -7,7 +7,7 @@ use super::inference::{Output, Prediction, Probabilities, Source, confidence};
 use crate::config::RouteKind;
 
 /// How far from 1 the sum of probabilities may be.
-const SUM: f64 = 1e-3;
+pub(super) const SUM: f64 = 1e-3;
 
 /// What an answer holds, before it is settled what its numbers mean.
 #[derive(Debug, Default, PartialEq)]
@@ -57,13 +57,7 @@ pub(super) struct Meaning {
 
 impl Raw {
     /// The vector of one item, where numbers were read as one item each.
-    #[expect(clippy::cast_precision_loss, reason = "values are floats")]
     pub(super) fn into_vector(self) -> Self {
-        let number = |output: &Output| match output.prediction {
-            Prediction::Index(index) => Some(index as f64),
-            Prediction::Value(value) => Some(value),
-            _ => None,
-        };
         let numbers: Option<Vec<_>> = self.outputs.iter().map(number).collect();
         match numbers {
             Some(numbers) if self.vectors.is_none() && !numbers.is_empty() => Self {
@@ -98,10 +92,10 @@ impl Vectors {
     /// Whether each is a distribution: a word on what is likely, not on what is.
     pub(super) fn are_distributions(&self) -> bool {
         self.width > 1
-            && self.numbers.chunks_exact(self.width).all(|row| {
-                let sum: f64 = row.iter().sum();
-                row.iter().all(|share| confidence(*share).is_some()) && (sum - 1.0).abs() <= SUM
-            })
+            && self
+                .numbers
+                .chunks_exact(self.width)
+                .all(|row| is_distribution(row.iter().copied()))
     }
 
     /// The number of each item, where it has one alone.
@@ -117,6 +111,12 @@ impl Vectors {
             shares: self.numbers,
         }
     }
+}
+
+/// Whether each is a share, and all together are 1.
+pub(super) fn is_distribution(mut shares: impl Iterator<Item = f64>) -> bool {
+    let sum = shares.try_fold(0.0, |sum, share| confidence(share).map(|_| sum + share));
+    sum.is_some_and(|sum| (sum - 1.0).abs() <= SUM)
 }
 
 /// `is_whole`: it is written without a fraction.

@@ -13,7 +13,7 @@
 
 use super::{
     Answer, Asked, DecodeError, Decoder, Output, Pair,
-    meaning::{Raw, Vectors},
+    meaning::{self, Raw, Vectors},
     predictions::Items,
     rows::{Data, DataOf},
     table::Table,
@@ -21,9 +21,6 @@ use super::{
 };
 
 const FORMAT: &str = "tei";
-
-/// How far from 1 the sum of scores may be.
-const SUM: f64 = 1e-3;
 
 pub(super) const DECODER: Decoder = Decoder {
     format: FORMAT,
@@ -92,7 +89,7 @@ fn is_ranking(outputs: &[Output]) -> bool {
     let mut labels: Vec<_> = outputs.iter().map(Output::class).collect();
     labels.sort_unstable();
     labels.dedup();
-    (sum - 1.0).abs() <= SUM && labels.len() == outputs.len()
+    (sum - 1.0).abs() <= meaning::SUM && labels.len() == outputs.len()
 }
 
 /// The labels of one item, with their scores.

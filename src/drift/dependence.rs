@@ -4,7 +4,7 @@
 //! Batches of neighbours vary as much as their size allows where nothing depends on anything. A ratio
 //! above what chance gives in one of 1,000 counts; the largest of all batch sizes and regions is tau.
 
-use crate::stats::chi_square;
+use crate::stats::{chi_square, real};
 
 /// Regions that are looked at: those nearest to half of the predictions.
 pub const REGIONS: usize = 3;
@@ -161,9 +161,4 @@ impl Live {
             .map(ratio)
             .fold(1.0, f64::max)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-const fn real(number: usize) -> f64 {
-    number as f64
 }

@@ -6,7 +6,10 @@
 //! many with all levels together. Nothing is allocated after the start.
 
 use super::bins::Reference;
-use crate::stats::g::{g, score};
+use crate::stats::{
+    g::{g, score},
+    real,
+};
 
 /// Levels of windows.
 pub const LEVELS: usize = 11;
@@ -101,6 +104,12 @@ pub struct Hop {
 /// Predictions of a window of a level.
 pub const fn window(level: usize) -> u64 {
     (BLOCK * BLOCKS as u64) << level
+}
+
+/// The same as a number to divide by.
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+pub const fn size(level: usize) -> f64 {
+    window(level) as f64
 }
 
 impl Scan {
@@ -217,7 +226,7 @@ impl Scan {
                 .sum();
         }
         let threshold = rules.at(level);
-        let n1 = real_count(window(level));
+        let n1 = size(level);
         let n0 = f64::from(reference.total());
         let (mut largest, mut alarm) = (0.0, None);
         for (region, &inside) in reference.regions_of(&mut self.window).iter().enumerate() {
@@ -244,14 +253,4 @@ impl Scan {
         };
         (hop, alarm)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a few hundred at most")]
-const fn real(number: usize) -> f64 {
-    number as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-const fn real_count(number: u64) -> f64 {
-    number as f64
 }

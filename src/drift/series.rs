@@ -239,8 +239,7 @@ impl Series {
 
     /// The least change of a share of one half that the window of `level` can show, in `[0, 1]`.
     pub fn minimum_detectable_effect(&self, level: usize) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let n1 = scan::window(level) as f64;
+        let n1 = scan::size(level);
         let n0 = f64::from(self.baseline.reference.total());
         let evidence = self.rules.at(level) * self.tau()?;
         Some((evidence * 0.25 * (1.0 / n1 + 1.0 / n0)).sqrt().min(1.0))

@@ -232,14 +232,12 @@ impl Of {
         };
         self.series.restart();
         let baseline = self.series.baseline();
-        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let size = scan::window(alarm.level) as f64;
         Some(Alarmed {
             series: self.name.clone(),
             alarm,
             region_text: baseline.bins.region_text(alarm.region),
             baseline_share: baseline.reference.share(alarm.region),
-            recent_share: f64::from(alarm.inside) / size,
+            recent_share: f64::from(alarm.inside) / scan::size(alarm.level),
         })
     }
 }

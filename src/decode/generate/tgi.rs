@@ -61,14 +61,11 @@ struct Details {
 }
 
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
-    let prompt = prompt(pair.request).ok().flatten();
-    super::answer(pair.response, prompt, piece)
+    super::answer(pair, prompt, piece)
 }
 
 fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeError> {
-    prompt(pair.request)?
-        .map(|prompt| super::asked(prompt, FORMAT))
-        .transpose()
+    super::request(pair, prompt, FORMAT)
 }
 
 fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {

@@ -6,15 +6,12 @@ use super::{
     super::{
         Answer, DecodeError, Output, Pair,
         inference::confidence,
-        meaning::{Raw, Vectors, as_vector, number},
+        meaning::{self, Raw, Vectors, as_vector, number},
         predictions::Items,
         walk::{self, At, Leaf, Name, Node, Word},
     },
     Shape,
 };
-
-/// How far from 1 the sum of probabilities may be.
-const SUM: f64 = 1e-3;
 
 /// What the answer says; `None`: it is of another shape.
 pub(super) fn read(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
@@ -128,14 +125,8 @@ fn class_and_scores(mut class: Raw, scores: Raw) -> Option<Raw> {
 }
 
 fn is_distribution(outputs: &[Output]) -> bool {
-    let shares = || {
-        outputs
-            .iter()
-            .map(|output| number(output).and_then(confidence))
-    };
-    outputs.len() > 1
-        && shares().all(|share| share.is_some())
-        && (shares().flatten().sum::<f64>() - 1.0).abs() <= SUM
+    let share = |output: &Output| number(output).and_then(confidence).unwrap_or(f64::NAN);
+    outputs.len() > 1 && meaning::is_distribution(outputs.iter().map(share))
 }
 
 /// The whole body.

@@ -15,8 +15,6 @@ use super::{
 
 /// Up to here, looking for a name among others beats hashing them.
 const FEW: usize = 16;
-/// How far from 1 the sum of probabilities may be.
-const SUM: f64 = 1e-3;
 
 /// What an object says of one item.
 #[derive(Debug, Default)]
@@ -269,10 +267,10 @@ impl<'de> Shares<'de> {
 
     /// Whether numbers by name are scores of classes. `best`: also if some classes are missing.
     pub(super) fn is_ranking(&self, best: bool) -> bool {
-        let sum: f64 = self.numbers.iter().sum();
-        !self.is_empty()
-            && self.numbers.iter().all(|n| confidence(*n).is_some())
-            && (best || (self.len() > 1 && (sum - 1.0).abs() <= SUM))
+        if best {
+            return !self.is_empty() && self.numbers.iter().all(|n| confidence(*n).is_some());
+        }
+        self.len() > 1 && meaning::is_distribution(self.numbers.iter().copied())
     }
 
     /// The label with the largest score, the first of equal ones.

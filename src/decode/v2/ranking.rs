@@ -5,14 +5,11 @@
 use super::{
     super::{
         inference::{Output, Prediction, Scalar, Values, confidence},
-        meaning::{Raw, Vectors},
+        meaning::{self, Raw, Vectors},
         walk,
     },
     tensor::{Cells, Datatype, Tensor},
 };
-
-/// How far above 1 the sum of probabilities may be.
-const SUM: f64 = 1e-3;
 
 /// One class of a ranking.
 struct Ranked<'a> {
@@ -77,7 +74,7 @@ pub(super) fn raw(tensor: &Tensor<'_>) -> Option<Raw> {
     let rows = || rows().map(Iterator::flatten);
     let are_shares = rows().all(|mut row| {
         let sum = row.try_fold(0.0, |sum, one| Some(sum + confidence(one.score)?));
-        sum.is_some_and(|sum| sum <= 1.0 + SUM)
+        sum.is_some_and(|sum| sum <= 1.0 + meaning::SUM)
     });
     Some(Raw {
         outputs: rows().filter_map(|row| output(row, are_shares)).collect(),
