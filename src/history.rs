@@ -1,9 +1,8 @@
 //! The drift detector over files: what it would have said of a past that is known, before anybody trusts it
 //! with the present.
 //!
-//! `table` reads rows, `column` gathers those of a baseline, `detect` runs a stream past it.
+//! `table` reads rows, `detect` runs a stream past a baseline.
 
-mod column;
 mod detect;
 mod table;
 

@@ -1,20 +1,35 @@
-//! What the confidence of a model looked like when it was right.
+//! What the traffic of a model looked like when all was well.
 
 use std::fmt::Write;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::stats::moments::{Moments, moments};
+use super::{
+    name::SeriesName,
+    profile::{Bins, Profile},
+    sample::Sample,
+};
 
-/// A reference sample, checked and sorted; never changes.
+/// What is compared with; never changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
-    values: Vec<f64>,
-    missing: usize,
-    moments: Moments,
-    hash: String,
+    sample: Option<Sample>,
+    profiles: Vec<(SeriesName, Profile)>,
+    origin: Origin,
     set_at: Timestamp,
+    hash: String,
+}
+
+/// Where a baseline comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody has sent it.
+    Posted,
+    /// A file that `sidelight baseline` wrote.
+    File,
+    /// The first predictions of a version; nobody has looked at them.
+    Captured,
 }
 
 /// Why a list of numbers is no baseline, or a baseline finds no place.
@@ -63,86 +78,101 @@ impl BaselineError {
     }
 }
 
-impl Baseline {
-    /// Takes at most `limit` finite numbers of any unit, in any order.
-    ///
-    /// NaN stands for a missing value: it is left out and counted, also against `limit`. -0 becomes 0.
-    ///
-    /// # Errors
-    /// See [`BaselineError`]; nothing is read beyond the first value that is wrong.
-    pub fn new(
-        values: impl IntoIterator<Item = f64>,
-        limit: usize,
-        set_at: Timestamp,
-    ) -> Result<Self, BaselineError> {
-        let (mut kept, mut missing) = (Vec::new(), 0);
-        for (index, value) in values.into_iter().enumerate() {
-            if index >= limit {
-                return Err(BaselineError::TooMany { limit });
-            }
-            if value.is_infinite() {
-                return Err(BaselineError::Infinite { index });
-            }
-            if value.is_nan() {
-                missing += 1;
-            } else {
-                kept.push(value + 0.0);
-            }
+impl Origin {
+    /// As a label and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Posted => "posted",
+            Self::File => "file",
+            Self::Captured => "captured",
         }
-        Self::of(kept, missing, set_at)
     }
 
-    /// From values that are finite and not -0.
-    fn of(mut values: Vec<f64>, missing: usize, set_at: Timestamp) -> Result<Self, BaselineError> {
-        values.sort_unstable_by(f64::total_cmp);
-        let moments = moments(&values).ok_or(if missing == 0 {
-            BaselineError::Empty
-        } else {
-            BaselineError::AllMissing { missing }
-        })?;
+    /// The origin of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Posted, Self::File, Self::Captured]
+            .into_iter()
+            .find(|origin| origin.name() == name)
+    }
+}
+
+impl Baseline {
+    /// `sample`: confidences, or values of a regression, for the two-sample test. `profiles` in the order
+    /// in which they are shown, each name once.
+    ///
+    /// # Errors
+    /// [`BaselineError::Empty`] when there is nothing of either.
+    pub fn new(
+        sample: Option<Sample>,
+        profiles: Vec<(SeriesName, Profile)>,
+        origin: Origin,
+        set_at: Timestamp,
+    ) -> Result<Self, BaselineError> {
+        if sample.is_none() && profiles.is_empty() {
+            return Err(BaselineError::Empty);
+        }
         Ok(Self {
-            hash: hash(&values),
-            values,
-            missing,
-            moments,
+            hash: hash(sample.as_ref(), &profiles),
+            sample,
+            profiles,
+            origin,
             set_at,
         })
     }
 
-    /// As it was before a restart: `missing` were counted then.
-    pub(super) fn restored(
-        values: Vec<f64>,
-        missing: usize,
+    /// Of confidences alone, whose order means nothing; see [`Sample::new`].
+    ///
+    /// # Errors
+    /// See [`BaselineError`].
+    pub fn of_confidences(
+        values: impl IntoIterator<Item = f64>,
+        limit: usize,
         set_at: Timestamp,
     ) -> Result<Self, BaselineError> {
-        let limit = values.len();
-        let mut baseline = Self::new(values, limit, set_at)?;
-        baseline.missing += missing;
-        Ok(baseline)
+        let sample = Sample::new(values, limit)?;
+        let profile = Profile::of_sample(&sample);
+        let profiles = profile.map(|profile| (SeriesName::Confidence, profile));
+        Self::new(
+            Some(sample),
+            profiles.into_iter().collect(),
+            Origin::Posted,
+            set_at,
+        )
     }
 
-    /// The values that are not missing, ascending, at least one, all finite.
-    pub fn values(&self) -> &[f64] {
-        &self.values
+    /// Confidences, or values of a regression, for the two-sample test.
+    pub fn sample(&self) -> Option<&Sample> {
+        self.sample.as_ref()
     }
 
-    /// How many values were NaN.
-    pub const fn missing(&self) -> usize {
-        self.missing
+    /// What is known of each series, in the order in which they are shown.
+    pub fn profiles(&self) -> &[(SeriesName, Profile)] {
+        &self.profiles
     }
 
-    /// Mean of the values.
-    pub const fn mean(&self) -> f64 {
-        self.moments.mean
+    /// Predictions that it was made of: of the series that has most.
+    pub fn rows(&self) -> usize {
+        let of_profiles = self.profiles.iter().map(|(_, p)| p.reference.total());
+        let most = of_profiles.max().unwrap_or(0) as usize;
+        let of_sample = self
+            .sample
+            .as_ref()
+            .map_or(0, |s| s.values().len() + s.missing());
+        most.max(of_sample)
     }
 
-    /// Standard deviation of the population.
-    pub const fn std(&self) -> f64 {
-        self.moments.std
+    /// Where it comes from.
+    pub const fn origin(&self) -> Origin {
+        self.origin
     }
 
-    /// SHA-256 over the sorted values (little-endian binary64), in hexadecimal: what state that
-    /// was gathered against one baseline is known by.
+    /// When it was set.
+    pub const fn set_at(&self) -> Timestamp {
+        self.set_at
+    }
+
+    /// SHA-256 over what it says, in hexadecimal, without when and how it was set: what state that was
+    /// gathered against one baseline is known by.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -151,17 +181,32 @@ impl Baseline {
     pub fn short_hash(&self) -> &str {
         &self.hash[..12]
     }
-
-    /// When it was set.
-    pub const fn set_at(&self) -> Timestamp {
-        self.set_at
-    }
 }
 
-fn hash(values: &[f64]) -> String {
+fn hash(sample: Option<&Sample>, profiles: &[(SeriesName, Profile)]) -> String {
     let mut sha = Sha256::new();
-    for value in values {
+    for value in sample.into_iter().flat_map(Sample::values) {
         sha.update(value.to_le_bytes());
+    }
+    for (name, profile) in profiles {
+        let mut text = |text: &str| {
+            // the length keeps apart what would read the same
+            sha.update((text.len() as u64).to_le_bytes());
+            sha.update(text);
+        };
+        text(&name.label());
+        match &profile.bins {
+            Bins::Numbers(edges) => edges
+                .edges()
+                .iter()
+                .for_each(|e| sha.update(e.to_le_bytes())),
+            Bins::Classes(classes) => classes.names().iter().for_each(|name| text(name)),
+        }
+        for count in profile.reference.bins() {
+            sha.update(count.to_le_bytes());
+        }
+        let tau = profile.tau.unwrap_or(0.0);
+        sha.update(tau.to_le_bytes());
     }
     hexadecimal(&sha.finalize())
 }
@@ -179,58 +224,31 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
     fn baseline(values: &[f64]) -> Baseline {
-        Baseline::new(values.iter().copied(), 100, NOW).unwrap()
+        Baseline::of_confidences(values.iter().copied(), 100, Timestamp::UNIX_EPOCH).unwrap()
     }
 
     #[test]
-    fn missing_values_are_left_out_and_counted() {
-        let b = baseline(&[0.9, f64::NAN, 0.1, f64::NAN, 0.5]);
-        assert_eq!((b.values(), b.missing()), (&[0.1, 0.5, 0.9][..], 2));
-        assert!((b.mean() - 0.5).abs() < 1e-15 && (b.std() - 0.106_667_f64.sqrt()).abs() < 1e-6);
-    }
-
-    #[test]
-    fn numbers_outside_of_zero_to_one_are_numbers() {
-        assert_eq!(baseline(&[1e300, -7.5]).values(), [-7.5, 1e300]);
-    }
-
-    #[test]
-    fn what_is_no_sample_is_refused_with_its_reason() {
-        let refused = |values: &[f64], limit| {
-            let error = Baseline::new(values.iter().copied(), limit, NOW).unwrap_err();
-            (error.reason(), error.to_string())
-        };
-        assert_eq!(refused(&[], 9).0, "empty");
-        assert_eq!(refused(&[f64::NAN; 2], 9).0, "all_missing");
-        let infinite = refused(&[0.5, f64::NEG_INFINITY], 9);
-        assert_eq!(infinite.0, "infinite");
-        assert_eq!(infinite.1, "value 1 of the baseline is infinite");
-        assert_eq!(refused(&[0.5; 4], 3).0, "too_many");
-        assert!(Baseline::new([0.5; 3], 3, NOW).is_ok());
-    }
-
-    #[test]
-    fn a_list_without_end_is_refused() {
-        for value in [0.5, f64::NAN] {
-            let endless = Baseline::new(std::iter::repeat(value), 10, NOW);
-            assert_eq!(endless, Err(BaselineError::TooMany { limit: 10 }));
-        }
-    }
-
-    #[test]
-    fn the_hash_knows_the_values_and_not_their_order() {
+    fn the_hash_knows_the_values_and_neither_their_order_nor_the_time() {
         let one = baseline(&[0.1, 0.2, 0.0]);
         assert_eq!(one.hash(), baseline(&[0.2, -0.0, 0.1]).hash());
-        assert_ne!(
-            one.hash(),
-            baseline(&[0.1, 0.200_000_000_000_000_04, 0.0]).hash()
-        );
+        let near = baseline(&[0.1, 0.200_000_000_000_000_04, 0.0]);
+        assert_ne!(one.hash(), near.hash());
         assert_eq!(one.hash().len(), 64);
         assert!(one.hash().starts_with(one.short_hash()));
-        // SHA-256 of eight zero bytes.
-        assert_eq!(baseline(&[0.0]).short_hash(), "af5570f5a181");
+    }
+
+    #[test]
+    fn the_hash_knows_whose_values_they_are() {
+        let of = |name: &str, values: &[f64]| {
+            let profile = Profile::of_numbers(values, false).unwrap();
+            let profiles = vec![(SeriesName::of(name), profile)];
+            Baseline::new(None, profiles, Origin::File, Timestamp::UNIX_EPOCH).unwrap()
+        };
+        let (a, b) = (of("a", &[1.0, 2.0]), of("b", &[1.0, 2.0]));
+        assert_ne!(a.hash(), b.hash());
+        assert_eq!((a.rows(), a.sample()), (2, None));
+        let nothing = Baseline::new(None, Vec::new(), Origin::File, Timestamp::UNIX_EPOCH);
+        assert_eq!(nothing, Err(BaselineError::Empty));
     }
 }

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn baseline(values: &[f64]) -> Baseline {
-        Baseline::new(values.iter().copied(), 100, Timestamp::UNIX_EPOCH).unwrap()
+        Baseline::of_confidences(values.iter().copied(), 100, Timestamp::UNIX_EPOCH).unwrap()
     }
 
     fn key(model: Option<&str>, version: Option<&str>) -> Key {
@@ -124,7 +124,14 @@ mod tests {
             let value = f64::from(u32::try_from(i).unwrap());
             assert_eq!(all.set(key, baseline(&[value])), Ok(None));
         }
-        let mean = |model, version| all.resolve(model, version).unwrap().values()[0].to_bits();
+        let mean = |model, version| {
+            all.resolve(model, version)
+                .unwrap()
+                .sample()
+                .unwrap()
+                .values()[0]
+                .to_bits()
+        };
         assert_eq!(mean("iris", "1"), 3.0_f64.to_bits());
         assert_eq!(mean("iris", "2"), 2.0_f64.to_bits());
         assert_eq!(mean("other", "1"), 1.0_f64.to_bits());
@@ -136,8 +143,15 @@ mod tests {
         let mut all = Baselines::new();
         all.set(Key::default(), baseline(&[0.5])).unwrap();
         let old = all.set(Key::default(), baseline(&[0.6])).unwrap().unwrap();
-        assert_eq!(old.values(), [0.5]);
-        assert_eq!(all.remove(&Key::default()).unwrap().values(), [0.6]);
+        assert_eq!(old.sample().unwrap().values(), [0.5]);
+        assert_eq!(
+            all.remove(&Key::default())
+                .unwrap()
+                .sample()
+                .unwrap()
+                .values(),
+            [0.6]
+        );
         assert!(all.is_empty() && all.resolve("a", "b").is_none());
     }
 

@@ -3,6 +3,8 @@
 //! A region is a set of values whose share is watched: for numbers `x <= edge` for every edge, for
 //! classes each known one and those that are not known; and always the missing values.
 
+use std::io::Write;
+
 /// Parts into which the quantiles of a baseline cut.
 const PARTS: usize = 20;
 
@@ -51,6 +53,32 @@ impl Edges {
             counts,
             bins,
             total: count(values.len()),
+            is_cumulative: true,
+        };
+        Some((Self { edges }, reference))
+    }
+
+    /// As they were written down: `bins` has a count for each. `None`: that is no numeric series.
+    pub fn restored(edges: Vec<f64>, bins: Vec<u32>) -> Option<(Self, Reference)> {
+        let is_ascending = edges.is_sorted_by(|a, b| a < b);
+        let is_finite = edges.iter().all(|edge| edge.is_finite());
+        let total = sum(&bins).filter(|total| *total > 0)?;
+        if !is_ascending || !is_finite || bins.len() != edges.len() + 2 {
+            return None;
+        }
+        let mut below = 0;
+        let mut counts: Vec<u32> = bins[..edges.len()]
+            .iter()
+            .map(|count| {
+                below += count;
+                below
+            })
+            .collect();
+        counts.push(bins[edges.len() + 1]);
+        let reference = Reference {
+            counts,
+            bins,
+            total,
             is_cumulative: true,
         };
         Some((Self { edges }, reference))
@@ -124,6 +152,25 @@ impl Classes {
         (Self { names }, reference)
     }
 
+    /// As they were written down: `bins` has a count for each, `unseen` is what is expected of classes that
+    /// are not known. `None`: that is no categorical series.
+    pub fn restored(names: Vec<String>, bins: Vec<u32>, unseen: u32) -> Option<(Self, Reference)> {
+        let total = sum(&bins).filter(|total| *total > 0)?;
+        let is_ascending = names.is_sorted_by(|a, b| a < b);
+        if !is_ascending || bins.len() != names.len() + 2 || unseen > total {
+            return None;
+        }
+        let mut counts = bins.clone();
+        counts[names.len()] = unseen;
+        let reference = Reference {
+            counts,
+            bins,
+            total,
+            is_cumulative: false,
+        };
+        Some((Self { names }, reference))
+    }
+
     /// The bin of a class, or of a missing value: the last.
     pub fn bin(&self, class: Option<&str>) -> usize {
         let Some(class) = class else {
@@ -131,6 +178,20 @@ impl Classes {
         };
         let place = self.names.binary_search_by(|name| name.as_str().cmp(class));
         place.unwrap_or(self.names.len())
+    }
+
+    /// The bin of a number that is a class, as it is written.
+    pub fn bin_of_number(&self, number: f64) -> usize {
+        let mut text = [0; 32];
+        let mut rest = &mut text[..];
+        match write!(rest, "{number}") {
+            Ok(()) => {
+                let length = 32 - rest.len();
+                self.bin(std::str::from_utf8(&text[..length]).ok())
+            }
+            // hundreds of digits
+            Err(_) => self.bin(Some(&number.to_string())),
+        }
     }
 
     /// How many there are, those of unseen classes and of missing values with them.
@@ -223,6 +284,12 @@ impl Reference {
         let regions = self.regions();
         &bins[..regions]
     }
+}
+
+/// `None`: more than can be counted.
+fn sum(bins: &[u32]) -> Option<u32> {
+    bins.iter()
+        .try_fold(0_u32, |sum, bin| sum.checked_add(*bin))
 }
 
 fn count(number: usize) -> u32 {

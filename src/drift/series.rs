@@ -1,9 +1,9 @@
 //! One monitored sequence of a model: confidence, class, value, or a feature.
 
 use super::{
-    bins::{Classes, Edges, Reference},
-    dependence::{self, Live, REGIONS},
+    dependence::{Live, REGIONS},
     episode::{Change, Episodes},
+    profile::{Profile, Value},
     scan::{self, LEVELS, Rules, Scan},
 };
 use crate::stats::divergence;
@@ -11,110 +11,10 @@ use crate::stats::divergence;
 /// Baseline values for each unit of dependence below which a verdict is of low confidence.
 const ENOUGH: f64 = 50.0;
 
-/// What the baseline says of a series.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Baseline {
-    /// Into what its values are sorted.
-    pub bins: Bins,
-    /// How many are where.
-    pub reference: Reference,
-    /// How dependent neighbours are, at least 1; `None`: its order means nothing, so that what passes
-    /// tells.
-    pub tau: Option<f64>,
-}
-
-/// Into what values are sorted.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Bins {
-    /// Numbers.
-    Numbers(Edges),
-    /// Words.
-    Classes(Classes),
-}
-
-impl Bins {
-    /// How many there are, that of missing values with them.
-    pub fn count(&self) -> usize {
-        match self {
-            Self::Numbers(edges) => edges.bins(),
-            Self::Classes(classes) => classes.bins(),
-        }
-    }
-
-    /// How many classes decide the threshold; `None` for numbers.
-    fn classes(&self) -> Option<usize> {
-        match self {
-            Self::Numbers(_) => None,
-            Self::Classes(classes) => Some(classes.bins()),
-        }
-    }
-
-    /// What a region is, for people.
-    pub fn region_text(&self, region: usize) -> String {
-        match self {
-            Self::Numbers(edges) => match edges.edges().get(region) {
-                Some(edge) => format!("at most {edge}"),
-                None => "missing".to_owned(),
-            },
-            Self::Classes(classes) => match region.checked_sub(classes.names().len()) {
-                None => classes.names()[region].clone(),
-                Some(0) => "unseen".to_owned(),
-                Some(_) => "missing".to_owned(),
-            },
-        }
-    }
-}
-
-impl Baseline {
-    /// Of numbers in which `NaN` is missing; `None`: all are. `is_ordered`: they are in the order in which
-    /// they came.
-    pub fn of_numbers(values: &[f64], is_ordered: bool) -> Option<Self> {
-        let (edges, reference) = Edges::of(values)?;
-        let bins: Vec<usize> = values.iter().map(|value| edges.bin(*value)).collect();
-        Some(Self::of(
-            Bins::Numbers(edges),
-            reference,
-            is_ordered.then_some(bins),
-        ))
-    }
-
-    /// Of words, likewise; `None` is a missing one.
-    pub fn of_words(values: &[Option<&str>], is_ordered: bool) -> Self {
-        let (classes, reference) = Classes::of(values.iter().copied());
-        let bins: Vec<usize> = values.iter().map(|value| classes.bin(*value)).collect();
-        Self::of(
-            Bins::Classes(classes),
-            reference,
-            is_ordered.then_some(bins),
-        )
-    }
-
-    fn of(bins: Bins, reference: Reference, ordered: Option<Vec<usize>>) -> Self {
-        let tau = ordered.map(|ordered| {
-            let inside = |region| {
-                let inside = ordered.iter().map(|bin| reference.is_inside(*bin, region));
-                inside.collect::<Vec<bool>>()
-            };
-            let watched = watched(&reference).into_iter().map(inside);
-            dependence::tau(&watched.collect::<Vec<_>>())
-        });
-        Self {
-            bins,
-            reference,
-            tau,
-        }
-    }
-}
-
-/// The regions that tell how dependent neighbours are.
-fn watched(reference: &Reference) -> Vec<usize> {
-    dependence::nearest_half((0..reference.regions()).map(|region| reference.share(region)))
-}
-
 /// A series with its windows.
 #[derive(Debug, Clone)]
 pub struct Series {
-    baseline: Baseline,
+    profile: Profile,
     scan: Scan,
     rules: Rules,
     /// Where the baseline does not say.
@@ -127,12 +27,12 @@ pub struct Series {
 
 impl Series {
     /// Windows are empty. `base`: threshold of a single numeric series; `series`: how many the model has.
-    pub fn new(baseline: Baseline, base: f64, series: usize, min_effect: f64) -> Self {
-        let mut rules = Rules::new(base, series, baseline.bins.classes());
+    pub fn new(profile: Profile, base: f64, series: usize, min_effect: f64) -> Self {
+        let mut rules = Rules::new(base, series, profile.bins.classes());
         rules.min_effect = min_effect;
         // before the first segment nothing is known of the dependence, and nothing alarms
-        rules.tau = baseline.tau.unwrap_or(f64::INFINITY);
-        let mut nearest = watched(&baseline.reference).into_iter();
+        rules.tau = profile.tau.unwrap_or(f64::INFINITY);
+        let mut nearest = profile.watched().into_iter();
         let first = nearest.next().unwrap_or(0);
         let watched = [
             first,
@@ -140,9 +40,9 @@ impl Series {
             nearest.next().unwrap_or(first),
         ];
         Self {
-            scan: Scan::new(baseline.bins.count()),
-            live: baseline.tau.is_none().then(Box::default),
-            baseline,
+            scan: Scan::new(profile.bins.count()),
+            live: profile.tau.is_none().then(Box::default),
+            profile,
             rules,
             watched,
             episodes: Episodes::default(),
@@ -150,26 +50,14 @@ impl Series {
         }
     }
 
-    /// Adds a number, or a missing one where there is none. In a series of words it is one.
-    pub fn push_number(&mut self, value: Option<f64>) -> Option<Change> {
-        let value = value.unwrap_or(f64::NAN);
-        match &self.baseline.bins {
-            Bins::Numbers(edges) => self.push(edges.bin(value)),
-            Bins::Classes(classes) if value.is_nan() => self.push(classes.bin(None)),
-            Bins::Classes(classes) => self.push(classes.bin(Some(&value.to_string()))),
-        }
+    /// Adds a value.
+    pub fn push(&mut self, value: Value<'_>) -> Option<Change> {
+        self.push_bin(self.profile.bins.bin(value))
     }
 
-    /// Adds a word, or a missing one where there is none. In a series of numbers it is missing.
-    pub fn push_word(&mut self, value: Option<&str>) -> Option<Change> {
-        match &self.baseline.bins {
-            Bins::Numbers(edges) => self.push(edges.bin(f64::NAN)),
-            Bins::Classes(classes) => self.push(classes.bin(value)),
-        }
-    }
-
-    fn push(&mut self, bin: usize) -> Option<Change> {
-        let reference = &self.baseline.reference;
+    /// Adds a value by its bin.
+    pub fn push_bin(&mut self, bin: usize) -> Option<Change> {
+        let reference = &self.profile.reference;
         if let Some(live) = &mut self.live {
             live.push(self.watched.map(|region| reference.is_inside(bin, region)));
             self.rules.tau = live.tau().unwrap_or(f64::INFINITY);
@@ -197,7 +85,7 @@ impl Series {
 
     /// Whether the baseline is small for so dependent a series.
     pub fn is_of_low_confidence(&self) -> bool {
-        self.is_warm() && f64::from(self.baseline.reference.total()) < ENOUGH * self.rules.tau
+        self.is_warm() && f64::from(self.profile.reference.total()) < ENOUGH * self.rules.tau
     }
 
     /// How dependent neighbours are, at least 1; `None`: not known yet.
@@ -216,8 +104,8 @@ impl Series {
     }
 
     /// What the baseline says.
-    pub fn baseline(&self) -> &Baseline {
-        &self.baseline
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// Predictions so far.
@@ -234,13 +122,13 @@ impl Series {
 
     /// Population stability index of that window against the baseline.
     pub fn psi(&self) -> Option<f64> {
-        divergence::psi(self.baseline.reference.bins(), &self.recent()?.1)
+        divergence::psi(self.profile.reference.bins(), &self.recent()?.1)
     }
 
     /// The least change of a share of one half that the window of `level` can show, in `[0, 1]`.
     pub fn minimum_detectable_effect(&self, level: usize) -> Option<f64> {
         let n1 = scan::size(level);
-        let n0 = f64::from(self.baseline.reference.total());
+        let n0 = f64::from(self.profile.reference.total());
         let evidence = self.rules.at(level) * self.tau()?;
         Some((evidence * 0.25 * (1.0 / n1 + 1.0 / n0)).sqrt().min(1.0))
     }

@@ -6,7 +6,6 @@
 //! such as a mounted set of baselines, is read by as many as want it and written by none.
 
 mod files;
-mod format;
 
 use std::{
     collections::BTreeMap,
@@ -18,9 +17,10 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Baseline, BaselineError, Baselines, Key};
-
-pub use format::DamageReason;
+use super::{
+    Baseline, BaselineError, Baselines, Key,
+    file::{self, DamageReason},
+};
 
 /// A folder of baselines, locked while this lives.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ type Files = BTreeMap<String, Option<Contents>>;
 #[derive(Debug, Clone, PartialEq)]
 struct Contents {
     hash: String,
-    missing: usize,
+    rows: usize,
     set_at: Timestamp,
 }
 
@@ -145,17 +145,21 @@ impl Store {
             failures: Vec::new(),
         };
         for name in files::ours(dir, lock.is_some())? {
-            let file = dir.join(&name);
-            match format::load(&file).and_then(|found| keep(&mut loaded.baselines, &name, found)) {
+            let path = dir.join(&name);
+            match file::load(&path).and_then(|found| keep(&mut loaded.baselines, &name, found)) {
                 Ok(contents) => {
                     files.insert(name, Some(contents));
                 }
                 Err(reason) => {
                     let kept = match &lock {
-                        Some(_) => files::set_aside(&file)?,
-                        None => file.clone(),
+                        Some(_) => files::set_aside(&path)?,
+                        None => path.clone(),
                     };
-                    loaded.failures.push(Damage { file, kept, reason });
+                    loaded.failures.push(Damage {
+                        file: path,
+                        kept,
+                        reason,
+                    });
                 }
             }
         }
@@ -187,7 +191,7 @@ impl Store {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted: BTreeMap<_, _> = baselines
             .iter()
-            .map(|(key, baseline)| (format::name(key), (key, &**baseline)))
+            .map(|(key, baseline)| (files::name(key), (key, &**baseline)))
             .collect();
         let mut outcome = self.remove_others(&mut files, |name| wanted.contains_key(name));
         for (name, (key, baseline)) in wanted {
@@ -225,9 +229,9 @@ impl Store {
             _ => (),
         }
         files.insert(name.clone(), None);
-        let bytes = format::render(key, baseline);
-        if bytes.len() as u64 > format::LARGEST {
-            let limit = format::LARGEST;
+        let bytes = file::render(key, baseline);
+        if bytes.len() as u64 > file::LARGEST {
+            let limit = file::LARGEST;
             return Err(StoreError::TooLarge { path, limit });
         }
         files::replace(&self.dir, &name, &bytes)?;
@@ -240,7 +244,7 @@ impl Contents {
     fn of(baseline: &Baseline) -> Self {
         Self {
             hash: baseline.hash().to_owned(),
-            missing: baseline.missing(),
+            rows: baseline.rows(),
             set_at: baseline.set_at(),
         }
     }
@@ -268,7 +272,7 @@ fn keep(
     name: &str,
     (key, baseline): (Key, Baseline),
 ) -> Result<Contents, DamageReason> {
-    if format::name(&key) != name {
+    if files::name(&key) != name {
         return Err(DamageReason::Misplaced);
     }
     let contents = Contents::of(&baseline);

@@ -82,7 +82,8 @@ impl Verdict {
 
 /// Compares; takes up to some milliseconds, so never on a thread that others wait for.
 pub fn check(input: &CheckInput, now: Timestamp) -> Verdict {
-    let Some(baseline) = &input.baseline else {
+    let baseline = input.baseline.as_deref();
+    let Some((baseline, sample)) = baseline.and_then(|b| Some((b, b.sample()?))) else {
         return Verdict::NoBaseline;
     };
     let finite = input.recent.iter().copied().filter(|v| v.is_finite());
@@ -91,7 +92,7 @@ pub fn check(input: &CheckInput, now: Timestamp) -> Verdict {
         return Verdict::InsufficientData;
     }
     recent.sort_unstable_by(f64::total_cmp);
-    let test = ks::two_sample(baseline.values(), &recent);
+    let test = ks::two_sample(sample.values(), &recent);
     let (Some(test), Some(recent_moments)) = (test, moments(&recent)) else {
         return Verdict::InsufficientData;
     };
@@ -99,7 +100,7 @@ pub fn check(input: &CheckInput, now: Timestamp) -> Verdict {
         drift_detected: test.p_value < input.threshold,
         ks_statistic: test.statistic,
         p_value: test.p_value,
-        baseline_mean: baseline.mean(),
+        baseline_mean: sample.mean(),
         recent_mean: recent_moments.mean,
         samples_checked: recent.len(),
         timestamp: now,
@@ -139,7 +140,7 @@ mod tests {
 
     fn input(baseline: Option<&[f64]>, recent: &[f64]) -> CheckInput {
         let set = |values: &[f64]| {
-            Baseline::new(values.iter().copied(), 10_000, Timestamp::UNIX_EPOCH).unwrap()
+            Baseline::of_confidences(values.iter().copied(), 10_000, Timestamp::UNIX_EPOCH).unwrap()
         };
         CheckInput {
             model: "iris".to_owned(),

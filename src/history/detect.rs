@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use super::{
-    column::Column,
-    table::{Cell, Table, TableError},
-};
+use super::table::{Table, TableError};
 use crate::drift::{
+    Gathered, Value,
     episode::Change,
     scan::{self, Alarm},
     series::Series,
@@ -91,6 +89,12 @@ pub fn detect(
     Ok(summary)
 }
 
+/// One column of a baseline.
+struct Column {
+    name: String,
+    values: Gathered,
+}
+
 /// All columns of a baseline.
 fn gather(mut table: Table, options: &Options) -> Result<Vec<Column>, TableError> {
     let mut columns: Vec<Column> = Vec::new();
@@ -98,7 +102,7 @@ fn gather(mut table: Table, options: &Options) -> Result<Vec<Column>, TableError
     loop {
         let mut later = Vec::new();
         let has_row = table.row(|place, cell| match columns.get_mut(place) {
-            Some(column) => column.push(cell),
+            Some(column) => column.values.push(cell),
             None => later.push(owned(cell)),
         })?;
         if !has_row {
@@ -109,14 +113,17 @@ fn gather(mut table: Table, options: &Options) -> Result<Vec<Column>, TableError
             .into_iter()
             .zip(&table.names()[columns.len()..].to_vec())
         {
-            let mut column = Column::new(name.clone(), options.categorical.contains(name));
-            column.fill(count);
-            column.push(value.cell());
-            columns.push(column);
+            let mut values = Gathered::new(options.categorical.contains(name));
+            values.fill(count);
+            values.push(value.cell());
+            columns.push(Column {
+                name: name.clone(),
+                values,
+            });
         }
         count += 1;
         for column in &mut columns {
-            column.fill(count);
+            column.values.fill(count);
         }
     }
 }
@@ -129,20 +136,20 @@ enum Owned {
 }
 
 impl Owned {
-    fn cell(&self) -> Cell<'_> {
+    fn cell(&self) -> Value<'_> {
         match self {
-            Self::Missing => Cell::Missing,
-            Self::Number(number) => Cell::Number(*number),
-            Self::Word(word) => Cell::Word(word),
+            Self::Missing => Value::Missing,
+            Self::Number(number) => Value::Number(*number),
+            Self::Word(word) => Value::Word(word),
         }
     }
 }
 
-fn owned(cell: Cell<'_>) -> Owned {
+fn owned(cell: Value<'_>) -> Owned {
     match cell {
-        Cell::Missing => Owned::Missing,
-        Cell::Number(number) => Owned::Number(number),
-        Cell::Word(word) => Owned::Word(word.to_owned()),
+        Value::Missing => Owned::Missing,
+        Value::Number(number) => Owned::Number(number),
+        Value::Word(word) => Owned::Word(word.to_owned()),
     }
 }
 
@@ -166,7 +173,7 @@ impl Watched {
     /// `names`: those of the stream's columns, as far as they are known.
     fn new(columns: Vec<Column>, names: &[String], is_ordered: bool, base: f64) -> Self {
         let baselines = columns.into_iter().filter_map(|column| {
-            let baseline = column.baseline(is_ordered)?;
+            let baseline = column.values.profile(is_ordered)?;
             Some((column.name, baseline))
         });
         let baselines: Vec<_> = baselines.collect();
@@ -201,7 +208,7 @@ impl Watched {
         self.series.iter().filter(|of| of.is_in_use).count()
     }
 
-    fn push(&mut self, column: usize, cell: Cell<'_>) -> Option<Alarmed> {
+    fn push(&mut self, column: usize, cell: Value<'_>) -> Option<Alarmed> {
         let place = self.places.get(column).copied().flatten()?;
         let of = self.series.get_mut(place)?;
         of.is_pushed = true;
@@ -213,7 +220,7 @@ impl Watched {
         let mut alarms = Vec::new();
         for of in &mut self.series {
             if of.is_in_use && !std::mem::take(&mut of.is_pushed) {
-                alarms.extend(of.push(Cell::Missing));
+                alarms.extend(of.push(Value::Missing));
             }
         }
         alarms
@@ -221,22 +228,18 @@ impl Watched {
 }
 
 impl Of {
-    fn push(&mut self, cell: Cell<'_>) -> Option<Alarmed> {
-        let change = match cell {
-            Cell::Missing => self.series.push_number(None),
-            Cell::Number(number) => self.series.push_number(Some(number)),
-            Cell::Word(word) => self.series.push_word(Some(word)),
-        };
+    fn push(&mut self, cell: Value<'_>) -> Option<Alarmed> {
+        let change = self.series.push(cell);
         let Some(Change::Began(alarm) | Change::Renewed(alarm)) = change else {
             return None;
         };
         self.series.restart();
-        let baseline = self.series.baseline();
+        let profile = self.series.profile();
         Some(Alarmed {
             series: self.name.clone(),
             alarm,
-            region_text: baseline.bins.region_text(alarm.region),
-            baseline_share: baseline.reference.share(alarm.region),
+            region_text: profile.bins.region_text(alarm.region),
+            baseline_share: profile.reference.share(alarm.region),
             recent_share: f64::from(alarm.inside) / scan::size(alarm.level),
         })
     }

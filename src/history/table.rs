@@ -8,7 +8,9 @@ use std::{
 };
 
 use csv::{ByteRecord, ReaderBuilder};
-use serde_json::Value;
+use serde_json::Value as Json;
+
+use crate::drift::Value;
 
 /// Bytes that are read at once.
 const BUFFER: usize = 256 * 1024;
@@ -43,32 +45,19 @@ pub enum TableError {
     },
 }
 
-/// One value of a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Cell<'a> {
-    /// Empty, `null`, `NaN`, or not there.
-    Missing,
-    /// A number.
-    Number(f64),
-    /// Anything else.
-    Word(&'a str),
-}
-
-impl<'a> Cell<'a> {
-    /// A text as a value; one that is written like a number is one.
-    fn of(text: &'a str) -> Self {
-        let text = text.trim_ascii();
-        if text.is_empty() {
-            return Self::Missing;
+/// A text as a value; one that is written like a number is one.
+fn value_of(text: &str) -> Value<'_> {
+    let text = text.trim_ascii();
+    if text.is_empty() {
+        return Value::Missing;
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_nan() => Value::Missing,
+        Ok(number) => Value::Number(number),
+        Err(_) if text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("na") => {
+            Value::Missing
         }
-        match text.parse::<f64>() {
-            Ok(number) if number.is_nan() => Self::Missing,
-            Ok(number) => Self::Number(number),
-            Err(_) if text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("na") => {
-                Self::Missing
-            }
-            Err(_) => Self::Word(text),
-        }
+        Err(_) => Value::Word(text),
     }
 }
 
@@ -89,7 +78,7 @@ enum Rows {
         line: u64,
         text: String,
         places: HashMap<String, usize>,
-        values: Vec<Value>,
+        values: Vec<Json>,
         /// The first line was read for its names.
         has_first: bool,
     },
@@ -154,7 +143,7 @@ impl Table {
     ///
     /// # Errors
     /// When the file cannot be read on, or a line is none of its format.
-    pub fn row(&mut self, mut each: impl FnMut(usize, Cell<'_>)) -> Result<bool, TableError> {
+    pub fn row(&mut self, mut each: impl FnMut(usize, Value<'_>)) -> Result<bool, TableError> {
         if let Rows::Json { has_first, .. } = &mut self.rows {
             if !std::mem::take(has_first) && !self.read_line()? {
                 return Ok(false);
@@ -163,7 +152,7 @@ impl Table {
                 values
                     .iter()
                     .enumerate()
-                    .for_each(|(place, value)| each(place, cell(value)));
+                    .for_each(|(place, json)| each(place, value(json)));
             }
             return Ok(true);
         }
@@ -178,8 +167,8 @@ impl Table {
         }
         for (place, field) in record.iter().enumerate() {
             match std::str::from_utf8(field) {
-                Ok(text) => each(place, Cell::of(text)),
-                Err(_) => each(place, Cell::of(&String::from_utf8_lossy(field))),
+                Ok(text) => each(place, value_of(text)),
+                Err(_) => each(place, value_of(&String::from_utf8_lossy(field))),
             }
         }
         Ok(true)
@@ -206,7 +195,7 @@ impl Table {
                 return Ok(false);
             }
             if !text.trim().is_empty() {
-                break serde_json::from_str::<serde_json::Map<String, Value>>(text);
+                break serde_json::from_str::<serde_json::Map<String, Json>>(text);
             }
         };
         let object = object.map_err(|error| TableError::Line {
@@ -214,14 +203,14 @@ impl Table {
             line: *line,
             message: format!("expected a JSON object: {error}"),
         })?;
-        values.fill(Value::Null);
+        values.fill(Json::Null);
         for (name, value) in object {
             let place = *places.entry(name).or_insert_with_key(|name| {
                 self.names.push(name.clone());
                 self.names.len() - 1
             });
             if place >= values.len() {
-                values.resize(place + 1, Value::Null);
+                values.resize(place + 1, Json::Null);
             }
             values[place] = value;
         }
@@ -250,13 +239,13 @@ fn json(reader: BufReader<Box<dyn Read>>) -> Rows {
     }
 }
 
-fn cell(value: &Value) -> Cell<'_> {
-    match value {
-        Value::Number(number) => number.as_f64().map_or(Cell::Missing, Cell::Number),
-        Value::String(text) => Cell::of(text),
-        Value::Bool(true) => Cell::Word("true"),
-        Value::Bool(false) => Cell::Word("false"),
-        Value::Null | Value::Array(_) | Value::Object(_) => Cell::Missing,
+fn value(json: &Json) -> Value<'_> {
+    match json {
+        Json::Number(number) => number.as_f64().map_or(Value::Missing, Value::Number),
+        Json::String(text) => value_of(text),
+        Json::Bool(true) => Value::Word("true"),
+        Json::Bool(false) => Value::Word("false"),
+        Json::Null | Json::Array(_) | Json::Object(_) => Value::Missing,
     }
 }
 

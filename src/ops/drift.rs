@@ -12,7 +12,7 @@ use super::{
     keeper::{Keeper, Unchanged},
 };
 use crate::{
-    drift::{Baseline, Key},
+    drift::{self, Baseline, Key},
     http::{Request, Response, error_json, json},
     metrics::catalogue,
     observe::command::{Unavailable, Which},
@@ -43,24 +43,30 @@ pub(super) async fn get(ops: &Ops, request: &Request) -> Response {
 /// `POST /drift/baseline`
 pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
     let limit = ops.settings.borrow().drift.max_baseline;
-    let values: Vec<f64> = match serde_json::from_slice(&request.body) {
-        Ok(values) => values,
-        Err(error) => {
-            let detail = format_args!("expected a JSON list of numbers: {error}");
-            return refused("not_a_list_of_numbers", detail);
-        }
-    };
-    let samples = values.len();
-    let baseline = match Baseline::new(values, limit, Timestamp::now()) {
-        Ok(baseline) => baseline,
+    let (named, baseline) = match drift::posted(&request.body, limit, Timestamp::now()) {
+        Ok(posted) => posted,
         Err(error) => return refused(error.reason(), error),
     };
-    let (key, mean, std) = (key(request), baseline.mean(), baseline.std());
+    let key = named.unwrap_or_else(|| key(request));
+    let samples = baseline.rows();
+    let (mean, std) = match baseline.sample() {
+        Some(sample) => (Some(sample.mean()), Some(sample.std())),
+        None => (None, None),
+    };
+    let series = baseline.profiles().len();
     if let Err(unchanged) = change(&ops.keeper, key.clone(), Some(baseline)).await {
         return of_unchanged(ops, &unchanged);
     }
     let (model, model_version) = (key.model.as_deref(), key.version.as_deref());
-    tracing::info!(samples, mean, std, model, model_version, "Baseline set");
+    tracing::info!(
+        samples,
+        series,
+        mean,
+        std,
+        model,
+        model_version,
+        "Baseline set"
+    );
     renew(ops).await;
     json(
         StatusCode::OK,
@@ -161,7 +167,7 @@ mod tests {
     }
 
     fn baseline() -> Option<Baseline> {
-        Baseline::new([0.5, 0.75], 10, Timestamp::now()).ok()
+        Baseline::of_confidences([0.5, 0.75], 10, Timestamp::now()).ok()
     }
 
     fn of_model(name: &str) -> Key {

@@ -153,7 +153,7 @@ mod tests {
         } else {
             [0.9; 100]
         };
-        let baseline = Baseline::new([0.9; 100], 100, Timestamp::UNIX_EPOCH).unwrap();
+        let baseline = Baseline::of_confidences([0.9; 100], 100, Timestamp::UNIX_EPOCH).unwrap();
         let verdict = check(
             &CheckInput {
                 model: "iris".to_owned(),
@@ -206,7 +206,7 @@ mod tests {
         let input = |baseline: f64| CheckInput {
             model: baseline.to_string(),
             version: "1".to_owned(),
-            baseline: Baseline::new([baseline; 50], 100, Timestamp::UNIX_EPOCH)
+            baseline: Baseline::of_confidences([baseline; 50], 100, Timestamp::UNIX_EPOCH)
                 .ok()
                 .map(Arc::new),
             recent: vec![0.5; 50],

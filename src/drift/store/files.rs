@@ -6,10 +6,40 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{StoreError, format};
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use crate::drift::{Key, baseline::hexadecimal};
 
 /// Ends the name of a file that is not finished.
 const TEMPORARY: &str = ".tmp";
+
+/// The name of the baseline of `key`: a model's name may hold what a file's must not.
+pub(super) fn name(key: &Key) -> String {
+    let mut sha = Sha256::new();
+    for part in [&key.model, &key.version] {
+        // The length keeps apart what would read the same, and a name that is empty from none.
+        let length = part.as_ref().map_or(u64::MAX, |text| text.len() as u64);
+        sha.update(length.to_le_bytes());
+        sha.update(part.as_deref().unwrap_or_default());
+    }
+    format!(
+        "{PREFIX}{}{SUFFIX}",
+        hexadecimal(&sha.finalize()[..DIGITS / 2])
+    )
+}
+
+const PREFIX: &str = "baseline-";
+const SUFFIX: &str = ".json";
+const DIGITS: usize = 24;
+
+/// Whether a file of this name is taken for a baseline.
+pub(super) fn is_name(name: &str) -> bool {
+    let digits = name
+        .strip_prefix(PREFIX)
+        .and_then(|n| n.strip_suffix(SUFFIX));
+    digits.is_some_and(|d| d.len() == DIGITS && d.bytes().all(|b| b.is_ascii_hexdigit()))
+}
 
 /// Names of the baselines in the folder, sorted; unfinished ones are removed where that `is_allowed`.
 pub(super) fn ours(dir: &Path, is_allowed: bool) -> Result<Vec<String>, StoreError> {
@@ -20,9 +50,9 @@ pub(super) fn ours(dir: &Path, is_allowed: bool) -> Result<Vec<String>, StoreErr
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        if format::is_name(&name) {
+        if is_name(&name) {
             names.push(name);
-        } else if is_allowed && name.strip_suffix(TEMPORARY).is_some_and(format::is_name) {
+        } else if is_allowed && name.strip_suffix(TEMPORARY).is_some_and(is_name) {
             fs::remove_file(entry.path()).map_err(StoreError::io("remove", &entry.path()))?;
         }
     }

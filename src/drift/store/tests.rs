@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::Digest;
 use tempfile::TempDir;
 
-use super::{format, *};
+use super::*;
 use crate::drift::MAX_BASELINES;
 
 fn key(model: &str) -> Key {
@@ -20,7 +20,7 @@ fn key(model: &str) -> Key {
 
 fn baseline(values: &[f64]) -> Baseline {
     let set_at = Timestamp::new(1_795_507_200, 123_456_789).unwrap();
-    Baseline::new(values.iter().copied(), 1_000_000, set_at).unwrap()
+    Baseline::of_confidences(values.iter().copied(), 1_000_000, set_at).unwrap()
 }
 
 fn two() -> Baselines {
@@ -44,7 +44,7 @@ fn saved(baselines: &Baselines) -> TempDir {
 }
 
 fn path(dir: &TempDir, key: &Key) -> PathBuf {
-    dir.path().join(format::name(key))
+    dir.path().join(files::name(key))
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -71,7 +71,7 @@ fn baselines_survive_a_restart() {
     assert_eq!(loaded.failures, []);
     assert_eq!(loaded.baselines, two());
     let iris = loaded.baselines.resolve("iris", "1").unwrap();
-    assert_eq!(iris.missing(), 1);
+    assert_eq!(iris.sample().unwrap().missing(), 1);
     assert_eq!(iris.set_at().subsec_nanosecond(), 123_456_789);
 }
 
@@ -95,7 +95,13 @@ fn numbers_come_back_to_the_last_bit() {
     let (_store, loaded) = open(&saved(&all));
     let bits = |all: &Baselines| -> Vec<u64> {
         let found = all.resolve("", "").unwrap();
-        found.values().iter().map(|v| v.to_bits()).collect()
+        found
+            .sample()
+            .unwrap()
+            .values()
+            .iter()
+            .map(|v| v.to_bits())
+            .collect()
     };
     assert!(bits(&all).len() > 19_000);
     assert_eq!(bits(&loaded.baselines), bits(&all));
@@ -123,47 +129,60 @@ fn a_key_of_nothing_differs_from_one_of_an_empty_name() {
 
 #[test]
 fn every_truncation_is_noticed() {
-    let bytes = format::render(&key("iris"), &baseline(&[0.25, 0.5, 0.125]));
-    assert!(format::parse(&bytes).is_ok());
+    let bytes = file::render(&key("iris"), &baseline(&[0.25, 0.5, 0.125]));
+    assert!(file::parse(&bytes).is_ok());
     for length in 0..bytes.len() {
-        assert!(format::parse(&bytes[..length]).is_err(), "{length}");
+        assert!(file::parse(&bytes[..length]).is_err(), "{length}");
     }
 }
 
 #[test]
 fn every_flipped_bit_is_noticed() {
-    let bytes = format::render(&key("iris"), &baseline(&[0.25, 0.5, 0.125]));
+    let bytes = file::render(&key("iris"), &baseline(&[0.25, 0.5, 0.125]));
     for at in 0..bytes.len() {
         for bit in 0..8 {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << bit;
-            assert!(format::parse(&flipped).is_err(), "byte {at} bit {bit}");
+            assert!(file::parse(&flipped).is_err(), "byte {at} bit {bit}");
         }
     }
 }
 
+/// A file of this version that holds what its checksum says.
+fn header(version: u64, contents: &str) -> String {
+    let sha = super::super::baseline::hexadecimal(&sha2::Sha256::digest(contents));
+    format!("{{\"sidelight_baseline\":{version},\"sha256\":\"{sha}\"}}\n{contents}")
+}
+
+#[test]
+fn a_file_of_the_first_format_is_one_of_confidences() {
+    let contents = r#"{"model":"a","version":null,"set_at":"2026-11-24T08:00:00Z","missing":1,"values":[0.5,0.7]}"#;
+    let (found, baseline) = file::parse(header(1, contents).as_bytes()).unwrap();
+    let sample = baseline.sample().unwrap();
+    assert_eq!((found, sample.values()), (key("a"), &[0.5, 0.7][..]));
+    assert_eq!((sample.missing(), baseline.rows()), (1, 3));
+    assert_eq!(baseline.profiles().len(), 1);
+}
+
 #[test]
 fn each_damage_has_its_reason() {
-    let header = |version, contents: &str| {
-        let sha: String = super::super::baseline::hexadecimal(&sha2::Sha256::digest(contents));
-        format!("{{\"sidelight_baseline\":{version},\"sha256\":\"{sha}\"}}\n{contents}")
-    };
-    let whole = String::from_utf8(format::render(&key("a"), &baseline(&[0.5]))).unwrap();
+    let whole = String::from_utf8(file::render(&key("a"), &baseline(&[0.5]))).unwrap();
     for (text, reason) in [
         (String::new(), "header"),
         ("hello\nworld\n".to_owned(), "header"),
         ("[0.5, 0.6]".to_owned(), "header"),
-        (header(2, "{}"), "format"),
+        (header(3, "{}"), "format"),
         (whole.replace("0.5", "0.6"), "checksum"),
         (format!("{whole} "), "checksum"),
         (header(1, "{}"), "contents"),
+        (header(2, "{}"), "contents"),
         (
-            header(1, &whole.lines().nth(1).unwrap().replace("[0.5]", "[]")),
+            header(2, &whole.lines().nth(1).unwrap().replace("[0.5]", "[]")),
             "contents",
         ),
     ] {
         assert_eq!(
-            format::parse(text.as_bytes()).unwrap_err().reason(),
+            file::parse(text.as_bytes()).unwrap_err().reason(),
             reason,
             "{text}"
         );
@@ -228,7 +247,7 @@ fn more_baselines_than_are_kept_are_moved_aside() {
     let dir = TempDir::new().unwrap();
     for i in 0..=MAX_BASELINES {
         let key = key(&i.to_string());
-        fs::write(path(&dir, &key), format::render(&key, &baseline(&[0.5]))).unwrap();
+        fs::write(path(&dir, &key), file::render(&key, &baseline(&[0.5]))).unwrap();
     }
     let loaded = open(&dir).1;
     assert_eq!(loaded.baselines.len(), MAX_BASELINES);
@@ -239,7 +258,7 @@ fn more_baselines_than_are_kept_are_moved_aside() {
 #[test]
 fn leftovers_of_a_killed_agent_are_removed_and_other_files_are_not() {
     let dir = saved(&two());
-    let unfinished = format!("{}.tmp", format::name(&key("iris")));
+    let unfinished = format!("{}.tmp", files::name(&key("iris")));
     fs::write(dir.path().join(&unfinished), "half").unwrap();
     fs::write(dir.path().join("notes.tmp"), "mine").unwrap();
     let (_store, loaded) = open(&dir);
@@ -342,4 +361,16 @@ fn a_file_put_there_meanwhile_is_moved_aside_not_overwritten() {
     store.save(&two()).unwrap();
     let kept = format!("{}.damaged-1", iris.display());
     assert_eq!(fs::read_to_string(kept).unwrap(), "theirs");
+}
+
+#[test]
+fn series_of_numbers_and_of_classes_come_back() {
+    let body = br#"{"confidence":[0.9,null,0.5],"classes":["a","b","a"],"features":{"x":[1,2.5,null],"y":["u","v","u"]}}"#;
+    let set_at = Timestamp::new(1_795_507_200, 1).unwrap();
+    let (_, baseline) = crate::drift::posted(body, 10, set_at).unwrap();
+    let mut all = Baselines::new();
+    all.set(key("iris"), baseline.clone()).unwrap();
+    let dir = saved(&all);
+    let found = open(&dir).1.baselines.resolve("iris", "1").unwrap();
+    assert_eq!(*found, baseline);
 }

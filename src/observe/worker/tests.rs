@@ -183,7 +183,7 @@ fn verdicts_are_gauges_until_their_version_leaves() {
     config.metrics.max_versions = 1;
     let (offer, start) = observer(&config);
     let running = start();
-    let baseline = Baseline::new([0.5; 10], 100, jiff::Timestamp::now()).unwrap();
+    let baseline = Baseline::of_confidences([0.5; 10], 100, jiff::Timestamp::now()).unwrap();
     let hash = baseline.short_hash().to_owned();
     let mut baselines = Baselines::new();
     baselines.set(Key::default(), baseline).unwrap();

@@ -1,14 +1,13 @@
-//! The values of one column, gathered for a baseline.
+//! The values of one series, gathered for a baseline.
 
-use super::table::Cell;
-use crate::drift::series::Baseline;
+use super::profile::{Profile, Value};
 
 /// Rows that are kept of a column, in their order; of a longer one a sample of all besides.
-pub(super) const KEPT: usize = 100_000;
+const KEPT: usize = 100_000;
 
-/// One column.
-pub(super) struct Column {
-    pub(super) name: String,
+/// One series.
+#[derive(Debug, Clone)]
+pub struct Gathered {
     values: Values,
     rows: usize,
     /// Chooses which rows stay.
@@ -17,23 +16,22 @@ pub(super) struct Column {
     sample: Option<Values>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Values {
     /// `NaN` is missing.
     Numbers(Vec<f64>),
     Words(Vec<Option<Box<str>>>),
 }
 
-impl Column {
+impl Gathered {
     /// `is_categorical`: numbers in it are words.
-    pub(super) fn new(name: String, is_categorical: bool) -> Self {
+    pub fn new(is_categorical: bool) -> Self {
         let values = if is_categorical {
             Values::Words(Vec::new())
         } else {
             Values::Numbers(Vec::new())
         };
         Self {
-            name,
             values,
             rows: 0,
             random: fastrand::Rng::with_seed(1),
@@ -42,9 +40,9 @@ impl Column {
     }
 
     /// Adds the value of the next row.
-    pub(super) fn push(&mut self, cell: Cell<'_>) {
+    pub fn push(&mut self, cell: Value<'_>) {
         self.rows += 1;
-        if matches!(cell, Cell::Word(_)) {
+        if matches!(cell, Value::Word(_)) {
             self.values.be_words();
             if let Some(sample) = &mut self.sample {
                 sample.be_words();
@@ -61,23 +59,24 @@ impl Column {
         }
     }
 
-    /// Rows that this column was not in.
-    pub(super) fn fill(&mut self, rows: usize) {
+    /// Rows that this series was not in.
+    pub fn fill(&mut self, rows: usize) {
         while self.rows < rows {
-            self.push(Cell::Missing);
+            self.push(Value::Missing);
         }
     }
 
     /// What it says as a baseline; `None`: all is missing. `is_ordered`: rows are in the order in which they
     /// came.
-    pub(super) fn baseline(&self, is_ordered: bool) -> Option<Baseline> {
-        let first = self.values.baseline(is_ordered)?;
+    pub fn profile(&self, is_ordered: bool) -> Option<Profile> {
+        let first = self.values.profile(is_ordered)?;
         let Some(sample) = &self.sample else {
             return Some(first);
         };
-        let mut baseline = sample.baseline(false)?;
-        baseline.tau = first.tau;
-        Some(baseline)
+        let mut profile = sample.profile(false)?;
+        profile.tau = first.tau;
+        profile.longest_run = first.longest_run;
+        Some(profile)
     }
 }
 
@@ -89,42 +88,42 @@ impl Values {
         }
     }
 
-    fn push(&mut self, cell: Cell<'_>) {
+    fn push(&mut self, cell: Value<'_>) {
         match self {
             Self::Numbers(numbers) => numbers.push(number(cell)),
             Self::Words(words) => words.push(word(cell)),
         }
     }
 
-    fn set(&mut self, place: usize, cell: Cell<'_>) {
+    fn set(&mut self, place: usize, cell: Value<'_>) {
         match self {
             Self::Numbers(numbers) => numbers[place] = number(cell),
             Self::Words(words) => words[place] = word(cell),
         }
     }
 
-    fn baseline(&self, is_ordered: bool) -> Option<Baseline> {
+    fn profile(&self, is_ordered: bool) -> Option<Profile> {
         match self {
-            Self::Numbers(numbers) => Baseline::of_numbers(numbers, is_ordered),
+            Self::Numbers(numbers) => Profile::of_numbers(numbers, is_ordered),
             Self::Words(words) => {
                 let words: Vec<Option<&str>> = words.iter().map(Option::as_deref).collect();
-                Some(Baseline::of_words(&words, is_ordered))
+                Some(Profile::of_words(&words, is_ordered))
             }
         }
     }
 }
 
-fn number(cell: Cell<'_>) -> f64 {
+fn number(cell: Value<'_>) -> f64 {
     match cell {
-        Cell::Number(number) => number,
-        Cell::Missing | Cell::Word(_) => f64::NAN,
+        Value::Number(number) => number,
+        Value::Missing | Value::Word(_) => f64::NAN,
     }
 }
 
-fn word(cell: Cell<'_>) -> Option<Box<str>> {
+fn word(cell: Value<'_>) -> Option<Box<str>> {
     match cell {
-        Cell::Missing => None,
-        Cell::Number(number) => Some(number.to_string().into()),
-        Cell::Word(word) => Some(word.into()),
+        Value::Missing => None,
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::Word(word) => Some(word.into()),
     }
 }

@@ -1,0 +1,153 @@
+//! What the baseline says of one series: into what its values are sorted, and how many are where.
+
+use super::{
+    bins::{Classes, Edges, Reference},
+    dependence,
+    sample::Sample,
+};
+
+/// One value of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    /// Not there, `null`, or no number.
+    Missing,
+    /// A number, not `NaN`.
+    Number(f64),
+    /// A class, a truth value, any text.
+    Word(&'a str),
+}
+
+/// What the baseline says of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Into what its values are sorted.
+    pub bins: Bins,
+    /// How many are where.
+    pub reference: Reference,
+    /// How dependent neighbours are, at least 1; `None`: its order means nothing, so that what passes
+    /// tells.
+    pub tau: Option<f64>,
+    /// How often at most the same value came in a row; `None`: its order means nothing.
+    pub longest_run: Option<u32>,
+}
+
+/// Into what values are sorted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bins {
+    /// Numbers.
+    Numbers(Edges),
+    /// Words.
+    Classes(Classes),
+}
+
+impl Bins {
+    /// How many there are, that of missing values with them.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Numbers(edges) => edges.bins(),
+            Self::Classes(classes) => classes.bins(),
+        }
+    }
+
+    /// The bin of a value. A number among classes is one of them, a word among numbers is missing.
+    pub fn bin(&self, value: Value<'_>) -> usize {
+        match (self, value) {
+            (Self::Numbers(edges), Value::Number(number)) => edges.bin(number),
+            (Self::Numbers(edges), Value::Missing | Value::Word(_)) => edges.bin(f64::NAN),
+            (Self::Classes(classes), Value::Missing) => classes.bin(None),
+            (Self::Classes(classes), Value::Number(number)) => classes.bin_of_number(number),
+            (Self::Classes(classes), Value::Word(word)) => classes.bin(Some(word)),
+        }
+    }
+
+    /// How many classes decide the threshold; `None` for numbers.
+    pub(super) fn classes(&self) -> Option<usize> {
+        match self {
+            Self::Numbers(_) => None,
+            Self::Classes(classes) => Some(classes.bins()),
+        }
+    }
+
+    /// What a region is, for people.
+    pub fn region_text(&self, region: usize) -> String {
+        match self {
+            Self::Numbers(edges) => match edges.edges().get(region) {
+                Some(edge) => format!("at most {edge}"),
+                None => "missing".to_owned(),
+            },
+            Self::Classes(classes) => match region.checked_sub(classes.names().len()) {
+                None => classes.names()[region].clone(),
+                Some(0) => "unseen".to_owned(),
+                Some(_) => "missing".to_owned(),
+            },
+        }
+    }
+}
+
+impl Profile {
+    /// Of numbers in which `NaN` is missing; `None`: all are. `is_ordered`: they are in the order in which
+    /// they came.
+    pub fn of_numbers(values: &[f64], is_ordered: bool) -> Option<Self> {
+        let (edges, reference) = Edges::of(values)?;
+        let ordered = is_ordered.then(|| Ordered {
+            bins: values.iter().map(|value| edges.bin(*value)).collect(),
+            longest_run: longest_run(values, |a, b| a.to_bits() == b.to_bits()),
+        });
+        Some(Self::of(Bins::Numbers(edges), reference, ordered))
+    }
+
+    /// Of words, likewise; `None` is a missing one.
+    pub fn of_words(values: &[Option<&str>], is_ordered: bool) -> Self {
+        let (classes, reference) = Classes::of(values.iter().copied());
+        let ordered = is_ordered.then(|| Ordered {
+            bins: values.iter().map(|value| classes.bin(*value)).collect(),
+            longest_run: longest_run(values, |a, b| a == b),
+        });
+        Self::of(Bins::Classes(classes), reference, ordered)
+    }
+
+    /// Of a sample that is no longer in the order in which it came.
+    pub(super) fn of_sample(sample: &Sample) -> Option<Self> {
+        let missing = std::iter::repeat_n(f64::NAN, sample.missing());
+        let values: Vec<f64> = sample.values().iter().copied().chain(missing).collect();
+        Self::of_numbers(&values, false)
+    }
+
+    fn of(bins: Bins, reference: Reference, ordered: Option<Ordered>) -> Self {
+        let mut profile = Self {
+            bins,
+            reference,
+            tau: None,
+            longest_run: None,
+        };
+        if let Some(Ordered { bins, longest_run }) = ordered {
+            let reference = &profile.reference;
+            let inside = |region| {
+                let inside = bins.iter().map(|bin| reference.is_inside(*bin, region));
+                inside.collect::<Vec<bool>>()
+            };
+            let watched: Vec<_> = profile.watched().into_iter().map(inside).collect();
+            profile.tau = Some(dependence::tau(&watched));
+            profile.longest_run = Some(longest_run);
+        }
+        profile
+    }
+
+    /// The regions that tell how dependent neighbours are.
+    pub(super) fn watched(&self) -> Vec<usize> {
+        let reference = &self.reference;
+        dependence::nearest_half((0..reference.regions()).map(|region| reference.share(region)))
+    }
+}
+
+/// What the order of values tells.
+struct Ordered {
+    bins: Vec<usize>,
+    longest_run: u32,
+}
+
+/// How many in a row are the same at most.
+fn longest_run<T>(values: &[T], is_same: impl Fn(&T, &T) -> bool) -> u32 {
+    let runs = values.chunk_by(is_same).map(<[T]>::len);
+    u32::try_from(runs.max().unwrap_or(0)).unwrap_or(u32::MAX)
+}
