@@ -8,18 +8,23 @@
 mod baseline;
 mod baselines;
 pub mod bins;
+mod clock;
 pub mod dependence;
 pub mod episode;
 pub mod file;
 mod gather;
 mod ks_window;
+pub mod monitor;
 mod name;
 mod posted;
 pub mod profile;
+pub mod quality;
+pub mod report;
 mod sample;
 pub mod scan;
 pub mod series;
 mod store;
+mod tally;
 mod verdict;
 
 pub use baseline::{Baseline, BaselineError, Origin};

@@ -68,6 +68,14 @@ impl Bins {
         }
     }
 
+    /// `number` or `class`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Numbers(_) => "number",
+            Self::Classes(_) => "class",
+        }
+    }
+
     /// What a region is, for people.
     pub fn region_text(&self, region: usize) -> String {
         match self {

@@ -61,6 +61,11 @@ pub fn base_threshold(false_alarms_per_million: f64) -> f64 {
     20.0 + 2.46 * (36.0 / false_alarms_per_million).ln()
 }
 
+/// False alarms per million predictions of a base threshold.
+pub fn false_alarms(base_threshold: f64) -> f64 {
+    36.0 * ((20.0 - base_threshold) / 2.46).exp()
+}
+
 /// The windows of one series.
 #[derive(Debug, Clone)]
 pub struct Scan {

@@ -6,7 +6,6 @@ use super::{
     profile::{Profile, Value},
     scan::{self, LEVELS, Rules, Scan},
 };
-use crate::stats::divergence;
 
 /// Baseline values for each unit of dependence below which a verdict is of low confidence.
 const ENOUGH: f64 = 50.0;
@@ -113,16 +112,9 @@ impl Series {
         self.scan.count()
     }
 
-    /// The counts by bin of the longest window that is full, and its level.
-    pub fn recent(&self) -> Option<(usize, Vec<u32>)> {
-        (0..LEVELS)
-            .rev()
-            .find_map(|level| Some((level, self.scan.counts(level)?)))
-    }
-
-    /// Population stability index of that window against the baseline.
-    pub fn psi(&self) -> Option<f64> {
-        divergence::psi(self.profile.reference.bins(), &self.recent()?.1)
+    /// The counts by bin of the window of `level`; `None`: it is not full yet.
+    pub fn counts(&self, level: usize) -> Option<Vec<u32>> {
+        self.scan.counts(level)
     }
 
     /// The least change of a share of one half that the window of `level` can show, in `[0, 1]`.

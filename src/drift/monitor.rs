@@ -1,0 +1,289 @@
+//! All series of one version of a model against its baseline.
+
+use std::sync::Arc;
+
+use super::{
+    Baseline, SeriesName, Value,
+    clock::Clock,
+    episode::Change,
+    profile::Profile,
+    quality::{Finding, Quality},
+    scan::{self, Alarm},
+    series::Series,
+    tally::Tally,
+};
+
+/// Items of one request that enter the scan; they depend on each other, and more would tell nothing new.
+pub const ITEMS: usize = 64;
+
+/// How series are watched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// Evidence that a single numeric series must exceed in the shortest window.
+    pub threshold: f64,
+    /// Least difference of two shares that counts, in `[0, 1]`.
+    pub min_effect: f64,
+    /// Series that are watched; those of the baseline beyond it are left out.
+    pub max_series: usize,
+}
+
+/// The series of one version of a model.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    baseline: Arc<Baseline>,
+    rules: Rules,
+    watched: Vec<Watched>,
+}
+
+/// One series, with what is counted of it.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    name: SeriesName,
+    series: Series,
+    tally: Tally,
+    /// Of features.
+    quality: Option<Quality>,
+    clock: Clock,
+    /// When the window began in which the drift that goes on was found.
+    since: f64,
+    /// It has been in the traffic.
+    is_matched: bool,
+}
+
+/// What a value brought.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A series drifts from now on.
+    Drifted(Box<Drifted>),
+    /// It drifts no more.
+    Cleared,
+    /// A problem of a feature's values begins or ends.
+    Found(Finding),
+}
+
+/// What was found when a series began to drift.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drifted {
+    /// The alarm.
+    pub alarm: Alarm,
+    /// The region in words.
+    pub region_text: String,
+    /// The share of the baseline in it, in `[0, 1]`.
+    pub baseline_share: f64,
+    /// The share of the window in it, in `[0, 1]`.
+    pub recent_share: f64,
+    /// When that window began, in seconds since 1970.
+    pub since: f64,
+}
+
+impl Monitor {
+    /// Windows begin at `now`, in seconds since 1970.
+    pub fn new(baseline: Arc<Baseline>, rules: Rules, now: f64) -> Self {
+        let count = baseline.profiles().len().min(rules.max_series);
+        let profiles = baseline.profiles().iter().take(count);
+        let watched =
+            profiles.map(|(name, profile)| Watched::new(name, profile, &rules, count, now));
+        Self {
+            watched: watched.collect(),
+            baseline,
+            rules,
+        }
+    }
+
+    /// What it compares with.
+    pub fn baseline(&self) -> &Arc<Baseline> {
+        &self.baseline
+    }
+
+    /// How it watches.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Every series, in the order of the baseline.
+    pub fn watched(&self) -> &[Watched] {
+        &self.watched
+    }
+
+    /// The place of a series; `None`: the baseline does not have it, or there was no room.
+    pub fn place(&self, is_it: impl Fn(&SeriesName) -> bool) -> Option<usize> {
+        self.watched.iter().position(|watched| is_it(&watched.name))
+    }
+
+    /// Adds a value to the series at `place`. All are counted; `enters_scan` at `now` (seconds since 1970)
+    /// those of which at most [`ITEMS`] come with one request.
+    pub fn push(
+        &mut self,
+        place: usize,
+        value: Value<'_>,
+        enters_scan: Option<f64>,
+    ) -> Option<Event> {
+        self.watched.get_mut(place)?.push(value, enters_scan)
+    }
+
+    /// Series of the baseline beyond what is watched.
+    pub fn left_out(&self) -> usize {
+        self.baseline.profiles().len() - self.watched.len()
+    }
+}
+
+/// Whether item `item` of `count` enters the scan: at most [`ITEMS`] do, evenly spaced.
+pub fn enters_scan(item: usize, count: usize) -> bool {
+    count <= ITEMS || item * ITEMS / count != (item + 1) * ITEMS / count
+}
+
+impl Watched {
+    fn new(name: &SeriesName, profile: &Profile, rules: &Rules, count: usize, now: f64) -> Self {
+        let is_feature = matches!(name, SeriesName::Feature(_));
+        Self {
+            name: name.clone(),
+            series: Series::new(profile.clone(), rules.threshold, count, rules.min_effect),
+            tally: Tally::new(&profile.bins, &profile.reference),
+            quality: is_feature.then(|| Quality::new(profile)),
+            clock: Clock::new(now),
+            since: now,
+            is_matched: false,
+        }
+    }
+
+    fn push(&mut self, value: Value<'_>, enters_scan: Option<f64>) -> Option<Event> {
+        self.is_matched = true;
+        let bin = self.series.profile().bins.bin(value);
+        self.tally.push(bin);
+        let bins = &self.series.profile().bins;
+        let finding = self
+            .quality
+            .as_mut()
+            .and_then(|quality| quality.push(bins, value, bin));
+        let change = enters_scan.and_then(|now| self.scan(bin, now));
+        change.or(finding.map(Event::Found))
+    }
+
+    fn scan(&mut self, bin: usize, now: f64) -> Option<Event> {
+        self.clock.tick(self.series.count() + 1, now);
+        match self.series.push_bin(bin)? {
+            Change::Began(alarm) => {
+                self.since = self.clock.start(alarm.level);
+                Some(Event::Drifted(Box::new(self.drifted(alarm))))
+            }
+            Change::Renewed(_) => None,
+            Change::Cleared(_) => Some(Event::Cleared),
+        }
+    }
+
+    fn drifted(&self, alarm: Alarm) -> Drifted {
+        let profile = self.series.profile();
+        Drifted {
+            alarm,
+            region_text: profile.bins.region_text(alarm.region),
+            baseline_share: profile.reference.share(alarm.region),
+            recent_share: f64::from(alarm.inside) / scan::size(alarm.level),
+            since: self.since,
+        }
+    }
+
+    /// What it is called.
+    pub const fn name(&self) -> &SeriesName {
+        &self.name
+    }
+
+    /// Its windows.
+    pub const fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// Its counts.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What is wrong with its values; `None`: it is no feature.
+    pub const fn quality(&self) -> Option<&Quality> {
+        self.quality.as_ref()
+    }
+
+    /// Whether the traffic has it.
+    pub const fn is_matched(&self) -> bool {
+        self.is_matched
+    }
+
+    /// Since when the drift that goes on can be seen, in seconds since 1970; `None`: it does not drift.
+    pub fn since(&self) -> Option<f64> {
+        self.series.episodes().current().map(|_| self.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::Origin;
+
+    const RULES: Rules = Rules {
+        threshold: 30.0,
+        min_effect: 0.0,
+        max_series: 2,
+    };
+
+    fn monitor() -> Monitor {
+        let mut random = fastrand::Rng::with_seed(3);
+        let values: Vec<f64> = (0..1000).map(|_| (random.f64() * 100.0).floor()).collect();
+        let profile = || Profile::of_numbers(&values, true).unwrap();
+        let feature = |name: &str| SeriesName::Feature(name.to_owned());
+        let profiles = vec![
+            (SeriesName::Confidence, profile()),
+            (feature("a"), profile()),
+            (feature("b"), profile()),
+        ];
+        let baseline = Baseline::new(None, profiles, Origin::File, jiff::Timestamp::UNIX_EPOCH);
+        Monitor::new(Arc::new(baseline.unwrap()), RULES, 0.0)
+    }
+
+    #[test]
+    fn a_drift_is_told_once_with_since_when_and_so_is_its_end() {
+        let mut monitor = monitor();
+        let place = monitor.place(|name| name.is_feature("a")).unwrap();
+        let mut random = fastrand::Rng::with_seed(4);
+        let mut told = Vec::new();
+        for i in 0..120_000_u32 {
+            let value = match i {
+                10_000..12_000 => random.f64() * 50.0,
+                _ => random.f64() * 100.0,
+            };
+            let event = monitor.push(place, Value::Number(value.floor()), Some(f64::from(i)));
+            told.extend(event.map(|event| (i, event)));
+        }
+        assert_eq!(told.len(), 2, "{told:?}");
+        let (at, Event::Drifted(drifted)) = &told[0] else {
+            panic!("{told:?}");
+        };
+        assert!((10_010..10_200).contains(at), "{at}");
+        assert!((9_900.0..10_100.0).contains(&drifted.since), "{drifted:?}");
+        assert!(drifted.recent_share > drifted.baseline_share);
+        assert!(matches!(told[1], (12_000.., Event::Cleared)));
+        let watched = &monitor.watched()[place];
+        assert_eq!((watched.since(), watched.series().count()), (None, 120_000));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_series() {
+        let mut monitor = monitor();
+        assert_eq!((monitor.watched().len(), monitor.left_out()), (2, 1));
+        assert_eq!(monitor.place(|name| name.is_feature("b")), None);
+        assert_eq!(monitor.push(7, Value::Missing, None), None);
+    }
+
+    #[test]
+    fn of_a_large_request_64_items_enter_the_scan_and_all_are_counted() {
+        for count in [1, 63, 64, 65, 100, 1000, 4097] {
+            let entering = (0..count).filter(|item| enters_scan(*item, count)).count();
+            assert_eq!(entering, count.min(ITEMS), "{count}");
+        }
+        let mut monitor = monitor();
+        for item in 0..1000 {
+            let now = enters_scan(item, 1000).then_some(0.0);
+            monitor.push(0, Value::Number(5.0), now);
+        }
+        let counted: u64 = monitor.watched()[0].tally().iter().map(|(_, n, _)| n).sum();
+        assert_eq!((counted, monitor.watched()[0].series().count()), (1000, 64));
+    }
+}

@@ -1,0 +1,142 @@
+//! Counts of a series by a few bins, which only rise: what a Prometheus adds up over all agents.
+
+use super::{bins::Reference, profile::Bins};
+
+/// Classes that have a bin of their own.
+const CLASSES: usize = 10;
+/// Parts of the numbers within the range of the baseline.
+const PARTS: usize = 10;
+
+/// The counts, at most 12, and into which of them each bin of a scan goes.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    labels: Vec<String>,
+    /// By bin of the scan.
+    places: Vec<u8>,
+    baseline: Vec<u32>,
+    counts: Vec<u64>,
+}
+
+impl Tally {
+    /// Numbers: `1` to `10` for the tenths of the baseline, `out` for what is out of its range, `missing`.
+    /// Classes: the most frequent of the baseline by their names, `other`, `missing`.
+    pub fn new(bins: &Bins, reference: &Reference) -> Self {
+        let (labels, places) = match bins {
+            Bins::Numbers(edges) => of_numbers(edges.edges().len(), reference),
+            Bins::Classes(classes) => of_classes(classes.names(), reference),
+        };
+        let mut baseline = vec![0; labels.len()];
+        for (bin, place) in places.iter().enumerate() {
+            baseline[usize::from(*place)] += reference.bins()[bin];
+        }
+        Self {
+            counts: vec![0; labels.len()],
+            labels,
+            places,
+            baseline,
+        }
+    }
+
+    /// Counts a value by its bin of the scan.
+    pub fn push(&mut self, bin: usize) {
+        let place = self.places.get(bin).copied().map(usize::from);
+        if let Some(count) = place.and_then(|place| self.counts.get_mut(place)) {
+            *count += 1;
+        }
+    }
+
+    /// Of every bin the label, the count, and the baseline's share in `[0, 1]`.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64, f64)> {
+        let total: f64 = self.baseline.iter().map(|count| f64::from(*count)).sum();
+        let bins = self.labels.iter().zip(&self.counts).zip(&self.baseline);
+        bins.map(move |((label, count), baseline)| {
+            (label.as_str(), *count, f64::from(*baseline) / total)
+        })
+    }
+}
+
+/// `edges`: how many there are. The first bin is below the baseline's least value, the last but one above
+/// its largest.
+fn of_numbers(edges: usize, reference: &Reference) -> (Vec<String>, Vec<u8>) {
+    let (out, missing) = (0, 1);
+    let inside = 1..edges;
+    let within: u32 = reference.bins()[inside.clone()].iter().sum();
+    let mut places = vec![out; edges + 2];
+    places[edges + 1] = missing;
+    let mut below = 0.0;
+    for bin in inside {
+        let count = f64::from(reference.bins()[bin]);
+        // by its middle: a value that many share may be more than a tenth
+        let part = (10.0 * (below + count / 2.0) / f64::from(within.max(1))).min(9.0);
+        places[bin] = 2 + part as u8;
+        below += count;
+    }
+    let mut labels = vec!["out".to_owned(), "missing".to_owned()];
+    labels.extend((1..=PARTS).map(|part| part.to_string()));
+    (labels, places)
+}
+
+fn of_classes(names: &[String], reference: &Reference) -> (Vec<String>, Vec<u8>) {
+    let (other, missing) = (0, 1);
+    let mut by_count: Vec<usize> = (0..names.len()).collect();
+    by_count.sort_by_key(|class| std::cmp::Reverse(reference.bins()[*class]));
+    by_count.truncate(CLASSES);
+    let mut labels = vec!["other".to_owned(), "missing".to_owned()];
+    let mut places = vec![other; names.len() + 2];
+    places[names.len() + 1] = missing;
+    for (place, class) in (2..).zip(by_count) {
+        places[class] = place;
+        labels.push(names[class].clone());
+    }
+    (labels, places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::Profile;
+
+    fn shown(tally: &Tally) -> Vec<(&str, u64, f64)> {
+        tally
+            .iter()
+            .filter(|(_, count, share)| *count > 0 || *share > 0.0)
+            .collect()
+    }
+
+    #[test]
+    fn numbers_are_counted_by_tenths_of_the_baseline() {
+        let values: Vec<f64> = (0..100).map(f64::from).collect();
+        let profile = Profile::of_numbers(&values, false).unwrap();
+        let mut tally = Tally::new(&profile.bins, &profile.reference);
+        assert_eq!(tally.iter().count(), 12);
+        for value in [0.0, 5.0, 99.0, 99.5, -1.0, f64::NAN] {
+            let bin = profile.bins.bin(crate::drift::Value::Number(value));
+            tally.push(bin);
+        }
+        let counted: Vec<_> = tally.iter().filter(|(_, n, _)| *n > 0).collect();
+        let (names, counts): (Vec<_>, Vec<_>) = counted.iter().map(|(l, n, _)| (*l, *n)).unzip();
+        assert_eq!(names, ["out", "missing", "1", "10"]);
+        assert_eq!(counts, [2, 1, 2, 1]);
+        let shares: f64 = tally.iter().map(|(_, _, share)| share).sum();
+        assert!((shares - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_most_frequent_classes_have_their_names() {
+        let words: Vec<String> = (0..20)
+            .flat_map(|i| vec![format!("c{i:02}"); i + 1])
+            .collect();
+        let words: Vec<Option<&str>> = words.iter().map(|word| Some(word.as_str())).collect();
+        let profile = Profile::of_words(&words, false);
+        let mut tally = Tally::new(&profile.bins, &profile.reference);
+        for word in ["c19", "c00", "new"] {
+            tally.push(profile.bins.bin(crate::drift::Value::Word(word)));
+        }
+        tally.push(profile.bins.bin(crate::drift::Value::Missing));
+        let found = shown(&tally);
+        assert_eq!(found.len(), 12);
+        assert_eq!((found[0].0, found[0].1), ("other", 2));
+        assert_eq!((found[1].0, found[1].1), ("missing", 1));
+        assert_eq!((found[2].0, found[2].1), ("c19", 1));
+    }
+}
