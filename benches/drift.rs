@@ -4,7 +4,7 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
-use sidelight::drift::{Baseline, CheckInput, Windows, check};
+use sidelight::drift::{Baseline, CheckInput, KsWindow, check};
 
 /// Different shares that look random and are the same in every run.
 fn shares(count: u32) -> impl Iterator<Item = f64> {
@@ -12,12 +12,12 @@ fn shares(count: u32) -> impl Iterator<Item = f64> {
 }
 
 fn push(criterion: &mut Criterion) {
-    let mut windows = Windows::new(1000, 8, 8);
+    let mut window = KsWindow::new(1000);
     for share in shares(1000) {
-        windows.push("iris", "1.0.0", share);
+        window.push(share);
     }
     criterion.bench_function("push into a full window", |b| {
-        b.iter(|| windows.push("iris", "1.0.0", black_box(0.5)));
+        b.iter(|| window.push(black_box(0.5)));
     });
 }
 
@@ -30,6 +30,7 @@ fn verdict(criterion: &mut Criterion) {
         recent: shares(1000).map(|share| share * 0.95).collect(),
         window: 1000,
         threshold: 0.05,
+        scan: None,
     };
     criterion.bench_function("check 1000 against 5000", |b| {
         b.iter(|| check(&input, Timestamp::UNIX_EPOCH));

@@ -291,7 +291,7 @@ pub enum Features {
     Named(Vec<String>),
 }
 
-/// `drift`: the confidence drift verdict.
+/// `drift`: what baselines are and when something has drifted from them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drift {
@@ -305,6 +305,18 @@ pub struct Drift {
     pub check_interval: Duration,
     /// Most values of a baseline.
     pub max_baseline: usize,
+    /// What the scan may cost in false alarms per million predictions of a series; `None`: its default
+    /// threshold. Above 0.
+    pub false_alarms_per_million: Option<f64>,
+    /// Least difference of two shares that the scan takes for drift. In `[0, 1]`.
+    #[serde(deserialize_with = "units::share")]
+    pub min_effect: f64,
+    /// Series of one model that are watched.
+    pub max_series: usize,
+    /// Of these, series whose counts and gauges are exported.
+    pub export_series: usize,
+    /// Predictions of a version without a baseline that become one; `None`: they do not.
+    pub capture: Option<usize>,
 }
 
 /// `state`: what survives a restart.

@@ -1,9 +1,11 @@
-//! Whether the model's confidence has drifted away from what it was.
+//! Whether a model's traffic has drifted away from what it was.
 //!
-//! [`Windows`] keep the last confidences of every model and version, [`Baselines`] what they
-//! should look like, [`check`] compares the two, [`Store`] brings baselines over a restart.
-//! Windows and baselines have one owner and no lock; a check works on a copy, because its exact
-//! p-value may take milliseconds and must not hold up whoever fills the windows.
+//! [`Baselines`] say what it was, of each model and version; a [`Baseline`] has a [`Profile`] for every
+//! series: confidence, class, value, features. A [`Monitor`](monitor::Monitor) pushes what passes into the
+//! [`scan`] of each series; [`check`] is the two-sample test of the course page, which decides until the scan
+//! is warm. [`Versions`] bound what is kept, [`Store`] brings baselines over a restart.
+//! All have one owner and no lock; a check works on a copy, because its exact p-value may take
+//! milliseconds and must not hold up whoever fills the windows.
 
 mod baseline;
 mod baselines;
@@ -26,15 +28,17 @@ pub mod series;
 mod store;
 mod tally;
 mod verdict;
+mod versions;
 
 pub use baseline::{Baseline, BaselineError, Origin};
 pub use baselines::{Baselines, Key, MAX_BASELINES};
 pub use file::DamageReason;
 pub use gather::Gathered;
-pub use ks_window::{KsWindow, Retired, VERSIONS_PER_MODEL, Windows};
+pub use ks_window::KsWindow;
 pub use name::SeriesName;
 pub use posted::{PostedError, posted};
 pub use profile::{Profile, Value};
 pub use sample::Sample;
 pub use store::{Damage, Loaded, Store, StoreError};
-pub use verdict::{CheckInput, Checked, Verdict, check};
+pub use verdict::{CheckInput, Checked, Fields, Verdict, check};
+pub use versions::{Retired, VERSIONS_PER_MODEL, Versions};

@@ -135,12 +135,24 @@ fn endpoints(config: &Config, findings: &mut Findings<'_>) {
 /// Up to this many values on either side the p-value is exact.
 const EXACT: usize = 10_000;
 
+/// Rates of false alarms between which the threshold is known to keep them.
+const MOST_PATIENT: f64 = 0.001;
+const MOST_NERVOUS: f64 = 1000.0;
+
 fn drift(config: &Config, findings: &mut Findings<'_>) {
     let threshold = config.drift.threshold;
     if threshold <= 0.0 || threshold >= 1.0 {
         findings.refuse(
             "drift.threshold",
             format_args!("expected a number above 0 and below 1, found {threshold}"),
+        );
+    }
+    if let Some(rate) = config.drift.false_alarms_per_million
+        && !(MOST_PATIENT..=MOST_NERVOUS).contains(&rate)
+    {
+        findings.refuse(
+            "drift.false_alarms_per_million",
+            format_args!("expected a number from {MOST_PATIENT} to {MOST_NERVOUS}, found {rate}"),
         );
     }
     for (key, count) in [

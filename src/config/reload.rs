@@ -87,6 +87,11 @@ pub const KEYS: &[Key] = keys! {
     live drift.threshold;
     live drift.check_interval;
     live drift.max_baseline;
+    live drift.false_alarms_per_million;
+    live drift.min_effect;
+    live drift.max_series;
+    live drift.export_series;
+    live drift.capture;
     restart state.dir;
     live drain.delay;
     live drain.deadline;

@@ -65,14 +65,31 @@ impl Baselines {
     }
 
     /// The baseline that fits closest: of this model and version, of this model, of this version
-    /// of any model, of everything. No allocation.
+    /// of any model, of everything; else the newest of another version of this model, which a new version
+    /// goes on with until it has its own. No allocation.
     pub fn resolve(&self, model: &str, version: &str) -> Option<Arc<Baseline>> {
         let fitting = self.0.iter().filter_map(|(key, baseline)| {
             let fit = key.fit(model, version)?;
             Some((fit, baseline))
         });
-        let (_, closest) = fitting.max_by_key(|(fit, _)| *fit)?;
-        Some(Arc::clone(closest))
+        let closest = fitting
+            .max_by_key(|(fit, _)| *fit)
+            .map(|(_, baseline)| baseline);
+        let before = || {
+            let of_model = self
+                .0
+                .iter()
+                .filter(|(key, _)| key.model.as_deref() == Some(model));
+            of_model
+                .map(|(_, baseline)| baseline)
+                .max_by_key(|b| b.set_at())
+        };
+        closest.or_else(before).map(Arc::clone)
+    }
+
+    /// Whether one fits this model and version, and not only another version.
+    pub fn fits(&self, model: &str, version: &str) -> bool {
+        self.0.keys().any(|key| key.fit(model, version).is_some())
     }
 
     /// Every baseline, in the order of its key.

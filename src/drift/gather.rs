@@ -59,6 +59,11 @@ impl Gathered {
         }
     }
 
+    /// Rows so far.
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Rows that this series was not in.
     pub fn fill(&mut self, rows: usize) {
         while self.rows < rows {

@@ -95,6 +95,23 @@ impl Monitor {
         &self.baseline
     }
 
+    /// Watches by other rules from now on; `false`: it cannot, for other series are wanted.
+    pub fn set_rules(&mut self, rules: Rules) -> bool {
+        let count = self.baseline.profiles().len().min(rules.max_series);
+        if count != self.watched.len() {
+            return false;
+        }
+        if rules != self.rules {
+            for watched in &mut self.watched {
+                watched
+                    .series
+                    .set_rules(rules.threshold, count, rules.min_effect);
+            }
+            self.rules = rules;
+        }
+        true
+    }
+
     /// How it watches.
     pub const fn rules(&self) -> &Rules {
         &self.rules
@@ -147,6 +164,10 @@ impl Watched {
     }
 
     fn push(&mut self, value: Value<'_>, enters_scan: Option<f64>) -> Option<Event> {
+        // what the traffic has never had is not missing
+        if !self.is_matched && value == Value::Missing {
+            return None;
+        }
         self.is_matched = true;
         let bin = self.series.profile().bins.bin(value);
         self.tally.push(bin);

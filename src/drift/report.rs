@@ -19,6 +19,9 @@ const CALM_LEVEL: usize = 5;
 pub struct Report {
     /// `warming` until it is known how dependent neighbours are, then `watching`.
     pub status: &'static str,
+    /// Whether its word counts: `status` is `watching`.
+    #[serde(skip)]
+    pub is_warm: bool,
     /// Whether any series drifts.
     pub drift_detected: bool,
     /// Labels of those that do.
@@ -130,6 +133,7 @@ impl Monitor {
         let drifting: Vec<String> = labels(&|watched| watched.since().is_some());
         let threshold = self.rules().threshold;
         Report {
+            is_warm: self.is_warm(),
             status: if self.is_warm() {
                 "watching"
             } else {

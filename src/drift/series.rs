@@ -49,6 +49,13 @@ impl Series {
         }
     }
 
+    /// Goes by another threshold from now on; as in [`Self::new`].
+    pub fn set_rules(&mut self, base: f64, series: usize, min_effect: f64) {
+        let tau = self.rules.tau;
+        self.rules = Rules::new(base, series, self.profile.bins.classes());
+        (self.rules.tau, self.rules.min_effect) = (tau, min_effect);
+    }
+
     /// Adds a value.
     pub fn push(&mut self, value: Value<'_>) -> Option<Change> {
         self.push_bin(self.profile.bins.bin(value))

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer};
 
-use super::Baseline;
+use super::{Baseline, report::Report};
 use crate::stats::{ks, moments::moments};
 
 /// All that a check needs; owned, so that it can be made anywhere.
@@ -23,12 +23,11 @@ pub struct CheckInput {
     pub window: usize,
     /// `drift.threshold`: drift is a p-value below it.
     pub threshold: f64,
+    /// What the scan knows; `None`: there is no baseline.
+    pub scan: Option<Report>,
 }
 
 /// What a check found.
-///
-/// As JSON exactly the course page's fields: `status` and `drift_detected`, and once checked
-/// `ks_statistic`, `p_value`, `baseline_mean`, `recent_mean`, `samples_checked`, `timestamp`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// There is nothing to compare with.
@@ -110,25 +109,50 @@ pub fn check(input: &CheckInput, now: Timestamp) -> Verdict {
     })
 }
 
-impl Serialize for Verdict {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self::Checked(checked) = self else {
-            let mut object = serializer.serialize_struct("Verdict", 2)?;
-            object.serialize_field("status", self.status())?;
-            object.serialize_field("drift_detected", &false)?;
-            return object.end();
+/// The course page's fields of a verdict.
+#[derive(Debug, Serialize)]
+pub struct Fields<'a> {
+    status: &'static str,
+    drift_detected: bool,
+    #[serde(flatten)]
+    checked: Option<CheckedFields<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckedFields<'a> {
+    ks_statistic: f64,
+    p_value: f64,
+    baseline_mean: f64,
+    recent_mean: f64,
+    samples_checked: usize,
+    #[serde(serialize_with = "microseconds")]
+    timestamp: &'a Timestamp,
+}
+
+/// UTC with microseconds, as the log has it.
+fn microseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.6}"))
+}
+
+impl Verdict {
+    /// As the course page shows it, with the word of whoever decides.
+    pub fn fields(&self, drift_detected: bool) -> Fields<'_> {
+        let checked = match self {
+            Self::Checked(checked) => Some(CheckedFields {
+                ks_statistic: checked.ks_statistic,
+                p_value: checked.p_value,
+                baseline_mean: checked.baseline_mean,
+                recent_mean: checked.recent_mean,
+                samples_checked: checked.samples_checked,
+                timestamp: &checked.timestamp,
+            }),
+            _ => None,
         };
-        let mut object = serializer.serialize_struct("Verdict", 8)?;
-        object.serialize_field("status", self.status())?;
-        object.serialize_field("drift_detected", &checked.drift_detected)?;
-        object.serialize_field("ks_statistic", &checked.ks_statistic)?;
-        object.serialize_field("p_value", &checked.p_value)?;
-        object.serialize_field("baseline_mean", &checked.baseline_mean)?;
-        object.serialize_field("recent_mean", &checked.recent_mean)?;
-        object.serialize_field("samples_checked", &checked.samples_checked)?;
-        // UTC with microseconds, as the log has it.
-        object.serialize_field("timestamp", &format_args!("{:.6}", checked.timestamp))?;
-        object.end()
+        Fields {
+            status: self.status(),
+            drift_detected,
+            checked,
+        }
     }
 }
 
@@ -149,12 +173,14 @@ mod tests {
             recent: recent.to_vec(),
             window: 10,
             threshold: 0.05,
+            scan: None,
         }
     }
 
     fn json(input: &CheckInput) -> Value {
         let now = Timestamp::new(1_795_507_200, 1_999).unwrap();
-        serde_json::to_value(check(input, now)).unwrap()
+        let verdict = check(input, now);
+        serde_json::to_value(verdict.fields(verdict.drift_detected())).unwrap()
     }
 
     #[test]

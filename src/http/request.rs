@@ -33,12 +33,21 @@ impl Request {
     pub fn query_value(&self, name: &str) -> Option<String> {
         self.query.as_deref()?.split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(key) == name).then(|| decoded(value))
+            (decoded(key, b' ') == name).then(|| decoded(value, b' '))
         })
+    }
+
+    /// The parts of the path, decoded; escapes that are none stay as they are.
+    pub fn segments(&self) -> Vec<String> {
+        let path = self.path.strip_prefix('/').unwrap_or(&self.path);
+        path.split('/')
+            .map(|segment| decoded(segment, b'+'))
+            .collect()
     }
 }
 
-fn decoded(text: &str) -> String {
+/// `plus`: what `+` stands for.
+fn decoded(text: &str, plus: u8) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -48,7 +57,7 @@ fn decoded(text: &str) -> String {
                 rest = &after[2..];
                 byte
             }
-            (b'+', _) => b' ',
+            (b'+', _) => plus,
             _ => first,
         });
     }
@@ -96,6 +105,13 @@ mod tests {
         assert_eq!(value("a=%+1"), "% 1");
         assert_eq!(value("a=%ff"), "\u{fffd}");
         assert_eq!(value("a=b=c"), "b=c");
+    }
+
+    #[test]
+    fn segments_are_decoded_behind_the_slashes() {
+        let mut request = asking(Method::GET, "");
+        request.path = "/drift/a%2Fb+c/%zz".to_owned();
+        assert_eq!(request.segments(), ["drift", "a/b+c", "%zz"]);
     }
 
     #[test]

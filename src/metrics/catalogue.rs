@@ -94,8 +94,38 @@ catalogue! {
         "Two-sample Kolmogorov-Smirnov statistic of the recent confidences against the baseline.";
     DRIFT_P_VALUE "ml_drift_p_value" Kind::Gauge, ["model", "model_version"],
         "Two-sided p-value of that statistic.";
-    DRIFT_DETECTED "ml_drift_detected" Kind::Gauge, ["model", "model_version"],
-        "Whether the confidences have drifted from the baseline (1) or not (0).";
+    DRIFT_DETECTED "ml_drift_detected" Kind::Gauge, ["model", "model_version", "series"],
+        "Whether a series has drifted from the baseline (1) or not (0): by the scan, before it is warm by the two-sample test.";
+    DRIFT_SCORE "ml_drift_score" Kind::Gauge, ["model", "model_version", "series"],
+        "Largest evidence of drift of any window over its threshold; above 1 is an alarm.";
+    DRIFT_PSI "ml_drift_psi" Kind::Gauge, ["model", "model_version", "series"],
+        "Population stability index of a recent window against the baseline.";
+    DRIFT_SINCE "ml_drift_since_timestamp_seconds" Kind::Gauge, ["model", "model_version", "series"],
+        "When the window began in which the drift that goes on was found; 0 while nothing drifts.";
+    DRIFT_ALARMS "ml_drift_alarms_total" Kind::Counter, ["model", "model_version", "series"],
+        "Times a series began to drift since its baseline is in use.";
+    DRIFT_LOW_CONFIDENCE "ml_drift_low_confidence" Kind::Gauge, ["model", "model_version", "series"],
+        "Whether the baseline is small for so dependent a series (1) or not (0).";
+    DRIFT_OBSERVATIONS "ml_drift_observations_total" Kind::Counter, ["model", "model_version", "series", "bin"],
+        "Values of a series by bin: tenths of the baseline or its most frequent classes, out of its range or other, missing.";
+    DRIFT_BASELINE_RATIO "ml_drift_baseline_ratio" Kind::Gauge, ["model", "model_version", "series", "bin"],
+        "Share of the baseline in each of these bins.";
+    DRIFT_BASELINE_SAMPLES "ml_drift_baseline_samples" Kind::Gauge, ["model", "model_version", "series"],
+        "Values of the baseline of a series.";
+    DRIFT_BASELINE_CDF "ml_drift_baseline_cdf_ratio" Kind::Gauge, ["model", "model_version", "le"],
+        "Share of the baseline's confidences at or below each edge of ml_model_prediction_confidence.";
+    FEATURE_MISSING "ml_model_feature_missing_total" Kind::Counter, ["model", "model_version", "feature"],
+        "Values of a feature of the baseline that were missing, null or no number.";
+    FEATURE_OUT_OF_RANGE "ml_model_feature_out_of_range_total" Kind::Counter, ["model", "model_version", "feature"],
+        "Numbers below the least or above the largest of the baseline.";
+    FEATURE_UNSEEN "ml_model_feature_unseen_total" Kind::Counter, ["model", "model_version", "feature"],
+        "Classes that the baseline does not know.";
+    FEATURE_TYPE_CHANGED "ml_model_feature_type_changed_total" Kind::Counter, ["model", "model_version", "feature"],
+        "Words among numbers.";
+    FEATURE_CONSTANT "ml_model_feature_constant_total" Kind::Counter, ["model", "model_version", "feature"],
+        "Values that were the same for longer than the baseline ever was.";
+    CLASS_SHARE "ml_model_class_share" Kind::Gauge, ["model", "model_version", "predicted_class"],
+        "Share of a class in a recent window, of the classes that the baseline knows; the others are unseen.";
     DRIFT_BASELINE "ml_drift_baseline_info" Kind::Gauge, ["model", "model_version", "baseline"],
         "Always 1: the baseline in use, by the start of its SHA-256.";
     OVERHEAD_SECONDS "sidelight_overhead_seconds" Kind::Histogram(OVERHEAD), [],

@@ -6,7 +6,10 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{models::Listing, worker::Settings};
-use crate::drift::{Baselines, CheckInput, Verdict};
+use crate::drift::{
+    Baseline, Baselines, CheckInput, Key, Verdict,
+    report::{Histograms, Report},
+};
 
 /// Commands that may wait.
 const MAX_WAITING: usize = 64;
@@ -71,7 +74,27 @@ pub struct Judged {
     pub baseline: Option<String>,
     /// What was found.
     pub verdict: Verdict,
+    /// What the scan knows; `None`: there is no baseline.
+    pub scan: Option<Report>,
 }
+
+impl Judged {
+    /// Whether the scan decides; else the two-sample test does.
+    pub fn is_of_scan(&self) -> bool {
+        self.scan.as_ref().is_some_and(|scan| scan.is_warm)
+    }
+
+    /// Whether there is drift, by whichever decides.
+    pub fn drift_detected(&self) -> bool {
+        match &self.scan {
+            Some(scan) if scan.is_warm => scan.drift_detected,
+            _ => self.verdict.drift_detected(),
+        }
+    }
+}
+
+/// A baseline that was gathered, and whose it is.
+pub type Captured = (Key, Baseline);
 
 /// One command.
 #[derive(Debug)]
@@ -83,6 +106,8 @@ pub(super) enum Command {
     Apply(Box<Settings>),
     Models(oneshot::Sender<Listing>),
     LastPredictor(oneshot::Sender<Option<(String, String)>>),
+    Captured(oneshot::Sender<Vec<Captured>>),
+    Histograms(Which, String, oneshot::Sender<Option<Histograms>>),
 }
 
 /// The handle and what the observer listens to.
@@ -109,6 +134,30 @@ impl Handle {
     pub async fn last_predictor(&self) -> Result<Option<(String, String)>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::LastPredictor(reply))?;
+        came(answer).await
+    }
+
+    /// Baselines that have been gathered since the last time.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn captured(&self) -> Result<Vec<Captured>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Captured(reply))?;
+        came(answer).await
+    }
+
+    /// The baseline and the window of one series, by its label; `None`: there is no such series.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn histograms(
+        &self,
+        which: Which,
+        series: String,
+    ) -> Result<Option<Histograms>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Histograms(which, series, reply))?;
         came(answer).await
     }
 

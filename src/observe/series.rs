@@ -1,17 +1,30 @@
 //! Series that can be taken back: what is known of each model and version now, published whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
-use super::command::{Judged, ModelState, Which};
+use super::{
+    command::{Captured, Judged, ModelState, Which},
+    gauges,
+    watch::{Watch, Whose},
+};
 use crate::{
     config,
-    drift::{Baselines, CheckInput, KsWindow, Retired, Verdict, Windows},
+    decode::Inference,
+    drift::{
+        Baselines, CheckInput, Key, Retired, Verdict, Versions, monitor::Monitor,
+        report::Histograms,
+    },
     metrics::{Table, catalogue},
 };
 
 /// Scheduled checks without a confidence after which a version serves no longer: 5 minutes at the
 /// default interval.
 const QUIET: u32 = 20;
+/// Between two tables that differ in counts alone.
+const BETWEEN_TABLES: Duration = Duration::from_secs(1);
 
 /// A model and its version, as in their labels.
 type Identity = (String, String);
@@ -20,7 +33,7 @@ type Identity = (String, String);
 pub(super) struct Series {
     model: config::Model,
     drift: config::Drift,
-    windows: Windows,
+    watches: Versions<Watch>,
     baselines: Baselines,
     verdicts: HashMap<Identity, Judged>,
     state: ModelState,
@@ -28,6 +41,9 @@ pub(super) struct Series {
     latest: BTreeMap<String, String>,
     last: Option<Identity>,
     is_changed: bool,
+    /// Somebody has predicted since the last table.
+    has_news: bool,
+    shown: Instant,
 }
 
 impl Series {
@@ -38,7 +54,7 @@ impl Series {
         baselines: Baselines,
     ) -> Self {
         Self {
-            windows: Windows::new(drift.window, bounds.max_models, bounds.max_versions),
+            watches: Versions::new(bounds.max_models, bounds.max_versions),
             model,
             drift,
             baselines,
@@ -47,6 +63,8 @@ impl Series {
             latest: BTreeMap::new(),
             last: None,
             is_changed: true,
+            has_news: false,
+            shown: Instant::now(),
         }
     }
 
@@ -57,19 +75,53 @@ impl Series {
         drift: config::Drift,
         bounds: &config::Metrics,
     ) {
-        let retired = self
-            .windows
-            .resize(drift.window, bounds.max_models, bounds.max_versions);
-        for gone in retired {
+        for gone in self.watches.resize(bounds.max_models, bounds.max_versions) {
             self.forget(gone);
         }
         self.model = model;
         self.drift = drift;
+        for (_, _, watch) in self.watches.iter_mut() {
+            watch.recent.resize(self.drift.window);
+        }
+        self.compare(now());
         self.is_changed = true;
     }
 
-    /// Notes who predicted last.
-    pub(super) fn predicted(&mut self, model: &str, version: &str) {
+    /// Each version with the baseline that fits it now.
+    fn compare(&mut self, now: f64) {
+        let Self {
+            watches,
+            baselines,
+            drift,
+            ..
+        } = self;
+        for (model, version, watch) in watches.iter_mut() {
+            let whose = Whose { model, version };
+            watch.compare(baselines.resolve(model, version), drift, now, whose);
+            watch.gather(drift.capture.filter(|_| !baselines.fits(model, version)));
+        }
+    }
+
+    /// Takes what was predicted at `now`, in seconds since 1970.
+    pub(super) fn predicted(&mut self, whose: Whose<'_>, inference: &Inference, now: f64) {
+        let Whose { model, version } = whose;
+        self.note_latest(model, version);
+        let (baselines, drift) = (&self.baselines, &self.drift);
+        let begin = || {
+            let mut watch = Watch::new(drift);
+            watch.compare(baselines.resolve(model, version), drift, now, whose);
+            watch.gather(drift.capture.filter(|_| !baselines.fits(model, version)));
+            watch
+        };
+        let (watch, retired) = self.watches.touch(model, version, begin);
+        watch.predicted(inference, now, whose);
+        self.has_news = true;
+        for gone in retired {
+            self.forget(gone);
+        }
+    }
+
+    fn note_latest(&mut self, model: &str, version: &str) {
         let is_last = |(m, v): &Identity| m == model && v == version;
         if self.last.as_ref().is_some_and(is_last) {
             return;
@@ -79,13 +131,6 @@ impl Series {
         if latest.is_none_or(|latest| latest != version) {
             self.latest.insert(model.to_owned(), version.to_owned());
             self.is_changed = true;
-        }
-    }
-
-    /// Takes one confidence of a prediction.
-    pub(super) fn push(&mut self, model: &str, version: &str, confidence: f64) {
-        for gone in self.windows.push(model, version, confidence) {
-            self.forget(gone);
         }
     }
 
@@ -108,9 +153,38 @@ impl Series {
 
     /// Replaces the baselines; verdicts against the old ones no longer stand.
     pub(super) fn use_baselines(&mut self, baselines: Baselines) {
-        self.baselines = baselines;
-        self.verdicts.clear();
+        let before = std::mem::replace(&mut self.baselines, baselines);
+        let current = &self.baselines;
+        let is_same = |(model, version): &Identity| {
+            let hash = |all: &Baselines| Some(all.resolve(model, version)?.hash().to_owned());
+            hash(&before) == hash(current)
+        };
+        self.verdicts.retain(|identity, _| is_same(identity));
+        self.compare(now());
         self.is_changed = true;
+    }
+
+    /// Baselines that have been gathered since the last time.
+    pub(super) fn captured(&mut self) -> Vec<Captured> {
+        let gathered = self
+            .watches
+            .iter_mut()
+            .filter_map(|(model, version, watch)| {
+                let key = Key {
+                    model: Some(model.to_owned()),
+                    version: Some(version.to_owned()),
+                };
+                Some((key, watch.captured()?))
+            });
+        gathered.collect()
+    }
+
+    /// The baseline and the window of one series, by its label.
+    pub(super) fn histograms(&self, which: Which, label: &str) -> Option<Histograms> {
+        let (model, version) = self.identity(which);
+        let monitor = self.watches.get(&model, &version)?.monitor.as_ref()?;
+        let mut watched = monitor.watched().iter();
+        Some(watched.find(|w| w.name().label() == label)?.histograms())
     }
 
     /// Takes verdicts about those who are still here, against the baseline that still is.
@@ -127,7 +201,7 @@ impl Series {
                     .verdicts
                     .get(&key)
                     .is_some_and(|before| before.baseline == judged.baseline);
-            if is_current && !says_less && self.windows.get(model, version).is_some() {
+            if is_current && !says_less && self.watches.get(model, version).is_some() {
                 self.verdicts.insert(key, judged);
             }
         }
@@ -137,8 +211,10 @@ impl Series {
     /// Counts a scheduled check. A version that has been quiet for long while another of its model
     /// predicts serves no longer: it is judged no more, and its alert must end.
     fn tick(&mut self) {
-        self.windows.tick();
-        let identities = self.windows.iter().map(|(m, v, _)| (m, v));
+        for (_, _, watch) in self.watches.iter_mut() {
+            watch.quiet = watch.quiet.saturating_add(1);
+        }
+        let identities = self.watches.iter().map(|(m, v, _)| (m, v));
         let gone: Vec<Identity> = identities
             .filter(|(model, version)| !self.serves(model, version))
             .map(|(model, version)| (model.to_owned(), version.to_owned()))
@@ -149,8 +225,8 @@ impl Series {
     }
 
     fn serves(&self, model: &str, version: &str) -> bool {
-        let quiet = self.windows.quiet(model, version);
-        quiet.is_none_or(|checks| checks <= QUIET)
+        let watch = self.watches.get(model, version);
+        watch.is_none_or(|watch| watch.quiet <= QUIET)
             || self
                 .latest
                 .get(model)
@@ -159,51 +235,63 @@ impl Series {
 
     /// Copies of recent confidences with the baseline each is compared to.
     pub(super) fn copy(&mut self, which: Which) -> Vec<CheckInput> {
+        if which == Which::All {
+            self.tick();
+            return self
+                .watches
+                .iter()
+                .filter(|(model, version, _)| self.serves(model, version))
+                .map(|(model, version, _)| self.copy_of(model, version))
+                .collect();
+        }
+        let (model, version) = self.identity(which);
+        vec![self.copy_of(&model, &version)]
+    }
+
+    /// Whom a question is about; `All` is whoever predicted last.
+    fn identity(&self, which: Which) -> Identity {
         match which {
-            Which::All => {
-                self.tick();
-                self.windows
-                    .iter()
-                    .filter(|(model, version, _)| self.serves(model, version))
-                    .map(|(model, version, _)| self.copy_of(model, version))
-                    .collect()
-            }
-            Which::Latest => {
-                let (model, version) = self
-                    .windows
-                    .latest()
-                    .unwrap_or((&self.model.name, &self.model.version));
-                vec![self.copy_of(model, version)]
+            Which::All | Which::Latest => {
+                let own = (self.model.name.as_str(), self.model.version.as_str());
+                let (model, version) = self.watches.latest().unwrap_or(own);
+                (model.to_owned(), version.to_owned())
             }
             Which::Of { model, version } => {
                 let version = version.or_else(|| self.latest_version(&model));
-                let version = version.as_deref().unwrap_or(&self.model.version);
-                vec![self.copy_of(&model, version)]
+                let version = version.unwrap_or_else(|| self.model.version.clone());
+                (model, version)
             }
         }
     }
 
-    /// The table anew, when something in it changed.
+    /// The table anew, when something in it changed; counts of what passes once a second.
     pub(super) fn changed(&mut self) -> Option<Table> {
-        std::mem::take(&mut self.is_changed).then(|| self.table())
+        let is_due = self.has_news && self.shown.elapsed() >= BETWEEN_TABLES;
+        if !self.is_changed && !is_due {
+            return None;
+        }
+        (self.is_changed, self.has_news) = (false, false);
+        self.shown = Instant::now();
+        Some(self.table())
     }
 
     fn latest_version(&self, model: &str) -> Option<String> {
         let of_model = |(m, _): &(&str, &str)| *m == model;
-        let latest = self.windows.latest().filter(of_model);
-        let any = || self.windows.iter().map(|(m, v, _)| (m, v)).find(of_model);
+        let latest = self.watches.latest().filter(of_model);
+        let any = || self.watches.iter().map(|(m, v, _)| (m, v)).find(of_model);
         latest.or_else(any).map(|(_, version)| version.to_owned())
     }
 
     fn copy_of(&self, model: &str, version: &str) -> CheckInput {
-        let window = self.windows.get(model, version);
+        let watch = self.watches.get(model, version);
         CheckInput {
             model: model.to_owned(),
             version: version.to_owned(),
             baseline: self.baselines.resolve(model, version),
-            recent: window.map(KsWindow::values).unwrap_or_default(),
+            recent: watch.map(|w| w.recent.values()).unwrap_or_default(),
             window: self.drift.window,
             threshold: self.drift.threshold,
+            scan: watch.and_then(|w| w.monitor.as_ref()).map(Monitor::report),
         }
     }
 
@@ -211,10 +299,25 @@ impl Series {
         let mut table = Table::default();
         self.push_loaded(&mut table);
 
-        let mut identities: Vec<_> = self.verdicts.keys().collect();
-        identities.sort();
-        for identity in identities {
-            push_verdict(&mut table, &self.verdicts[identity]);
+        let mut identities: Vec<_> = self.watches.iter().map(|(m, v, _)| (m, v)).collect();
+        identities.sort_unstable();
+        for (model, version) in identities {
+            if !self.serves(model, version) {
+                continue;
+            }
+            let key = (model.to_owned(), version.to_owned());
+            if let Some(judged) = self.verdicts.get(&key) {
+                gauges::verdict(&mut table, judged);
+            }
+            let watch = self.watches.get(model, version);
+            if let Some(monitor) = watch.and_then(|watch| watch.monitor.as_ref()) {
+                gauges::monitor(
+                    &mut table,
+                    (model, version),
+                    monitor,
+                    self.drift.export_series,
+                );
+            }
         }
         table
     }
@@ -238,24 +341,16 @@ impl Series {
     }
 }
 
-fn push_verdict(table: &mut Table, judged: &Judged) {
-    let labels = [judged.model.as_str(), judged.version.as_str()];
-    let mut detected = 0.0;
-    if let Verdict::Checked(checked) = &judged.verdict {
-        detected = f64::from(u8::from(checked.drift_detected));
-        table.push(&catalogue::DRIFT_STATISTIC, &labels, checked.ks_statistic);
-        table.push(&catalogue::DRIFT_P_VALUE, &labels, checked.p_value);
-    }
-    table.push(&catalogue::DRIFT_DETECTED, &labels, detected);
-    if let Some(baseline) = &judged.baseline {
-        let labels = [labels[0], labels[1], baseline];
-        table.push(&catalogue::DRIFT_BASELINE, &labels, 1.0);
-    }
+/// Seconds since 1970.
+fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::{Output, Prediction};
 
     fn series() -> Series {
         let config = config::defaults();
@@ -273,12 +368,20 @@ mod tests {
             version: version.to_owned(),
             baseline: None,
             verdict: Verdict::NoBaseline,
+            scan: None,
         }
     }
 
     fn predicted(series: &mut Series, version: &str) {
-        series.predicted("iris", version);
-        series.push("iris", version, 0.5);
+        let inference = Inference {
+            outputs: vec![Output::new(Prediction::Unknown, Some(0.5))],
+            ..Inference::default()
+        };
+        let whose = Whose {
+            model: "iris",
+            version,
+        };
+        series.predicted(whose, &inference, 0.0);
     }
 
     fn shown(series: &Series, family: &str) -> Vec<String> {
@@ -308,14 +411,14 @@ mod tests {
     #[test]
     fn each_model_is_loaded_in_its_own_last_version() {
         let mut series = series();
-        series.predicted("a", "1");
+        series.note_latest("a", "1");
         series.set_state(ModelState {
             loaded: true,
             version: Some("7".to_owned()),
         });
         let one = [r#"ml_model_loaded{model="a",model_version="7"} 1"#];
         assert_eq!(shown(&series, "ml_model_loaded{"), one);
-        series.predicted("b", "2");
+        series.note_latest("b", "2");
         let both = [
             r#"ml_model_loaded{model="a",model_version="1"} 1"#,
             r#"ml_model_loaded{model="b",model_version="2"} 1"#,

@@ -13,11 +13,12 @@ use super::{
     record::{Outcome, Record},
     series::Series,
     tasks::Tasks,
+    watch::Whose,
 };
 use crate::{
     capture::{Exchange, policy::Interest, queue::Take, tee::End},
     config::{self, Config},
-    decode::{self, Inference, Output},
+    decode::{self, Inference},
     drift::Baselines,
     metrics::{Metrics, catalogue},
     panics::{contain, hook},
@@ -174,6 +175,10 @@ impl Worker {
             Command::Apply(settings) => self.apply(*settings),
             Command::Models(reply) => drop(reply.send(self.models.listing())),
             Command::LastPredictor(reply) => drop(reply.send(self.series.last_predictor())),
+            Command::Captured(reply) => drop(reply.send(self.series.captured())),
+            Command::Histograms(which, series, reply) => {
+                drop(reply.send(self.series.histograms(which, &series)));
+            }
         }
     }
 
@@ -257,10 +262,9 @@ impl Worker {
             // a mixture of models has no distribution to compare
             return;
         }
-        self.series.predicted(model, version);
-        for confidence in seen.inference.outputs.iter().filter_map(Output::confidence) {
-            self.series.push(model, version, confidence);
-        }
+        let now = (exchange.started + exchange.duration).as_secs_f64();
+        let whose = Whose { model, version };
+        self.series.predicted(whose, seen.inference, now);
     }
 }
 

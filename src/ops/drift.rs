@@ -4,6 +4,7 @@ use std::{error::Error, fmt::Display, sync::Arc};
 
 use ::http::StatusCode;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -12,12 +13,80 @@ use super::{
     keeper::{Keeper, Unchanged},
 };
 use crate::{
-    drift::{self, Baseline, Key},
+    drift::{
+        self, Baseline, Fields, Key,
+        report::{Report, SeriesReport},
+    },
     http::{Request, Response, error_json, json},
     metrics::catalogue,
-    observe::command::{Unavailable, Which},
+    observe::command::{Judged, Unavailable, Which},
     panics::hook,
 };
+
+/// The course page's fields as they are, then what decided, and what the scan knows.
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    page: Fields<'a>,
+    model: &'a str,
+    model_version: &'a str,
+    /// `ks` or `scan`: which of them `drift_detected` is of.
+    decision: &'static str,
+    baseline: Option<&'a str>,
+    scan: Option<&'a Report>,
+    series: &'a [SeriesReport],
+}
+
+impl<'a> Answer<'a> {
+    fn of(judged: &'a Judged) -> Self {
+        Self {
+            page: judged.verdict.fields(judged.drift_detected()),
+            model: &judged.model,
+            model_version: &judged.version,
+            decision: if judged.is_of_scan() { "scan" } else { "ks" },
+            baseline: judged.baseline.as_deref(),
+            scan: judged.scan.as_ref(),
+            series: judged.scan.as_ref().map_or(&[], |scan| &scan.series),
+        }
+    }
+}
+
+/// `GET /drift/{model}/{series}`
+pub(super) async fn histograms(ops: &Ops, request: &Request) -> Response {
+    let mut names = request.segments().into_iter().skip(1);
+    let (model, series) = (
+        names.next().unwrap_or_default(),
+        names.next().unwrap_or_default(),
+    );
+    let which = Which::Of {
+        model,
+        version: request.query_value("version"),
+    };
+    match ops.observer.histograms(which, series).await {
+        Ok(Some(histograms)) => json(StatusCode::OK, &histograms),
+        Ok(None) => {
+            let detail = "no such series; GET /drift?model= lists those of a model";
+            error_json(StatusCode::NOT_FOUND, "no_such_series", detail)
+        }
+        Err(error) => unavailable(error),
+    }
+}
+
+/// Sets what was captured as the baseline of its version, unless somebody has set one since.
+pub(super) async fn keep_captured(ops: &Ops) {
+    // a busy observer is asked again with the next check
+    for (key, baseline) in ops.observer.captured().await.unwrap_or_default() {
+        let (rows, series) = (baseline.rows(), baseline.profiles().len());
+        let (model, model_version) = (key.model.clone(), key.version.clone());
+        match change(&ops.keeper, key, Some(baseline)).await {
+            Ok(()) => tracing::info!(model, model_version, rows, series, "Baseline captured"),
+            Err(unchanged) => {
+                let error: &dyn Error = &unchanged;
+                tracing::error!(model, model_version, error, "captured baseline not kept");
+            }
+        }
+    }
+}
 
 /// `GET /drift`
 pub(super) async fn get(ops: &Ops, request: &Request) -> Response {
@@ -30,7 +99,7 @@ pub(super) async fn get(ops: &Ops, request: &Request) -> Response {
         },
     };
     match ops.verdicts(which).await.as_deref() {
-        Ok([judged]) => json(StatusCode::OK, &judged.verdict),
+        Ok([judged]) => json(StatusCode::OK, &Answer::of(judged)),
         Ok(_) => error_json(
             StatusCode::INTERNAL_SERVER_ERROR,
             "failed",

@@ -60,6 +60,8 @@ impl Judge {
         let (model, model_version) = (judged.model.as_str(), judged.version.as_str());
         let mut drifted = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
         match &judged.verdict {
+            // the scan says so itself, when it happens
+            _ if judged.is_of_scan() => drop(drifted.remove(&key)),
             Verdict::Checked(found) if found.drift_detected => {
                 let before = drifted.insert(key, judged.baseline.clone());
                 // drift from another baseline is another finding
@@ -67,6 +69,7 @@ impl Judge {
                     tracing::warn!(
                         model,
                         model_version,
+                        decision = "ks",
                         status = "checked",
                         drift_detected = true,
                         ks_statistic = found.ks_statistic,
@@ -80,7 +83,7 @@ impl Judge {
             }
             Verdict::Checked(_) => {
                 if drifted.remove(&key).is_some() {
-                    tracing::info!(model, model_version, "Drift ended");
+                    tracing::info!(model, model_version, decision = "ks", "Drift cleared");
                 }
             }
             // nothing was compared, so nothing has ended
@@ -94,6 +97,7 @@ fn judged(input: CheckInput, now: Timestamp) -> Judged {
     Judged {
         verdict: check(&input, now),
         baseline: input.baseline.map(|b| b.short_hash().to_owned()),
+        scan: input.scan,
         model: input.model,
         version: input.version,
     }
@@ -125,6 +129,7 @@ pub async fn check_on_schedule(ops: Arc<Ops>) {
             Ok(()) = settings.changed() => {}
         }
         hook("check");
+        super::drift::keep_captured(&ops).await;
         match ops.verdicts(Which::All).await {
             Ok(_) => {}
             Err(Unavailable::Ended) => return,
@@ -144,6 +149,7 @@ mod tests {
             version: "1".to_owned(),
             baseline: Some(baseline.to_owned()),
             verdict,
+            scan: None,
         }
     }
 
@@ -162,6 +168,7 @@ mod tests {
                 recent: values.to_vec(),
                 window: 100,
                 threshold: 0.05,
+                scan: None,
             },
             Timestamp::UNIX_EPOCH,
         );
@@ -212,6 +219,7 @@ mod tests {
             recent: vec![0.5; 50],
             window: 50,
             threshold: 0.05,
+            scan: None,
         };
         let inputs = vec![input(0.5), input(0.9)];
         let verdicts = Judge::default().judge(inputs, Counter::noop()).await;

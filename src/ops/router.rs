@@ -16,11 +16,19 @@ type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 pub struct Route {
     /// `GET` also answers `HEAD`; any other changes something, and who may is checked.
     pub method: Method,
-    /// The exact path.
+    /// The path; `{name}` stands for any one part of it.
     pub path: &'static str,
     /// One sentence for people.
     pub help: &'static str,
     handler: for<'a> fn(&'a Ops, &'a Request) -> Answering<'a>,
+}
+
+impl Route {
+    fn is_of(&self, path: &str) -> bool {
+        let parts = || self.path.split('/').zip(path.split('/'));
+        self.path.split('/').count() == path.split('/').count()
+            && parts().all(|(own, part)| own == part || own.starts_with('{') && !part.is_empty())
+    }
 }
 
 /// Every route there is.
@@ -58,13 +66,19 @@ pub static ROUTES: &[Route] = &[
     Route {
         method: Method::GET,
         path: "/drift",
-        help: "Recent confidences against the baseline; `?model=` and `?version=` choose, else the last that predicted.",
+        help: "What has drifted from the baseline; `?model=` and `?version=` choose, else the last that predicted.",
         handler: |ops, request| Box::pin(drift::get(ops, request)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/drift/{model}/{series}",
+        help: "Histograms of one series: its baseline, and a recent window.",
+        handler: |ops, request| Box::pin(drift::histograms(ops, request)),
     },
     Route {
         method: Method::POST,
         path: "/drift/baseline",
-        help: "Sets the baseline: a JSON list of confidences; `?model=` and `?version=` say whose, else everyone's.",
+        help: "Sets the baseline: a JSON list of confidences, or an object with confidence, classes, values and features; `?model=` and `?version=` say whose, else everyone's.",
         handler: |ops, request| Box::pin(drift::set_baseline(ops, request)),
     },
     Route {
@@ -112,7 +126,7 @@ impl Handler for Door {
 /// The route that is asked for, by who may.
 fn route(ops: &Ops, request: &Request) -> Result<&'static Route, Box<Response>> {
     access::has_one_host(request).map_err(access::Refusal::response)?;
-    let of_path: Vec<_> = ROUTES.iter().filter(|r| r.path == request.path).collect();
+    let of_path: Vec<_> = ROUTES.iter().filter(|r| r.is_of(&request.path)).collect();
     if of_path.is_empty() {
         let detail = "no such route; GET / lists them";
         return Err(error_json(StatusCode::NOT_FOUND, "not_found", detail).into());
@@ -157,7 +171,7 @@ fn help() -> String {
     } in ROUTES
     {
         // writing to a string does not fail
-        let _ = writeln!(text, "{method:<6} {path:<15} {help}");
+        let _ = writeln!(text, "{method:<6} {path:<23} {help}");
     }
     text
 }

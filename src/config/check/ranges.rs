@@ -137,6 +137,15 @@ const RANGES: &[(&str, Range)] = {
             "drift.max_baseline",
             Count(|c| Some(c.drift.max_baseline), 2, 100_000),
         ),
+        (
+            "drift.max_series",
+            Count(|c| Some(c.drift.max_series), 1, 10_000),
+        ),
+        (
+            "drift.export_series",
+            Count(|c| Some(c.drift.export_series), 0, 1000),
+        ),
+        ("drift.capture", Count(|c| c.drift.capture, 100, 100_000)),
         ("drain.delay", Time(|c| c.drain.delay, Duration::ZERO, HOUR)),
         (
             "drain.deadline",

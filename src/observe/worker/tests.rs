@@ -210,6 +210,7 @@ fn verdicts_are_gauges_until_their_version_leaves() {
         version: input.version.clone(),
         baseline: input.baseline.map(|b| b.short_hash().to_owned()),
         verdict: Verdict::InsufficientData,
+        scan: input.scan,
     };
     running.handle.publish(vec![judged]).unwrap();
     // the answer to a second question shows that the first command was obeyed
@@ -218,7 +219,9 @@ fn verdicts_are_gauges_until_their_version_leaves() {
     let labels = r#"model="default",model_version="1.0.0""#;
     let text = running.metrics.render();
     assert!(
-        text.contains(&format!("ml_drift_detected{{{labels}}} 0")),
+        text.contains(&format!(
+            r#"ml_drift_detected{{{labels},series="confidence"}} 0"#
+        )),
         "{text}"
     );
     assert!(text.contains(&format!(

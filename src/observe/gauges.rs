@@ -1,0 +1,167 @@
+//! What is exported of drift: verdicts, evidence and effects by series, counts by bin.
+
+use super::command::Judged;
+use crate::{
+    drift::{
+        Sample, SeriesName, Verdict,
+        monitor::{Monitor, Watched},
+        profile::Bins,
+        quality::{Problem, Quality},
+    },
+    metrics::{
+        Table,
+        catalogue::{self, Family, Kind},
+    },
+};
+
+/// The two-sample test, and the hash of what it compares with.
+pub(super) fn verdict(table: &mut Table, judged: &Judged) {
+    let labels = [judged.model.as_str(), judged.version.as_str()];
+    if let Verdict::Checked(checked) = &judged.verdict {
+        table.push(&catalogue::DRIFT_STATISTIC, &labels, checked.ks_statistic);
+        table.push(&catalogue::DRIFT_P_VALUE, &labels, checked.p_value);
+    }
+    let first = judged.scan.as_ref().and_then(|scan| scan.series.first());
+    if !judged.is_of_scan() {
+        // the test is of the confidences, or of the numbers of a regression
+        let series = match first.map(|series| series.name.as_str()) {
+            Some("value") => "value",
+            _ => "confidence",
+        };
+        let labels = [labels[0], labels[1], series];
+        table.push(
+            &catalogue::DRIFT_DETECTED,
+            &labels,
+            flag(judged.drift_detected()),
+        );
+    }
+    if let Some(baseline) = &judged.baseline {
+        let labels = [labels[0], labels[1], baseline];
+        table.push(&catalogue::DRIFT_BASELINE, &labels, 1.0);
+    }
+}
+
+/// Every series that the traffic has: the first `most`, and those that drift.
+pub(super) fn monitor(table: &mut Table, identity: (&str, &str), monitor: &Monitor, most: usize) {
+    let matched = monitor
+        .watched()
+        .iter()
+        .filter(|watched| watched.is_matched());
+    for (place, watched) in matched.enumerate() {
+        if place < most || watched.since().is_some() {
+            scan(table, identity, watched, monitor.is_warm());
+        }
+        if place < most {
+            counts(table, identity, watched);
+        }
+        if *watched.name() == SeriesName::Class {
+            classes(table, identity, watched);
+        }
+    }
+    let has_confidence = monitor
+        .place(|name| *name == SeriesName::Confidence)
+        .is_some();
+    if let Some(sample) = monitor.baseline().sample().filter(|_| has_confidence) {
+        distribution(table, identity, sample);
+    }
+}
+
+fn scan(table: &mut Table, (model, version): (&str, &str), watched: &Watched, decides: bool) {
+    let report = watched.report();
+    let labels = [model, version, report.name.as_str()];
+    if decides {
+        table.push(
+            &catalogue::DRIFT_DETECTED,
+            &labels,
+            flag(report.drift_detected),
+        );
+    }
+    table.push(&catalogue::DRIFT_SCORE, &labels, report.score);
+    if let Some(psi) = report.psi {
+        table.push(&catalogue::DRIFT_PSI, &labels, psi);
+    }
+    table.push(
+        &catalogue::DRIFT_SINCE,
+        &labels,
+        watched.since().unwrap_or(0.0),
+    );
+    table.push(&catalogue::DRIFT_ALARMS, &labels, number(report.alarms));
+    table.push(
+        &catalogue::DRIFT_LOW_CONFIDENCE,
+        &labels,
+        flag(report.low_confidence),
+    );
+    let samples = f64::from(watched.series().profile().reference.total());
+    table.push(&catalogue::DRIFT_BASELINE_SAMPLES, &labels, samples);
+}
+
+fn counts(table: &mut Table, (model, version): (&str, &str), watched: &Watched) {
+    let name = watched.name().label();
+    for (bin, count, share) in watched.tally().iter() {
+        let labels = [model, version, &name, bin];
+        table.push(&catalogue::DRIFT_OBSERVATIONS, &labels, number(count));
+        table.push(&catalogue::DRIFT_BASELINE_RATIO, &labels, share);
+    }
+    if let Some(quality) = watched.quality() {
+        let is_of_numbers = matches!(watched.series().profile().bins, Bins::Numbers(_));
+        problems(table, [model, version, &name], quality, is_of_numbers);
+    }
+}
+
+fn problems(table: &mut Table, labels: [&str; 3], quality: &Quality, is_of_numbers: bool) {
+    let mut push = |family: &'static Family, problem| {
+        table.push(family, &labels, number(quality.total(problem)));
+    };
+    push(&catalogue::FEATURE_MISSING, Problem::Missing);
+    push(&catalogue::FEATURE_CONSTANT, Problem::Constant);
+    if is_of_numbers {
+        push(&catalogue::FEATURE_OUT_OF_RANGE, Problem::OutOfRange);
+        push(&catalogue::FEATURE_TYPE_CHANGED, Problem::TypeChanged);
+    } else {
+        push(&catalogue::FEATURE_UNSEEN, Problem::Unseen);
+    }
+}
+
+fn classes(table: &mut Table, (model, version): (&str, &str), watched: &Watched) {
+    let histograms = watched.histograms();
+    let (Some(names), Some(recent)) = (histograms.classes, histograms.recent) else {
+        return;
+    };
+    let total: u32 = recent.iter().sum();
+    let names = names.iter().map(String::as_str).chain(["unseen"]);
+    for (name, count) in names.zip(recent) {
+        let share = f64::from(count) / f64::from(total.max(1));
+        table.push(&catalogue::CLASS_SHARE, &[model, version, name], share);
+    }
+}
+
+/// The share of the baseline at or below each edge of the histogram of confidences.
+fn distribution(table: &mut Table, (model, version): (&str, &str), sample: &Sample) {
+    let Kind::Histogram(edges) = catalogue::CONFIDENCE.kind else {
+        return;
+    };
+    let values = sample.values();
+    let (total, below) = (values.len(), |edge: f64| {
+        values.partition_point(|v| *v <= edge)
+    });
+    for edge in edges {
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+        let share = below(*edge) as f64 / total as f64;
+        let labels = [model, version, &edge.to_string()];
+        table.push(&catalogue::DRIFT_BASELINE_CDF, &labels, share);
+    }
+    table.push(
+        &catalogue::DRIFT_BASELINE_CDF,
+        &[model, version, "+Inf"],
+        1.0,
+    );
+}
+
+fn flag(is_so: bool) -> f64 {
+    f64::from(u8::from(is_so))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn number(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,224 @@
+//! What is kept of one version of a model: its last confidences, its series against their baseline, and
+//! what may become a baseline.
+
+mod gathering;
+mod told;
+mod values;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use self::{
+    gathering::Gathering,
+    values::{Source, each_value},
+};
+use crate::{
+    config,
+    decode::{Column, Inference, Name},
+    drift::{
+        Baseline, KsWindow, SeriesName, Value,
+        monitor::{Monitor, Rules},
+        scan,
+    },
+};
+
+/// The threshold of a single numeric series where the configuration asks for no rate of false alarms.
+const THRESHOLD: f64 = 30.0;
+
+/// One version of a model.
+pub(super) struct Watch {
+    /// The last confidences, or the last numbers of a regression.
+    pub(super) recent: KsWindow,
+    /// Scheduled checks since its last prediction.
+    pub(super) quiet: u32,
+    pub(super) monitor: Option<Monitor>,
+    places: Places,
+    gathering: Option<Gathering>,
+}
+
+/// Who it is, for the log.
+#[derive(Clone, Copy)]
+pub(super) struct Whose<'a> {
+    pub(super) model: &'a str,
+    pub(super) version: &'a str,
+}
+
+/// Where the features of the traffic are among the series of the monitor. Clients send the same features
+/// again and again, so it is found out once.
+#[derive(Default)]
+struct Places {
+    names: Vec<Name>,
+    columns: Vec<Option<usize>>,
+    /// Features of the baseline that are not among them.
+    absent: Vec<usize>,
+    confidence: Option<usize>,
+    class: Option<usize>,
+    value: Option<usize>,
+    is_known: bool,
+    /// What does not match has been told.
+    is_told: bool,
+}
+
+pub(super) fn rules(drift: &config::Drift) -> Rules {
+    let rate = drift.false_alarms_per_million;
+    Rules {
+        threshold: rate.map_or(THRESHOLD, scan::base_threshold),
+        min_effect: drift.min_effect,
+        max_series: drift.max_series,
+    }
+}
+
+impl Watch {
+    pub(super) fn new(drift: &config::Drift) -> Self {
+        Self {
+            recent: KsWindow::new(drift.window),
+            quiet: 0,
+            monitor: None,
+            places: Places::default(),
+            gathering: None,
+        }
+    }
+
+    /// Compares with `baseline` from now on; windows begin anew where it is another.
+    pub(super) fn compare(
+        &mut self,
+        baseline: Option<Arc<Baseline>>,
+        drift: &config::Drift,
+        now: f64,
+        whose: Whose<'_>,
+    ) {
+        let is_same = match (&self.monitor, &baseline) {
+            (Some(monitor), Some(baseline)) => monitor.baseline().hash() == baseline.hash(),
+            (None, None) => true,
+            _ => false,
+        };
+        let rules = rules(drift);
+        if let Some(monitor) = self.monitor.as_mut().filter(|_| is_same) {
+            if monitor.set_rules(rules) {
+                return;
+            }
+        } else if is_same {
+            return;
+        }
+        if let Some(before) = &self.monitor {
+            told::abandoned(whose, before);
+        }
+        self.places = Places::default();
+        self.monitor = baseline.map(|baseline| Monitor::new(baseline, rules, now));
+        if let Some(monitor) = &self.monitor {
+            told::left_out(whose, monitor);
+        }
+    }
+
+    /// Gathers the next predictions for a baseline, `wanted` of them; `None`: no longer.
+    pub(super) fn gather(&mut self, wanted: Option<usize>) {
+        match wanted {
+            None => self.gathering = None,
+            Some(wanted) => {
+                self.gathering.get_or_insert_with(|| Gathering::new(wanted));
+            }
+        }
+    }
+
+    /// What was gathered, once it is enough. It is gathered no more.
+    pub(super) fn captured(&mut self) -> Option<Baseline> {
+        if !self.gathering.as_ref()?.is_enough() {
+            return None;
+        }
+        self.gathering.take()?.baseline()
+    }
+
+    /// Takes what was predicted at `now`, in seconds since 1970.
+    pub(super) fn predicted(&mut self, inference: &Inference, now: f64, whose: Whose<'_>) {
+        self.quiet = 0;
+        for output in &inference.outputs {
+            if let Some(number) = output.confidence().or(output.value()) {
+                self.recent.push(number);
+            }
+        }
+        if let Some(gathering) = &mut self.gathering {
+            gathering.push(inference);
+        }
+        let Some(monitor) = &mut self.monitor else {
+            return;
+        };
+        self.places.find(monitor, &inference.features);
+        let places = &self.places;
+        let mut push = |place, value: Value<'_>, enters: bool| {
+            if let Some(event) = monitor.push(place, value, enters.then_some(now)) {
+                let series = &monitor.watched()[place];
+                told::event(whose, series, &event);
+            }
+        };
+        each_value(inference, |source, value, enters| {
+            if let Some(place) = places.of(source) {
+                push(place, value, enters);
+            }
+        });
+        for place in &places.absent {
+            for row in 0..inference.rows {
+                push(
+                    *place,
+                    Value::Missing,
+                    crate::drift::monitor::enters_scan(row, inference.rows),
+                );
+            }
+        }
+        if !self.places.is_told && !inference.features.is_empty() {
+            self.places.is_told = true;
+            told::unmatched(whose, monitor, &self.places.unknown());
+        }
+    }
+}
+
+impl Places {
+    fn find(&mut self, monitor: &Monitor, columns: &[Column]) {
+        let is_same = self.is_known
+            && (columns.is_empty()
+                || columns.len() == self.names.len()
+                    && columns
+                        .iter()
+                        .zip(&self.names)
+                        .all(|(c, name)| c.name == *name));
+        if is_same {
+            return;
+        }
+        self.names = columns.iter().map(|column| column.name.clone()).collect();
+        let feature = |name: &Name| {
+            let text = name.text();
+            monitor.place(|series| series.is_feature(&text))
+        };
+        self.columns = self.names.iter().map(feature).collect();
+        let found: BTreeSet<usize> = self.columns.iter().copied().flatten().collect();
+        let series = monitor.watched().iter().enumerate();
+        self.absent = series
+            .filter(|(place, series)| {
+                matches!(series.name(), SeriesName::Feature(_)) && !found.contains(place)
+            })
+            .map(|(place, _)| place)
+            .collect();
+        let own = |wanted: SeriesName| monitor.place(|series| *series == wanted);
+        self.confidence = own(SeriesName::Confidence);
+        self.class = own(SeriesName::Class);
+        self.value = own(SeriesName::Value);
+        self.is_known = true;
+    }
+
+    fn of(&self, source: Source) -> Option<usize> {
+        match source {
+            Source::Confidence => self.confidence,
+            Source::Class => self.class,
+            Source::Value => self.value,
+            Source::Column(column) => self.columns.get(column).copied().flatten(),
+        }
+    }
+
+    /// Features of the traffic that the baseline does not have.
+    fn unknown(&self) -> Vec<String> {
+        let columns = self.names.iter().zip(&self.columns);
+        let unknown = columns.filter(|(_, place)| place.is_none());
+        unknown.map(|(name, _)| name.text().into_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

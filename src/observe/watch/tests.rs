@@ -1,0 +1,193 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    decode::{Output, Prediction, Values},
+    drift::{Origin, quality::Problem},
+};
+
+const WHOSE: Whose<'static> = Whose {
+    model: "iris",
+    version: "1",
+};
+
+/// One item: a class that goes with a uniform feature, and a second feature.
+fn inference(random: &mut fastrand::Rng, most: f64, second: Option<f64>) -> Inference {
+    let first = random.f64() * most;
+    let column = |name: &str, value: f64| Column {
+        name: Name::Word(name.to_owned()),
+        values: Values::Numbers(vec![value]),
+    };
+    let class = Prediction::Name(if first < 0.5 { "low" } else { "high" }.to_owned());
+    Inference {
+        rows: 1,
+        features: vec![
+            column("first", first),
+            column("second", second.unwrap_or(f64::NAN)),
+        ],
+        outputs: vec![Output::new(class, Some(0.5 + random.f64() / 2.0))],
+        ..Inference::default()
+    }
+}
+
+fn drift() -> config::Drift {
+    config::Drift {
+        capture: Some(1000),
+        ..config::defaults().drift
+    }
+}
+
+/// A version whose first thousand predictions have become its baseline.
+fn captured(random: &mut fastrand::Rng) -> Watch {
+    let mut watch = Watch::new(&drift());
+    watch.gather(Some(1000));
+    let baseline = (0..=1000).find_map(|i| {
+        let second = random.f64();
+        watch.predicted(&inference(random, 1.0, Some(second)), f64::from(i), WHOSE);
+        watch.captured()
+    });
+    let baseline = baseline.expect("a thousand are enough");
+    assert_eq!(
+        (baseline.rows(), baseline.origin()),
+        (1000, Origin::Captured)
+    );
+    watch.compare(Some(Arc::new(baseline)), &drift(), 1000.0, WHOSE);
+    watch
+}
+
+fn drifting(watch: &Watch) -> Vec<String> {
+    watch
+        .monitor
+        .as_ref()
+        .map(|m| m.report().drifting)
+        .unwrap_or_default()
+}
+
+#[test]
+fn the_first_predictions_become_a_baseline_of_every_series() {
+    let mut random = fastrand::Rng::with_seed(1);
+    let watch = captured(&mut random);
+    let monitor = watch.monitor.as_ref().unwrap();
+    let labels: Vec<_> = monitor.watched().iter().map(|w| w.name().label()).collect();
+    assert_eq!(labels, ["confidence", "class", "first", "second"]);
+    let is_ordered = |w: &crate::drift::monitor::Watched| w.series().is_warm();
+    assert!(
+        monitor.watched().iter().all(is_ordered),
+        "their order is known"
+    );
+    assert_eq!(monitor.baseline().sample().unwrap().values().len(), 1000);
+}
+
+#[test]
+fn what_moves_drifts_and_what_stays_does_not() {
+    let mut random = fastrand::Rng::with_seed(2);
+    let mut watch = captured(&mut random);
+    for i in 0..20_000 {
+        let second = random.f64();
+        watch.predicted(
+            &inference(&mut random, 1.0, Some(second)),
+            f64::from(i),
+            WHOSE,
+        );
+    }
+    assert_eq!(drifting(&watch), [""; 0]);
+    for i in 0..300 {
+        let second = random.f64();
+        watch.predicted(
+            &inference(&mut random, 0.6, Some(second)),
+            f64::from(i),
+            WHOSE,
+        );
+    }
+    assert_eq!(drifting(&watch), ["class", "first"]);
+    let report = watch.monitor.as_ref().unwrap().report();
+    let first = report.series.iter().find(|s| s.name == "first").unwrap();
+    let episode = first.episode.as_ref().unwrap();
+    assert!(
+        (20_900..=21_300).contains(&(episode.since_prediction + 1000)),
+        "{episode:?}"
+    );
+    assert!(first.psi.unwrap() > 0.1 && first.wasserstein_over_iqr.unwrap() > 0.1);
+}
+
+#[test]
+fn a_feature_that_is_lost_is_missing_and_one_that_was_never_there_is_not() {
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut watch = captured(&mut random);
+    for i in 0..200 {
+        let mut lost = inference(&mut random, 1.0, Some(0.5));
+        if i > 100 {
+            lost.features.truncate(1);
+        }
+        watch.predicted(&lost, 0.0, WHOSE);
+    }
+    let monitor = watch.monitor.as_ref().unwrap();
+    let second = monitor.place(|name| name.is_feature("second")).unwrap();
+    let quality = monitor.watched()[second].quality().unwrap();
+    assert_eq!(quality.total(Problem::Missing), 99);
+    assert_eq!(quality.current().next(), Some(Problem::Missing));
+
+    let baseline = Arc::clone(monitor.baseline());
+    let mut other = Watch::new(&drift());
+    other.compare(Some(baseline), &drift(), 0.0, WHOSE);
+    let mut renamed = inference(&mut random, 1.0, Some(0.5));
+    renamed.features[1].name = Name::Word("another".to_owned());
+    for _ in 0..5000 {
+        other.predicted(&renamed, 0.0, WHOSE);
+    }
+    let report = other.monitor.as_ref().unwrap().report();
+    assert_eq!(report.unmatched, ["second"]);
+    assert!(
+        !report.drifting.contains(&"second".to_owned()),
+        "{:?}",
+        report.drifting
+    );
+    assert_eq!(other.places.unknown(), ["another"]);
+}
+
+#[test]
+fn windows_go_on_under_the_same_baseline_and_begin_anew_under_another() {
+    let mut random = fastrand::Rng::with_seed(4);
+    let mut watch = captured(&mut random);
+    for i in 0..100 {
+        watch.predicted(&inference(&mut random, 1.0, Some(0.5)), f64::from(i), WHOSE);
+    }
+    let count = |watch: &Watch| {
+        watch.monitor.as_ref().unwrap().watched()[0]
+            .series()
+            .count()
+    };
+    let baseline = Arc::clone(watch.monitor.as_ref().unwrap().baseline());
+    let nervous = config::Drift {
+        false_alarms_per_million: Some(100.0),
+        ..drift()
+    };
+    watch.compare(Some(baseline), &nervous, 0.0, WHOSE);
+    assert_eq!(count(&watch), 100, "another threshold keeps what was seen");
+    let another = Baseline::of_confidences([0.5; 50], 50, Timestamp::UNIX_EPOCH).unwrap();
+    watch.compare(Some(Arc::new(another)), &drift(), 0.0, WHOSE);
+    assert_eq!(count(&watch), 0);
+    watch.compare(None, &drift(), 0.0, WHOSE);
+    assert!(watch.monitor.is_none());
+}
+
+#[test]
+fn numbers_of_a_regression_are_a_series() {
+    let mut watch = Watch::new(&drift());
+    watch.gather(Some(100));
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut predict = |watch: &mut Watch, from: f64| {
+        let value = Prediction::Value(from + random.f64());
+        let inference = Inference {
+            outputs: vec![Output::from(value)],
+            ..Inference::default()
+        };
+        watch.predicted(&inference, 0.0, WHOSE);
+    };
+    (0..100).for_each(|_| predict(&mut watch, 0.0));
+    let baseline = watch.captured().unwrap();
+    assert_eq!(baseline.sample().unwrap().values().len(), 100);
+    watch.compare(Some(Arc::new(baseline)), &drift(), 0.0, WHOSE);
+    (0..100).for_each(|_| predict(&mut watch, 0.7));
+    assert_eq!(drifting(&watch), ["value"]);
+}
