@@ -38,7 +38,7 @@ use crate::{
     capture::queue::{self, Depth},
     config::{self, Config, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
-    drift::{Baselines, Store},
+    drift::{Baselines, Snapshot, Store},
     health::Health,
     metrics::{Metrics, Table, catalogue, process},
     observe::worker,
@@ -98,7 +98,8 @@ struct Agent {
     drain: Drain,
     proxy: Proxy,
     origin: Origin,
-    observer: JoinHandle<()>,
+    observer: JoinHandle<Vec<Snapshot>>,
+    store: Option<Arc<Store>>,
     tasks: JoinSet<()>,
     leave_as: watch::Receiver<config::Drain>,
 }
@@ -113,7 +114,7 @@ impl Agent {
     ) -> anyhow::Result<Self> {
         let (drain, leaving) = Drain::new();
         let metrics = Arc::new(Metrics::new(config.metrics.max_series)?);
-        let (baselines, store) = stored_baselines(&config.state)?;
+        let (baselines, windows, store) = stored(&config.state)?;
         let ops_listener = TcpListener::bind(config.ops.listen)
             .await
             .map_err(|e| taken(e, config.ops.listen, "--ops-listen ADDR or ops.listen"))?;
@@ -126,7 +127,7 @@ impl Agent {
             Arc::clone(&metrics),
             sink,
             worker::Settings::new(&config),
-            baselines.clone(),
+            (baselines.clone(), windows),
         )?;
 
         let tls = Ends::new(&config)?;
@@ -159,7 +160,11 @@ impl Agent {
             observer: observer.clone(),
             drain: leaving,
             settings: ops_changes,
-            keeper: Arc::new(Mutex::new(Keeper::new(baselines, store, observer.clone()))),
+            keeper: Arc::new(Mutex::new(Keeper::new(
+                baselines,
+                store.clone(),
+                observer.clone(),
+            ))),
             judge: ops::Judge::default(),
             scrapes: ops::Scrapes::default(),
             reload,
@@ -199,6 +204,7 @@ impl Agent {
             proxy,
             origin,
             observer: observe_thread,
+            store,
             tasks,
             leave_as,
         })
@@ -232,8 +238,14 @@ impl Agent {
             // a thread that does not stop is left to the end of the process
             let _ = timeout(LAST_LINES, path).await;
         }
-        let observer = tokio::task::spawn_blocking(|| self.observer.join());
-        if timeout(LAST_EXCHANGES, observer).await.is_err() {
+        let (observer, store) = (self.observer, self.store);
+        let last = tokio::task::spawn_blocking(|| {
+            if let (Ok(windows), Some(store)) = (observer.join(), store) {
+                let saved = store.save_windows(&windows);
+                saved.unwrap_or_else(|error| tracing::error!(%error, "windows not saved"));
+            }
+        });
+        if timeout(LAST_EXCHANGES, last).await.is_err() {
             tracing::warn!("observer did not finish");
         }
         self.origin.stop().await;
@@ -286,8 +298,12 @@ fn keep_going(
             path.set_only_http2(only);
         })
     }));
+    let saves = Arc::clone(&ops);
     tasks.spawn(kept_up(panics("schedule"), move || {
         ops::check_on_schedule(Arc::clone(&ops))
+    }));
+    tasks.spawn(kept_up(panics("windows"), move || {
+        ops::save_windows_on_schedule(Arc::clone(&saves))
     }));
     tasks.spawn(kept_up(panics("upkeep"), move || {
         keep_up(Arc::clone(&metrics))
@@ -319,10 +335,13 @@ fn collect(metrics: &Metrics, sink: &Sink, depth: Depth) {
     });
 }
 
-fn stored_baselines(state: &config::State) -> anyhow::Result<(Baselines, Option<Store>)> {
+/// Baselines and windows of before, and where they are kept.
+type Stored = (Baselines, Vec<Snapshot>, Option<Arc<Store>>);
+
+fn stored(state: &config::State) -> anyhow::Result<Stored> {
     let Some(dir) = &state.dir else {
         tracing::info!("baselines are kept in memory only; set state.dir to keep them");
-        return Ok((Baselines::new(), None));
+        return Ok(Stored::default());
     };
     let (store, loaded) = Store::open(dir).context("state.dir")?;
     if store.is_read_only() {
@@ -336,10 +355,10 @@ fn stored_baselines(state: &config::State) -> anyhow::Result<(Baselines, Option<
             file = %damage.file.display(),
             kept = %damage.kept.display(),
             reason = %damage.reason,
-            "stored baseline refused and kept aside"
+            "stored state refused and kept aside"
         );
     }
-    Ok((loaded.baselines, Some(store)))
+    Ok((loaded.baselines, loaded.windows, Some(Arc::new(store))))
 }
 
 /// `setting`: what names another address.

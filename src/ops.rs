@@ -27,7 +27,7 @@ use tokio::{
 };
 
 pub use admin::{ReloadOutcome, ReloadRequest};
-pub use judge::{Judge, check_on_schedule};
+pub use judge::{Judge, check_on_schedule, save_windows_on_schedule};
 pub use keeper::Keeper;
 pub use prober::probe_upstream;
 pub use router::{ROUTES, Route};

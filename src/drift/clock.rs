@@ -1,12 +1,14 @@
 //! When the windows of a series began.
 
+use serde::{Deserialize, Serialize};
+
 use super::scan::{BLOCK, LEVELS};
 
 /// Blocks of a window, and the one before it, at whose end the window begins.
 const ENDS: usize = 5;
 
 /// The times at which the last blocks of every level ended, in seconds since 1970.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Clock {
     ends: [[f64; ENDS]; LEVELS],
 }

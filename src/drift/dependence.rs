@@ -4,6 +4,8 @@
 //! Batches of neighbours vary as much as their size allows where nothing depends on anything. A ratio
 //! above what chance gives in one of 1,000 counts; the largest of all batch sizes and regions is tau.
 
+use serde::{Deserialize, Serialize};
+
 use crate::stats::{chi_square, real};
 
 /// Regions that are looked at: those nearest to half of the predictions.
@@ -55,6 +57,23 @@ fn of_batches(inside: &[bool], size: usize) -> Option<f64> {
     (ratio > limit).then_some(ratio)
 }
 
+/// Of at most as many as are remembered; `None`: of none.
+fn median(taus: &[f64]) -> Option<f64> {
+    let mut sorted = [0.0; REMEMBERED];
+    let sorted = &mut sorted[..taus.len()];
+    sorted.copy_from_slice(taus);
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len().is_multiple_of(2) {
+        Some(f64::midpoint(
+            *sorted.get(middle.checked_sub(1)?)?,
+            sorted[middle],
+        ))
+    } else {
+        Some(sorted[middle])
+    }
+}
+
 /// The regions whose shares are nearest to half, at most [`REGIONS`], by their shares.
 pub fn nearest_half(shares: impl IntoIterator<Item = f64>) -> Vec<usize> {
     let mut by_distance: Vec<(f64, usize)> = shares
@@ -79,6 +98,14 @@ pub struct Live {
     median: Option<f64>,
     /// What a ratio must exceed, for each size of batches.
     limits: [f64; BATCHES.len()],
+}
+
+/// A [`Live`], to write it down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveState {
+    sums: Vec<Vec<u8>>,
+    count: usize,
+    taus: Vec<f64>,
 }
 
 impl Default for Live {
@@ -115,6 +142,37 @@ impl Live {
         self.median
     }
 
+    /// All that is known.
+    pub fn state(&self) -> LiveState {
+        LiveState {
+            sums: self.sums.iter().map(|sums| sums.to_vec()).collect(),
+            count: self.count,
+            taus: self.taus.clone(),
+        }
+    }
+
+    /// As it was; `false`: it cannot have been so, and nothing has changed.
+    pub fn restore(&mut self, state: &LiveState) -> bool {
+        let is_sound = state.sums.len() == REGIONS
+            && state.sums.iter().all(|sums| {
+                let limit = usize::from(*sums.iter().max().unwrap_or(&0));
+                sums.len() == SEGMENT / BATCHES[0] && limit <= BATCHES[0]
+            })
+            && state.count < SEGMENT
+            && state.taus.len() <= REMEMBERED
+            && state.taus.iter().all(|tau| *tau >= 1.0 && tau.is_finite());
+        if is_sound {
+            for (own, sums) in self.sums.iter_mut().zip(&state.sums) {
+                own.copy_from_slice(sums);
+            }
+            self.count = state.count;
+            self.taus.clear();
+            self.taus.extend_from_slice(&state.taus);
+            self.median = median(&self.taus);
+        }
+        is_sound
+    }
+
     fn end_segment(&mut self) {
         let ratios = self.sums.iter().map(|sums| self.of_segment(sums));
         let tau = ratios.fold(1.0, f64::max);
@@ -122,16 +180,7 @@ impl Live {
             self.taus.remove(0);
         }
         self.taus.push(tau);
-        let mut sorted = [0.0; REMEMBERED];
-        let sorted = &mut sorted[..self.taus.len()];
-        sorted.copy_from_slice(&self.taus);
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        self.median = Some(if sorted.len().is_multiple_of(2) {
-            f64::midpoint(sorted[middle - 1], sorted[middle])
-        } else {
-            sorted[middle]
-        });
+        self.median = median(&self.taus);
         self.sums = [[0; SEGMENT / BATCHES[0]]; REGIONS];
         self.count = 0;
     }

@@ -1,6 +1,8 @@
 //! From the first alarm of a series until nothing is left of it.
 
-use super::scan::{Alarm, Hop, window};
+use serde::{Deserialize, Serialize};
+
+use super::scan::{Alarm, Hop, LEVELS, window};
 
 /// Hops in a row without much evidence that end an episode.
 const CALM: u8 = 4;
@@ -8,7 +10,7 @@ const CALM: u8 = 4;
 const LITTLE: f64 = 1.0 / 3.0;
 
 /// Whether the series drifts, and since when.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Episodes {
     current: Option<Episode>,
     /// Alarms that began an episode.
@@ -16,7 +18,7 @@ pub struct Episodes {
 }
 
 /// A drift that goes on.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// The alarm that began it.
     pub first: Alarm,
@@ -48,6 +50,13 @@ impl Episodes {
     /// The drift that goes on.
     pub fn current(&self) -> Option<&Episode> {
         self.current.as_ref()
+    }
+
+    /// Whether they can be of a series of so many regions.
+    pub(super) fn is_sound(&self, regions: usize) -> bool {
+        let is_of_it = |alarm: &Alarm| alarm.level < LEVELS && alarm.region < regions;
+        let episode = self.current.as_ref();
+        episode.is_none_or(|episode| is_of_it(&episode.first) && is_of_it(&episode.last))
     }
 
     /// Episodes so far.

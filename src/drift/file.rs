@@ -9,17 +9,18 @@ use std::{
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     Baseline, Key, Origin, Profile, Sample, SeriesName,
-    baseline::hexadecimal,
     bins::{Classes, Edges},
     profile::Bins,
+    sealed,
 };
 
 /// Largest file that is read or written: ten million values.
 pub const LARGEST: u64 = 256 << 20;
+/// What such a file says that it is.
+const KIND: &str = "sidelight_baseline";
 /// Changes when an older agent could no longer read the file.
 const VERSION: u64 = 2;
 /// Has confidences alone.
@@ -48,7 +49,7 @@ pub enum DamageReason {
     #[error("it does not begin as a baseline")]
     Header,
     /// A newer agent wrote it.
-    #[error("its format is {found}, which is none of {OLDEST} to {VERSION}")]
+    #[error("its format is {found}, which this version does not read")]
     Format {
         /// The version it names.
         found: u64,
@@ -84,14 +85,6 @@ impl DamageReason {
             Self::NoRoom { .. } => "no_room",
         }
     }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    sidelight_baseline: u64,
-    /// Of everything after the first line.
-    sha256: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -202,12 +195,7 @@ pub fn render(key: &Key, baseline: &Baseline) -> Vec<u8> {
             .map(|(name, profile)| Series::new(name, profile))
             .collect(),
     });
-    let mut file = json(&Header {
-        sidelight_baseline: VERSION,
-        sha256: checksum(&contents),
-    });
-    file.extend_from_slice(&contents);
-    file
+    sealed::seal(KIND, VERSION, &contents)
 }
 
 /// One line.
@@ -217,20 +205,21 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     line
 }
 
-fn checksum(contents: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(contents))
-}
-
 /// Reads a file whole.
 ///
 /// # Errors
 /// When it is not exactly as written.
 pub fn load(path: &Path) -> Result<(Key, Baseline), DamageReason> {
+    parse(&read_whole(path)?)
+}
+
+/// The bytes of a file that is not larger than one may be.
+pub(super) fn read_whole(path: &Path) -> Result<Vec<u8>, DamageReason> {
     let bytes = read(path).map_err(|error| DamageReason::Unreadable { kind: error.kind() })?;
     if bytes.len() as u64 > LARGEST {
         return Err(DamageReason::TooLarge { limit: LARGEST });
     }
-    parse(&bytes)
+    Ok(bytes)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -250,20 +239,11 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// When it is not exactly as written.
 pub fn parse(bytes: &[u8]) -> Result<(Key, Baseline), DamageReason> {
-    let end = bytes.iter().position(|b| *b == b'\n');
-    let (first, contents) = bytes.split_at(end.ok_or(DamageReason::Header)?);
-    let contents = &contents[1..];
-    let header: Header = serde_json::from_slice(first).map_err(|_| DamageReason::Header)?;
-    let found = header.sidelight_baseline;
-    let read = match found {
-        VERSION => baseline,
-        OLDEST => confidences,
-        _ => return Err(DamageReason::Format { found }),
-    };
-    if header.sha256 != checksum(contents) {
-        return Err(DamageReason::Checksum);
+    match sealed::open(KIND, OLDEST..=VERSION, bytes)? {
+        (OLDEST, contents) => confidences(contents),
+        (_, contents) => baseline(contents),
     }
-    read(contents).ok_or(DamageReason::Contents)
+    .ok_or(DamageReason::Contents)
 }
 
 fn baseline(contents: &[u8]) -> Option<(Key, Baseline)> {

@@ -10,6 +10,7 @@ use super::{
     quality::{Finding, Quality},
     scan::{self, Alarm},
     series::Series,
+    snapshot::SeriesState,
     tally::Tally,
 };
 
@@ -138,6 +139,32 @@ impl Monitor {
         self.watched.get_mut(place)?.push(value, enters_scan)
     }
 
+    /// Of every series what outlives a restart.
+    pub fn states(&self) -> Vec<SeriesState> {
+        self.watched.iter().map(Watched::state).collect()
+    }
+
+    /// Goes on where another left off, under the same baseline. A series whose state is not sound begins
+    /// anew.
+    pub fn restore(&mut self, states: Vec<SeriesState>) {
+        let count = self.watched.len();
+        for state in states {
+            let label = &state.label;
+            let found = self.watched.iter_mut().find(|w| w.name.label() == *label);
+            let Some(watched) = found else { continue };
+            let mut restored = watched.clone();
+            if restored.restore(state) {
+                let Rules {
+                    threshold,
+                    min_effect,
+                    ..
+                } = self.rules;
+                restored.series.set_rules(threshold, count, min_effect);
+                *watched = restored;
+            }
+        }
+    }
+
     /// Series of the baseline beyond what is watched.
     pub fn left_out(&self) -> usize {
         self.baseline.profiles().len() - self.watched.len()
@@ -201,6 +228,27 @@ impl Watched {
             recent_share: f64::from(alarm.inside) / scan::size(alarm.level),
             since: self.since,
         }
+    }
+
+    fn state(&self) -> SeriesState {
+        SeriesState {
+            label: self.name.label().into_owned(),
+            windows: self.series.state(),
+            counts: self.tally.counts().to_vec(),
+            quality: self.quality.as_ref().map(Quality::state),
+            clock: self.clock.clone(),
+            since: self.since,
+            is_matched: self.is_matched,
+        }
+    }
+
+    fn restore(&mut self, state: SeriesState) -> bool {
+        if let (Some(quality), Some(state)) = (&mut self.quality, &state.quality) {
+            quality.restore(state);
+        }
+        (self.clock, self.since) = (state.clock, state.since);
+        self.is_matched = state.is_matched;
+        self.tally.restore(&state.counts) && self.series.restore(state.windows)
     }
 
     /// What it is called.

@@ -1,5 +1,7 @@
 //! What is wrong with the values of a feature, beside how they are distributed.
 
+use serde::{Deserialize, Serialize};
+
 use super::profile::{Bins, Profile, Value};
 
 /// What can be wrong.
@@ -77,6 +79,13 @@ pub struct Quality {
     longest_run: u32,
 }
 
+/// What outlives a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QualityState {
+    counts: [u64; Problem::ALL.len()],
+    goes_on: [bool; Problem::ALL.len()],
+}
+
 /// What the last value was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
@@ -122,7 +131,7 @@ impl Quality {
 
     /// Looks at a value, which is in `bin`; tells of a problem that begins or ends with it.
     pub fn push(&mut self, bins: &Bins, value: Value<'_>, bin: usize) -> Option<Finding> {
-        let mut found = self.problem(bins, value, bin);
+        let mut found = problem(bins, value, bin);
         if found.is_none() && self.is_constant(value, bin) {
             found = Some(Problem::Constant);
         }
@@ -133,20 +142,6 @@ impl Quality {
         }
         let ended = self.end_round();
         begun.or(ended)
-    }
-
-    fn problem(&self, bins: &Bins, value: Value<'_>, bin: usize) -> Option<Problem> {
-        match (bins, value) {
-            (_, Value::Missing) => Some(Problem::Missing),
-            (Bins::Numbers(_), Value::Word(_)) => Some(Problem::TypeChanged),
-            (Bins::Numbers(edges), Value::Number(_)) => {
-                let is_out = bin == 0 || bin == edges.edges().len();
-                is_out.then_some(Problem::OutOfRange)
-            }
-            (Bins::Classes(classes), _) => {
-                (bin == classes.names().len()).then_some(Problem::Unseen)
-            }
-        }
     }
 
     fn is_constant(&mut self, value: Value<'_>, bin: usize) -> bool {
@@ -203,11 +198,37 @@ impl Quality {
         self.counts[problem as usize]
     }
 
+    /// What goes on, and the counts since the start.
+    pub fn state(&self) -> QualityState {
+        QualityState {
+            counts: self.counts,
+            goes_on: self.goes_on,
+        }
+    }
+
+    /// Goes on from there; the round begins anew.
+    pub(super) fn restore(&mut self, state: &QualityState) {
+        (self.counts, self.goes_on) = (state.counts, state.goes_on);
+    }
+
     /// What goes on.
     pub fn current(&self) -> impl Iterator<Item = Problem> {
         Problem::ALL
             .into_iter()
             .filter(|problem| self.goes_on[*problem as usize])
+    }
+}
+
+/// What is wrong with one value that is in `bin`.
+fn problem(bins: &Bins, value: Value<'_>, bin: usize) -> Option<Problem> {
+    match (bins, value) {
+        (_, Value::Missing) => Some(Problem::Missing),
+        (Bins::Numbers(_), Value::Word(_)) => Some(Problem::TypeChanged),
+        (Bins::Numbers(edges), Value::Number(_)) => {
+            let is_out = bin == 0 || bin == edges.edges().len();
+            is_out.then_some(Problem::OutOfRange)
+        }
+        (Bins::Classes(classes), _) => (bin == classes.names().len()).then_some(Problem::Unseen),
     }
 }
 

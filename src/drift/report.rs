@@ -7,6 +7,7 @@ use super::{
     bins::Reference,
     monitor::{Monitor, Watched},
     profile::Bins,
+    quality::Problem,
     scan::{self, LEVELS},
 };
 use crate::stats::{divergence, wasserstein};
@@ -116,6 +117,7 @@ pub struct Histograms {
 }
 
 /// RFC 3339, to the second.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
 fn time<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
     let time = Timestamp::from_second(*seconds as i64).unwrap_or_default();
@@ -187,7 +189,7 @@ impl Watched {
             problems: self
                 .quality()
                 .into_iter()
-                .flat_map(|quality| quality.current().map(|problem| problem.name()))
+                .flat_map(|quality| quality.current().map(Problem::name))
                 .collect(),
         }
     }

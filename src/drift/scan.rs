@@ -5,6 +5,8 @@
 //! So a series costs a count for each prediction, and a test of all regions for every eighth, twice as
 //! many with all levels together. Nothing is allocated after the start.
 
+use serde::{Deserialize, Serialize};
+
 use super::bins::Reference;
 use crate::stats::{
     g::{g, score},
@@ -82,8 +84,17 @@ pub struct Scan {
     window: Vec<u32>,
 }
 
+/// The windows of one series, to write them down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScanState {
+    count: u64,
+    start: u64,
+    block: Vec<u16>,
+    sums: Vec<u16>,
+}
+
 /// A window in which a share is not what it was.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Its last prediction, counted from 1.
     pub at: u64,
@@ -128,6 +139,34 @@ impl Scan {
             sums: vec![0; bins * BLOCKS * LEVELS],
             window: vec![0; bins],
         }
+    }
+
+    /// All windows.
+    pub fn state(&self) -> ScanState {
+        ScanState {
+            count: self.count,
+            start: self.start,
+            block: self.block.clone(),
+            sums: self.sums.clone(),
+        }
+    }
+
+    /// As it was; `false`: it cannot have been so, and nothing has changed.
+    pub fn restore(&mut self, state: ScanState) -> bool {
+        let is_sound = state.block.len() == self.block.len()
+            && state.sums.len() == self.sums.len()
+            && state.start <= state.count
+            && state.block.iter().all(|count| u64::from(*count) < BLOCK)
+            && state
+                .sums
+                .chunks(BLOCKS * self.bins)
+                .zip(0..)
+                .all(|(blocks, level)| blocks.iter().all(|sum| u64::from(*sum) <= BLOCK << level));
+        if is_sound {
+            (self.count, self.start) = (state.count, state.start);
+            (self.block, self.sums) = (state.block, state.sums);
+        }
+        is_sound
     }
 
     /// Predictions so far.

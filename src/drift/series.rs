@@ -1,10 +1,12 @@
 //! One monitored sequence of a model: confidence, class, value, or a feature.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    dependence::{Live, REGIONS},
+    dependence::{Live, LiveState, REGIONS},
     episode::{Change, Episodes},
     profile::{Profile, Value},
-    scan::{self, LEVELS, Rules, Scan},
+    scan::{self, LEVELS, Rules, Scan, ScanState},
 };
 
 /// Baseline values for each unit of dependence below which a verdict is of low confidence.
@@ -21,6 +23,15 @@ pub struct Series {
     watched: [usize; REGIONS],
     episodes: Episodes,
     /// The largest evidence of the last hop of every level, over its threshold.
+    scores: [f64; LEVELS],
+}
+
+/// The windows of a series, to write them down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowsState {
+    scan: ScanState,
+    live: Option<LiveState>,
+    episodes: Episodes,
     scores: [f64; LEVELS],
 }
 
@@ -76,6 +87,35 @@ impl Series {
             cleared = cleared.or(episodes.hop(at, hop));
         });
         alarm.map_or(cleared, |alarm| episodes.alarm(alarm))
+    }
+
+    /// All that outlives a restart.
+    pub fn state(&self) -> WindowsState {
+        WindowsState {
+            scan: self.scan.state(),
+            live: self.live.as_ref().map(|live| live.state()),
+            episodes: self.episodes,
+            scores: self.scores,
+        }
+    }
+
+    /// As it was; `false`: it cannot have been so, and the windows may be anything.
+    pub fn restore(&mut self, state: WindowsState) -> bool {
+        let is_live_sound = match (&mut self.live, &state.live) {
+            (Some(live), Some(state)) => live.restore(state),
+            (None, None) => true,
+            _ => false,
+        };
+        let regions = self.profile.reference.regions();
+        let is_sound = is_live_sound
+            && state.episodes.is_sound(regions)
+            && state.scores.iter().all(|score| score.is_finite())
+            && self.scan.restore(state.scan);
+        if let Some(live) = &self.live {
+            self.rules.tau = live.tau().unwrap_or(f64::INFINITY);
+        }
+        (self.episodes, self.scores) = (state.episodes, state.scores);
+        is_sound
     }
 
     /// Empties the windows, as after an alarm in a file.

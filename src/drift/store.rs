@@ -1,4 +1,4 @@
-//! Baselines on disk, one file each: damage to one costs one, and posting one writes one.
+//! Baselines and windows on disk, one file each: damage to one costs one, and posting one writes one.
 //!
 //! A file is replaced in one step (temporary file, fsync, rename, fsync of the folder), so that
 //! a crash or a full disk leaves the old one or the new one. What cannot be read is moved aside,
@@ -8,7 +8,7 @@
 mod files;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Baseline, BaselineError, Baselines, Key,
+    Baseline, BaselineError, Baselines, Key, Snapshot,
     file::{self, DamageReason},
 };
 
@@ -29,6 +29,8 @@ pub struct Store {
     /// `None`: it cannot be written, and so not locked.
     lock: Option<File>,
     files: Mutex<Files>,
+    /// Names of the windows that were written last.
+    windows: Mutex<BTreeSet<String>>,
 }
 
 /// Our files by name, with what they hold; `None`: not known to be whole.
@@ -47,6 +49,8 @@ struct Contents {
 pub struct Loaded {
     /// Every baseline that is whole.
     pub baselines: Baselines,
+    /// Windows that are whole.
+    pub windows: Vec<Snapshot>,
     /// The files that are not.
     pub failures: Vec<Damage>,
 }
@@ -142,31 +146,30 @@ impl Store {
         let mut files = Files::new();
         let mut loaded = Loaded {
             baselines: Baselines::new(),
+            windows: Vec::new(),
             failures: Vec::new(),
         };
-        for name in files::ours(dir, lock.is_some())? {
+        for name in files::ours(files::BASELINE, dir, lock.is_some())? {
             let path = dir.join(&name);
             match file::load(&path).and_then(|found| keep(&mut loaded.baselines, &name, found)) {
                 Ok(contents) => {
                     files.insert(name, Some(contents));
                 }
-                Err(reason) => {
-                    let kept = match &lock {
-                        Some(_) => files::set_aside(&path)?,
-                        None => path.clone(),
-                    };
-                    loaded.failures.push(Damage {
-                        file: path,
-                        kept,
-                        reason,
-                    });
-                }
+                Err(reason) => loaded.refuse(path, reason, lock.is_some())?,
+            }
+        }
+        let windows = files::ours(files::WINDOWS, dir, lock.is_some())?;
+        for path in windows.iter().map(|name| dir.join(name)) {
+            match file::read_whole(&path).and_then(|text| Snapshot::parse(&text)) {
+                Ok(snapshot) => loaded.windows.push(snapshot),
+                Err(reason) => loaded.refuse(path, reason, lock.is_some())?,
             }
         }
         let store = Self {
             dir: dir.to_owned(),
             lock,
             files: Mutex::new(files),
+            windows: Mutex::new(windows.into_iter().collect()),
         };
         Ok((store, loaded))
     }
@@ -191,11 +194,38 @@ impl Store {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted: BTreeMap<_, _> = baselines
             .iter()
-            .map(|(key, baseline)| (files::name(key), (key, &**baseline)))
+            .map(|(key, baseline)| (files::name(files::BASELINE, key), (key, &**baseline)))
             .collect();
         let mut outcome = self.remove_others(&mut files, |name| wanted.contains_key(name));
         for (name, (key, baseline)) in wanted {
             outcome = outcome.and(self.write(&mut files, name, key, baseline));
+        }
+        outcome
+    }
+
+    /// Makes the folder hold exactly these windows. A read-only one is left as it is.
+    ///
+    /// Waits for the disk.
+    ///
+    /// # Errors
+    /// The first of them. The file it names is the old one, whole.
+    pub fn save_windows(&self, snapshots: &[Snapshot]) -> Result<(), StoreError> {
+        if self.is_read_only() {
+            return Ok(());
+        }
+        let mut written = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let named: BTreeMap<_, _> = snapshots
+            .iter()
+            .map(|snapshot| (files::name(files::WINDOWS, &snapshot.key()), snapshot))
+            .collect();
+        let mut outcome = Ok(());
+        for gone in written.iter().filter(|name| !named.contains_key(*name)) {
+            outcome = outcome.and(files::remove(&self.dir, gone));
+        }
+        written.retain(|name| named.contains_key(name));
+        for (name, snapshot) in named {
+            outcome = outcome.and(files::replace(&self.dir, &name, &snapshot.render()));
+            written.insert(name);
         }
         outcome
     }
@@ -240,6 +270,23 @@ impl Store {
     }
 }
 
+impl Loaded {
+    fn refuse(
+        &mut self,
+        file: PathBuf,
+        reason: DamageReason,
+        is_allowed: bool,
+    ) -> Result<(), StoreError> {
+        let kept = if is_allowed {
+            files::set_aside(&file)?
+        } else {
+            file.clone()
+        };
+        self.failures.push(Damage { file, kept, reason });
+        Ok(())
+    }
+}
+
 impl Contents {
     fn of(baseline: &Baseline) -> Self {
         Self {
@@ -272,7 +319,7 @@ fn keep(
     name: &str,
     (key, baseline): (Key, Baseline),
 ) -> Result<Contents, DamageReason> {
-    if files::name(&key) != name {
+    if files::name(files::BASELINE, &key) != name {
         return Err(DamageReason::Misplaced);
     }
     let contents = Contents::of(&baseline);

@@ -45,6 +45,20 @@ impl Tally {
         }
     }
 
+    /// The counts, bin by bin.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// Counts on from `counts`; `false`: they are of other bins.
+    pub(super) fn restore(&mut self, counts: &[u64]) -> bool {
+        let is_of_it = counts.len() == self.counts.len();
+        if is_of_it {
+            self.counts.copy_from_slice(counts);
+        }
+        is_of_it
+    }
+
     /// Of every bin the label, the count, and the baseline's share in `[0, 1]`.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64, f64)> {
         let total: f64 = self.baseline.iter().map(|count| f64::from(*count)).sum();
@@ -65,10 +79,16 @@ fn of_numbers(edges: usize, reference: &Reference) -> (Vec<String>, Vec<u8>) {
     places[edges + 1] = missing;
     let mut below = 0.0;
     for bin in inside {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at most 9"
+        )]
+        let place_of = |part: f64| 2 + part.min(9.0) as u8;
         let count = f64::from(reference.bins()[bin]);
         // by its middle: a value that many share may be more than a tenth
-        let part = (10.0 * (below + count / 2.0) / f64::from(within.max(1))).min(9.0);
-        places[bin] = 2 + part as u8;
+        let part = 10.0 * (below + count / 2.0) / f64::from(within.max(1));
+        places[bin] = place_of(part);
         below += count;
     }
     let mut labels = vec!["out".to_owned(), "missing".to_owned()];

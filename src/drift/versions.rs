@@ -19,8 +19,9 @@ pub struct Retired {
 #[derive(Debug)]
 pub struct Versions<T> {
     models: Vec<Model<T>>,
-    max_models: usize,
-    max_versions: usize,
+    most: usize,
+    /// Versions of each.
+    per_model: usize,
 }
 
 #[derive(Debug)]
@@ -40,8 +41,8 @@ impl<T> Versions<T> {
     pub fn new(max_models: usize, max_versions: usize) -> Self {
         Self {
             models: Vec::new(),
-            max_models: max_models.max(1),
-            max_versions: max_versions.max(1),
+            most: max_models.max(1),
+            per_model: max_versions.max(1),
         }
     }
 
@@ -59,11 +60,11 @@ impl<T> Versions<T> {
             self.models[..=at].rotate_right(1);
         } else {
             self.models.insert(0, Model::new(model));
-            retire_models(&mut self.models, self.max_models, &mut retired);
+            retire_models(&mut self.models, self.most, &mut retired);
         }
         let model = &mut self.models[0];
         model.put_first(version, new);
-        model.retire_versions(self.max_versions, &mut retired);
+        model.retire_versions(self.per_model, &mut retired);
         (&mut model.versions[0].kept, retired)
     }
 
@@ -100,12 +101,12 @@ impl<T> Versions<T> {
 
     /// Changes the bounds, and tells who had to leave.
     pub fn resize(&mut self, max_models: usize, max_versions: usize) -> Vec<Retired> {
-        self.max_models = max_models.max(1);
-        self.max_versions = max_versions.max(1);
+        self.most = max_models.max(1);
+        self.per_model = max_versions.max(1);
         let mut retired = Vec::new();
-        retire_models(&mut self.models, self.max_models, &mut retired);
+        retire_models(&mut self.models, self.most, &mut retired);
         for model in &mut self.models {
-            model.retire_versions(self.max_versions, &mut retired);
+            model.retire_versions(self.per_model, &mut retired);
         }
         retired
     }

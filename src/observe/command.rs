@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{models::Listing, worker::Settings};
 use crate::drift::{
-    Baseline, Baselines, CheckInput, Key, Verdict,
+    Baseline, Baselines, CheckInput, Key, Snapshot, Verdict,
     report::{Histograms, Report},
 };
 
@@ -107,6 +107,7 @@ pub(super) enum Command {
     Models(oneshot::Sender<Listing>),
     LastPredictor(oneshot::Sender<Option<(String, String)>>),
     Captured(oneshot::Sender<Vec<Captured>>),
+    Snapshots(oneshot::Sender<Vec<Snapshot>>),
     Histograms(Which, String, oneshot::Sender<Option<Histograms>>),
 }
 
@@ -144,6 +145,16 @@ impl Handle {
     pub async fn captured(&self) -> Result<Vec<Captured>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Captured(reply))?;
+        came(answer).await
+    }
+
+    /// What is known of every version, to go on after a restart.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Snapshots(reply))?;
         came(answer).await
     }
 

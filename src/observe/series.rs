@@ -14,7 +14,7 @@ use crate::{
     config,
     decode::Inference,
     drift::{
-        Baselines, CheckInput, Key, Retired, Verdict, Versions, monitor::Monitor,
+        Baselines, CheckInput, Key, Retired, Snapshot, Verdict, Versions, monitor::Monitor,
         report::Histograms,
     },
     metrics::{Table, catalogue},
@@ -40,6 +40,8 @@ pub(super) struct Series {
     /// The version of each model that predicted last, and whoever did.
     latest: BTreeMap<String, String>,
     last: Option<Identity>,
+    /// What was known before the restart, of those who have not predicted since.
+    before: HashMap<Identity, Snapshot>,
     is_changed: bool,
     /// Somebody has predicted since the last table.
     has_news: bool,
@@ -51,7 +53,7 @@ impl Series {
         model: config::Model,
         drift: config::Drift,
         bounds: &config::Metrics,
-        baselines: Baselines,
+        (baselines, windows): (Baselines, Vec<Snapshot>),
     ) -> Self {
         Self {
             watches: Versions::new(bounds.max_models, bounds.max_versions),
@@ -62,6 +64,10 @@ impl Series {
             state: ModelState::default(),
             latest: BTreeMap::new(),
             last: None,
+            before: windows
+                .into_iter()
+                .map(|snapshot| ((snapshot.model.clone(), snapshot.version.clone()), snapshot))
+                .collect(),
             is_changed: true,
             has_news: false,
             shown: Instant::now(),
@@ -106,11 +112,14 @@ impl Series {
     pub(super) fn predicted(&mut self, whose: Whose<'_>, inference: &Inference, now: f64) {
         let Whose { model, version } = whose;
         self.note_latest(model, version);
-        let (baselines, drift) = (&self.baselines, &self.drift);
+        let (baselines, drift, before) = (&self.baselines, &self.drift, &mut self.before);
         let begin = || {
             let mut watch = Watch::new(drift);
             watch.compare(baselines.resolve(model, version), drift, now, whose);
             watch.gather(drift.capture.filter(|_| !baselines.fits(model, version)));
+            if let Some(snapshot) = before.remove(&(model.to_owned(), version.to_owned())) {
+                watch.restore(snapshot);
+            }
             watch
         };
         let (watch, retired) = self.watches.touch(model, version, begin);
@@ -162,6 +171,15 @@ impl Series {
         self.verdicts.retain(|identity, _| is_same(identity));
         self.compare(now());
         self.is_changed = true;
+    }
+
+    /// What is known of every version, to go on after a restart. Those who have not predicted since the
+    /// last one are kept as they were.
+    pub(super) fn snapshots(&self) -> Vec<Snapshot> {
+        let watches = self.watches.iter();
+        let now =
+            watches.filter_map(|(model, version, watch)| watch.snapshot(Whose { model, version }));
+        now.chain(self.before.values().cloned()).collect()
     }
 
     /// Baselines that have been gathered since the last time.
@@ -358,7 +376,7 @@ mod tests {
             config.model,
             config.drift,
             &config.metrics,
-            Baselines::new(),
+            (Baselines::new(), Vec::new()),
         )
     }
 

@@ -15,7 +15,7 @@ use crate::{
     config,
     decode::{Column, Inference, Name},
     drift::{
-        Baseline, KsWindow, SeriesName, Value,
+        Baseline, KsWindow, SeriesName, Snapshot, Value,
         monitor::{Monitor, Rules},
         scan,
     },
@@ -106,6 +106,30 @@ impl Watch {
         self.monitor = baseline.map(|baseline| Monitor::new(baseline, rules, now));
         if let Some(monitor) = &self.monitor {
             told::left_out(whose, monitor);
+        }
+    }
+
+    /// What is known, to go on after a restart; `None`: nothing is compared.
+    pub(super) fn snapshot(&self, whose: Whose<'_>) -> Option<Snapshot> {
+        let monitor = self.monitor.as_ref()?;
+        Some(Snapshot {
+            model: whose.model.to_owned(),
+            version: whose.version.to_owned(),
+            baseline: monitor.baseline().hash().to_owned(),
+            recent: self.recent.values(),
+            series: monitor.states(),
+        })
+    }
+
+    /// Goes on from there, if it is compared with the same baseline.
+    pub(super) fn restore(&mut self, snapshot: Snapshot) {
+        let monitor = self.monitor.as_mut();
+        if let Some(monitor) = monitor.filter(|m| m.baseline().hash() == snapshot.baseline) {
+            monitor.restore(snapshot.series);
+            snapshot
+                .recent
+                .into_iter()
+                .for_each(|value| self.recent.push(value));
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
     capture::{Exchange, policy::Interest, queue::Take, tee::End},
     config::{self, Config},
     decode::{self, Inference},
-    drift::Baselines,
+    drift::{Baselines, Snapshot},
     metrics::{Metrics, catalogue},
     panics::{contain, hook},
     telemetry::Sink,
@@ -53,7 +53,8 @@ impl Settings {
     }
 }
 
-/// Starts the thread `observe`. It ends when every [`Offer`](crate::capture::queue::Offer) is
+/// Starts the thread `observe`, which goes on with the baselines and windows that are `known`. It ends, and
+/// gives back what it knows, when every [`Offer`](crate::capture::queue::Offer) is
 /// gone and the queue is empty.
 ///
 /// # Errors
@@ -63,8 +64,8 @@ pub fn start(
     metrics: Arc<Metrics>,
     sink: Sink,
     settings: Settings,
-    baselines: Baselines,
-) -> std::io::Result<(Handle, JoinHandle<()>)> {
+    known: (Baselines, Vec<Snapshot>),
+) -> std::io::Result<(Handle, JoinHandle<Vec<Snapshot>>)> {
     let (handle, commands) = command::channel();
     let mut worker = Worker {
         models: Models::new(settings.metrics.clone()),
@@ -75,7 +76,7 @@ pub fn start(
             settings.model.clone(),
             settings.drift,
             &settings.metrics,
-            baselines,
+            known,
         ),
         model: Arc::new(settings.model),
         capture: settings.capture,
@@ -85,7 +86,10 @@ pub fn start(
     };
     let thread = std::thread::Builder::new()
         .name("observe".to_owned())
-        .spawn(move || worker.run(commands))?;
+        .spawn(move || {
+            worker.run(commands);
+            worker.series.snapshots()
+        })?;
     Ok((handle, thread))
 }
 
@@ -176,6 +180,7 @@ impl Worker {
             Command::Models(reply) => drop(reply.send(self.models.listing())),
             Command::LastPredictor(reply) => drop(reply.send(self.series.last_predictor())),
             Command::Captured(reply) => drop(reply.send(self.series.captured())),
+            Command::Snapshots(reply) => drop(reply.send(self.series.snapshots())),
             Command::Histograms(which, series, reply) => {
                 drop(reply.send(self.series.histograms(which, &series)));
             }
@@ -276,7 +281,7 @@ pub(crate) fn idle() -> Handle {
     let (offer, take) = crate::capture::queue::queue(&config.capture);
     let (sink, _) = Sink::start(std::io::sink(), 1000).expect("there is a thread");
     let settings = Settings::new(&config);
-    let (handle, _) = start(take, Arc::new(metrics), sink, settings, Baselines::new())
+    let (handle, _) = start(take, Arc::new(metrics), sink, settings, Default::default())
         .expect("there is a thread");
     std::mem::forget(offer);
     handle

@@ -231,7 +231,7 @@ mod tests {
     };
 
     fn keeper(store: Option<Store>) -> Arc<Mutex<Keeper>> {
-        let keeper = Keeper::new(Baselines::new(), store, worker::idle());
+        let keeper = Keeper::new(Baselines::new(), store.map(Arc::new), worker::idle());
         Arc::new(Mutex::new(keeper))
     }
 

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use ::metrics::Counter;
@@ -134,6 +135,31 @@ pub async fn check_on_schedule(ops: Arc<Ops>) {
             Ok(_) => {}
             Err(Unavailable::Ended) => return,
             Err(error) => tracing::warn!(%error, "drift check put off"),
+        }
+    }
+}
+
+/// Between two times at which windows are written down.
+const BETWEEN_SAVES: Duration = Duration::from_mins(1);
+
+/// Writes the windows down each minute, for as long as the observer lives, so that a crash costs no more
+/// than a minute of them. Nothing where there is no state folder.
+pub async fn save_windows_on_schedule(ops: Arc<Ops>) {
+    let Some(store) = ops.keeper.lock().await.store() else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep(BETWEEN_SAVES).await;
+        hook("windows");
+        let snapshots = match ops.observer.snapshots().await {
+            Ok(snapshots) => snapshots,
+            Err(Unavailable::Ended) => return,
+            Err(_) => continue,
+        };
+        let store = Arc::clone(&store);
+        let saving = tokio::task::spawn_blocking(move || store.save_windows(&snapshots));
+        if let Ok(Err(error)) = saving.await {
+            tracing::error!(%error, "windows not saved");
         }
     }
 }

@@ -36,10 +36,10 @@ pub(super) enum Unchanged {
 
 impl Keeper {
     /// Begins with what `store` holds.
-    pub fn new(baselines: Baselines, store: Option<Store>, observer: Handle) -> Self {
+    pub fn new(baselines: Baselines, store: Option<Arc<Store>>, observer: Handle) -> Self {
         Self {
             baselines,
-            store: store.map(Arc::new),
+            store,
             observer,
         }
     }
@@ -56,6 +56,11 @@ impl Keeper {
         let mut baselines = self.baselines.clone();
         baselines.remove(key).ok_or(Unchanged::Missing)?;
         self.replace(baselines).await
+    }
+
+    /// Where windows are kept; `None`: nowhere.
+    pub fn store(&self) -> Option<Arc<Store>> {
+        self.store.clone()
     }
 
     async fn replace(&mut self, baselines: Baselines) -> Result<(), Unchanged> {

@@ -14,7 +14,6 @@ use sidelight::{
     capture::queue::{self, Take},
     config::{Config, Sources, Upstream},
     drain::{Drain, Phase},
-    drift::Baselines,
     metrics::Metrics,
     observe::worker,
     proxy::{self, listener::Proxy},
@@ -103,7 +102,7 @@ impl Path {
         let settings = worker::Settings::new(config);
         let metrics = Arc::clone(&self.metrics);
         let (_, observer) =
-            worker::start(self.take, metrics, sink, settings, Baselines::new()).unwrap();
+            worker::start(self.take, metrics, sink, settings, Default::default()).unwrap();
         observer.join().unwrap();
         Counted(self.metrics.render())
     }

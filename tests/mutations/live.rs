@@ -6,7 +6,7 @@ use sidelight::{
     capture::queue,
     config::{Sources, Upstream},
     drain::{Drain, Phase},
-    drift::Baselines,
+    drift::Snapshot,
     metrics::Metrics,
     observe::worker,
     proxy::{self, listener::Proxy},
@@ -19,7 +19,7 @@ pub(crate) struct Live {
     proxy: Proxy,
     drain: Drain,
     metrics: Arc<Metrics>,
-    observer: JoinHandle<()>,
+    observer: JoinHandle<Vec<Snapshot>>,
     _writer: Writer,
 }
 
@@ -53,7 +53,7 @@ impl Live {
         let (sink, writer) = Sink::start(std::io::sink(), 1 << 20).unwrap();
         let settings = worker::Settings::new(&config);
         let count = Arc::clone(&metrics);
-        let (_, observer) = worker::start(take, count, sink, settings, Baselines::new()).unwrap();
+        let (_, observer) = worker::start(take, count, sink, settings, Default::default()).unwrap();
         Self {
             address: proxy.address,
             proxy,

@@ -14,8 +14,8 @@ use crate::drift::{Key, baseline::hexadecimal};
 /// Ends the name of a file that is not finished.
 const TEMPORARY: &str = ".tmp";
 
-/// The name of the baseline of `key`: a model's name may hold what a file's must not.
-pub(super) fn name(key: &Key) -> String {
+/// The name of the file of `kind` that belongs to `key`: a model's name may hold what a file's must not.
+pub(super) fn name(kind: &str, key: &Key) -> String {
     let mut sha = Sha256::new();
     for part in [&key.model, &key.version] {
         // The length keeps apart what would read the same, and a name that is empty from none.
@@ -24,25 +24,26 @@ pub(super) fn name(key: &Key) -> String {
         sha.update(part.as_deref().unwrap_or_default());
     }
     format!(
-        "{PREFIX}{}{SUFFIX}",
+        "{kind}{}{SUFFIX}",
         hexadecimal(&sha.finalize()[..DIGITS / 2])
     )
 }
 
-const PREFIX: &str = "baseline-";
+/// Baselines.
+pub(super) const BASELINE: &str = "baseline-";
+/// Windows of what passes.
+pub(super) const WINDOWS: &str = "windows-";
 const SUFFIX: &str = ".json";
 const DIGITS: usize = 24;
 
-/// Whether a file of this name is taken for a baseline.
-pub(super) fn is_name(name: &str) -> bool {
-    let digits = name
-        .strip_prefix(PREFIX)
-        .and_then(|n| n.strip_suffix(SUFFIX));
+/// Whether a file of this name is taken for one of `kind`.
+fn is_name(kind: &str, name: &str) -> bool {
+    let digits = name.strip_prefix(kind).and_then(|n| n.strip_suffix(SUFFIX));
     digits.is_some_and(|d| d.len() == DIGITS && d.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Names of the baselines in the folder, sorted; unfinished ones are removed where that `is_allowed`.
-pub(super) fn ours(dir: &Path, is_allowed: bool) -> Result<Vec<String>, StoreError> {
+/// Names of the files of `kind` in the folder, sorted; unfinished ones are removed where that `is_allowed`.
+pub(super) fn ours(kind: &str, dir: &Path, is_allowed: bool) -> Result<Vec<String>, StoreError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(StoreError::io("read", dir))? {
         let entry = entry.map_err(StoreError::io("read", dir))?;
@@ -50,9 +51,13 @@ pub(super) fn ours(dir: &Path, is_allowed: bool) -> Result<Vec<String>, StoreErr
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        if is_name(&name) {
+        if is_name(kind, &name) {
             names.push(name);
-        } else if is_allowed && name.strip_suffix(TEMPORARY).is_some_and(is_name) {
+        } else if is_allowed
+            && name
+                .strip_suffix(TEMPORARY)
+                .is_some_and(|name| is_name(kind, name))
+        {
             fs::remove_file(entry.path()).map_err(StoreError::io("remove", &entry.path()))?;
         }
     }

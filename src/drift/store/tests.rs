@@ -44,7 +44,7 @@ fn saved(baselines: &Baselines) -> TempDir {
 }
 
 fn path(dir: &TempDir, key: &Key) -> PathBuf {
-    dir.path().join(files::name(key))
+    dir.path().join(files::name(files::BASELINE, key))
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -258,7 +258,7 @@ fn more_baselines_than_are_kept_are_moved_aside() {
 #[test]
 fn leftovers_of_a_killed_agent_are_removed_and_other_files_are_not() {
     let dir = saved(&two());
-    let unfinished = format!("{}.tmp", files::name(&key("iris")));
+    let unfinished = format!("{}.tmp", files::name(files::BASELINE, &key("iris")));
     fs::write(dir.path().join(&unfinished), "half").unwrap();
     fs::write(dir.path().join("notes.tmp"), "mine").unwrap();
     let (_store, loaded) = open(&dir);
@@ -373,4 +373,52 @@ fn series_of_numbers_and_of_classes_come_back() {
     let dir = saved(&all);
     let found = open(&dir).1.baselines.resolve("iris", "1").unwrap();
     assert_eq!(*found, baseline);
+}
+
+fn windows(model: &str) -> Snapshot {
+    Snapshot {
+        model: model.to_owned(),
+        version: "1".to_owned(),
+        baseline: "af".to_owned(),
+        recent: vec![0.1, 0.7],
+        series: Vec::new(),
+    }
+}
+
+#[test]
+fn windows_survive_a_restart_and_those_that_are_gone_leave() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    store.save_windows(&[windows("a"), windows("b")]).unwrap();
+    store.save_windows(&[windows("b")]).unwrap();
+    drop(store);
+    let (store, loaded) = open(&dir);
+    assert_eq!(loaded.windows, [windows("b")]);
+    store.save_windows(&[]).unwrap();
+    drop(store);
+    assert_eq!(names(dir.path()), ["sidelight.lock"]);
+}
+
+#[test]
+fn damaged_windows_are_refused_and_kept() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    store.save_windows(&[windows("a")]).unwrap();
+    drop(store);
+    let name = names(dir.path())
+        .into_iter()
+        .find(|n| n.starts_with("windows-"));
+    let path = dir.path().join(name.unwrap());
+    let mut text = fs::read(&path).unwrap();
+    let last = text.len() - 3;
+    text[last] ^= 1;
+    fs::write(&path, &text).unwrap();
+    // what a crash in the middle of writing leaves
+    let half = dir.path().join("windows-0123456789abcdef01234567.json.tmp");
+    fs::write(&half, &text[..20]).unwrap();
+    let (_, loaded) = open(&dir);
+    assert_eq!((loaded.windows.len(), loaded.failures.len()), (0, 1));
+    assert_eq!(loaded.failures[0].reason.reason(), "checksum");
+    assert_eq!(fs::read(&loaded.failures[0].kept).unwrap(), text);
+    assert!(!half.exists());
 }

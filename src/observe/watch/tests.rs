@@ -191,3 +191,42 @@ fn numbers_of_a_regression_are_a_series() {
     (0..100).for_each(|_| predict(&mut watch, 0.7));
     assert_eq!(drifting(&watch), ["value"]);
 }
+
+#[test]
+fn a_restart_changes_nothing_that_is_found() {
+    let mut random = fastrand::Rng::with_seed(6);
+    let mut watch = captured(&mut random);
+    let mut predict = |watches: &mut [&mut Watch], count: u32, most: f64| {
+        for i in 0..count {
+            let second = random.f64();
+            let inference = inference(&mut random, most, Some(second));
+            for watch in &mut *watches {
+                watch.predicted(&inference, f64::from(i), WHOSE);
+            }
+        }
+    };
+    predict(&mut [&mut watch], 3333, 1.0);
+    predict(&mut [&mut watch], 100, 0.5);
+    assert_eq!(drifting(&watch), ["class", "first"]);
+    let snapshot = watch.snapshot(WHOSE).unwrap();
+    let snapshot = Snapshot::parse(&snapshot.render()).unwrap();
+    let baseline = Arc::clone(watch.monitor.as_ref().unwrap().baseline());
+    let mut again = Watch::new(&drift());
+    again.compare(Some(baseline), &drift(), 0.0, WHOSE);
+    again.restore(snapshot.clone());
+    predict(&mut [&mut watch, &mut again], 7777, 1.0);
+    let reports = [&watch, &again].map(|watch| watch.monitor.as_ref().unwrap().report());
+    assert_eq!(reports[0], reports[1]);
+    assert_eq!(watch.recent, again.recent);
+
+    let another = Baseline::of_confidences([0.5; 50], 50, Timestamp::UNIX_EPOCH).unwrap();
+    let mut other = Watch::new(&drift());
+    other.compare(Some(Arc::new(another)), &drift(), 0.0, WHOSE);
+    other.restore(snapshot);
+    let series = other.monitor.as_ref().unwrap().watched()[0].series();
+    assert_eq!(
+        (series.count(), other.recent.len()),
+        (0, 0),
+        "it is of another baseline"
+    );
+}

@@ -15,7 +15,7 @@ struct Running {
     offer: Offer,
     handle: Handle,
     metrics: Arc<Metrics>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<Vec<Snapshot>>,
 }
 
 fn config() -> Config {
@@ -30,8 +30,14 @@ fn observer(config: &Config) -> (Offer, impl FnOnce() -> Running + use<>) {
     let start = {
         let offer = offer.clone();
         move || {
-            let (handle, thread) =
-                start(take, Arc::clone(&metrics), sink, settings, Baselines::new()).unwrap();
+            let (handle, thread) = start(
+                take,
+                Arc::clone(&metrics),
+                sink,
+                settings,
+                Default::default(),
+            )
+            .unwrap();
             Running {
                 offer,
                 handle,

@@ -66,7 +66,8 @@ impl Port {
         let (sink, _) = Sink::start(std::io::sink(), 1 << 20).unwrap();
         let settings = worker::Settings::new(&config);
         let counts = Arc::clone(&metrics);
-        let (observer, _) = worker::start(take, counts, sink, settings, Baselines::new()).unwrap();
+        let (observer, _) =
+            worker::start(take, counts, sink, settings, Default::default()).unwrap();
         let ops = Ops {
             metrics: Arc::clone(&metrics),
             health: Arc::new(Health::default()),

@@ -1,0 +1,68 @@
+//! What is known of one version of a model, to go on after a restart.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DamageReason, Key, clock::Clock, quality::QualityState, sealed, series::WindowsState};
+
+/// What such a file says that it is.
+const KIND: &str = "sidelight_windows";
+/// Changes when an older agent could no longer read the file.
+const VERSION: u64 = 1;
+
+/// One version of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// The model.
+    pub model: String,
+    /// Its version.
+    pub version: String,
+    /// [`Baseline::hash`](super::Baseline::hash) of what it was compared with.
+    pub baseline: String,
+    /// The last confidences, oldest first.
+    pub recent: Vec<f64>,
+    /// Its series.
+    pub series: Vec<SeriesState>,
+}
+
+/// One series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesState {
+    pub(super) label: String,
+    pub(super) windows: WindowsState,
+    pub(super) counts: Vec<u64>,
+    pub(super) quality: Option<QualityState>,
+    pub(super) clock: Clock,
+    pub(super) since: f64,
+    pub(super) is_matched: bool,
+}
+
+impl Snapshot {
+    /// Whose it is.
+    pub fn key(&self) -> Key {
+        Key {
+            model: Some(self.model.clone()),
+            version: Some(self.version.clone()),
+        }
+    }
+
+    /// The whole file.
+    ///
+    /// # Panics
+    /// Never: all of it is strings and numbers.
+    pub fn render(&self) -> Vec<u8> {
+        let mut contents = serde_json::to_vec(self).expect("strings and numbers are JSON");
+        contents.push(b'\n');
+        sealed::seal(KIND, VERSION, &contents)
+    }
+
+    /// What [`Self::render`] wrote.
+    ///
+    /// # Errors
+    /// When it is not exactly as written.
+    pub fn parse(text: &[u8]) -> Result<Self, DamageReason> {
+        let (_, contents) = sealed::open(KIND, VERSION..=VERSION, text)?;
+        serde_json::from_slice(contents).map_err(|_| DamageReason::Contents)
+    }
+}
