@@ -182,9 +182,7 @@ impl<'a> Said<'a> {
             format: (inference.format != "unknown").then_some(inference.format),
             ..self
         };
-        let said = said
-            .with_features(exchange, inference)
-            .with_outputs(inference);
+        let said = said.with_features(inference).with_outputs(inference);
         match &inference.generation {
             Some(generation) => said.with_generation(generation),
             None => said,
@@ -206,9 +204,9 @@ impl<'a> Said<'a> {
         }
     }
 
-    fn with_features(self, exchange: &Exchange, inference: &'a Inference) -> Self {
+    fn with_features(self, inference: &'a Inference) -> Self {
         let columns = &inference.features;
-        if columns.is_empty() || self.error && !are_told(exchange, inference) {
+        if columns.is_empty() {
             return self;
         }
         if let Some(text) = shown_text(inference) {
@@ -269,21 +267,6 @@ fn as_text(value: &Scalar) -> Option<&str> {
         Scalar::Text(text) => Some(text),
         _ => None,
     }
-}
-
-/// Whether features of a refused request are what they say: on a path that a server knows, and
-/// without a text where other values are numbers.
-fn are_told(exchange: &Exchange, inference: &Inference) -> bool {
-    let is_known = exchange.route.is_some() || decode::named_format(exchange).is_some();
-    let columns = &inference.features;
-    let has_numbers = columns
-        .iter()
-        .any(|c| matches!(c.values, decode::Values::Numbers(_)));
-    let has_texts = columns.iter().any(|c| match &c.values {
-        decode::Values::Mixed(values) => values.iter().any(|v| matches!(v, Scalar::Text(_))),
-        decode::Values::Numbers(_) => false,
-    });
-    is_known && !(has_numbers && has_texts)
 }
 
 fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
