@@ -195,7 +195,7 @@ impl Worker {
         let (outcome, mut inference) = self.read(exchange);
         self.unpanicked(|worker| {
             if let Some(inference) = &mut inference {
-                worker.tasks.join(inference);
+                worker.tasks.join(inference, exchange);
             }
             worker.tell(exchange, inference.as_ref());
         });
