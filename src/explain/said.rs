@@ -282,7 +282,7 @@ fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
 }
 
 fn of_outputs(inference: &Inference) -> Option<&'static str> {
-    if inference.generation.is_some() {
+    if inference.is_generated() {
         return Some("generate");
     }
     let mut predictions = inference.outputs.iter().map(|output| &output.prediction);
@@ -302,7 +302,7 @@ fn error_kind(exchange: &Exchange) -> Option<&'static str> {
 
 fn source(source: Source) -> &'static str {
     match source {
-        Source::Label => "label",
+        Source::Label | Source::Text | Source::Generated => "label",
         Source::ArgmaxIndex => "argmax_index",
         Source::ArgmaxLabel => "argmax_label",
         Source::ClassificationExtension => "classification_ext",

@@ -195,7 +195,7 @@ impl Record {
             }
         }
         // a model of texts has neither to send
-        if inference.generation.is_none() && (without > 0 || unknown > 0) {
+        if !inference.is_generated() && (without > 0 || unknown > 0) {
             let route = self.route(&exchange.endpoint);
             route.no_confidence.increment(without);
             route.class_unknown.increment(unknown);
