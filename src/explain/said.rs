@@ -42,10 +42,14 @@ impl Told {
         }
     }
 
-    pub(super) fn of(exchange: &Exchange, bounds: &config::Capture) -> Self {
+    /// `max_items`: rows whose features are kept.
+    pub(super) fn of(exchange: &Exchange, bounds: &config::Capture, max_items: usize) -> Self {
         if exchange.interest == Interest::Bodies {
             return match decode::decode(exchange, bounds) {
-                Ok(inference) => Self::Read(inference),
+                Ok(mut inference) => {
+                    inference.sample(max_items);
+                    Self::Read(inference)
+                }
                 Err(error) => Self::Unread(error),
             };
         }

@@ -78,6 +78,11 @@ fn of_inference(exchange: &Exchange, inference: &Inference) -> Vec<String> {
         why.push("no rows found in the request".to_owned());
     } else if inference.features.is_empty() && inference.generation.is_none() {
         why.push("rows were counted, their features were not kept".to_owned());
+    } else if inference.sampled() < inference.rows {
+        let (some, rows) = (inference.sampled(), inference.rows);
+        why.push(format!(
+            "features of {some} of {rows} rows are kept: decode.max_items"
+        ));
     } else if is_unnamed(inference) {
         why.push("features have no names on the wire: the route's `features` can name them".into());
     }

@@ -29,6 +29,8 @@ use crate::{
 pub struct Settings {
     /// What bodies may inflate to.
     pub capture: config::Capture,
+    /// What is kept of what they say.
+    pub decode: config::Decode,
     /// Names where neither wire nor route tells one.
     pub model: config::Model,
     /// Bounds of labels.
@@ -44,6 +46,7 @@ impl Settings {
     pub fn new(config: &Config) -> Self {
         Self {
             capture: config.capture.clone(),
+            decode: config.decode.clone(),
             model: config.model.clone(),
             metrics: config.metrics.clone(),
             log: config.log.clone(),
@@ -78,6 +81,7 @@ pub fn start(
         ),
         model: Arc::new(settings.model),
         capture: settings.capture,
+        decode: settings.decode,
         take,
         panics: metrics.counter(&catalogue::PANICS, &["observe"]),
         metrics,
@@ -98,6 +102,7 @@ struct Worker {
     model: Arc<config::Model>,
     panics: Counter,
     capture: config::Capture,
+    decode: config::Decode,
     metrics: Arc<Metrics>,
 }
 
@@ -185,6 +190,7 @@ impl Worker {
         self.log.apply(settings.log);
         self.model = Arc::new(settings.model);
         self.capture = settings.capture;
+        self.decode = settings.decode;
     }
 
     fn observe(&mut self, exchange: &Exchange) {
@@ -195,6 +201,7 @@ impl Worker {
         let (outcome, mut inference) = self.read(exchange);
         self.unpanicked(|worker| {
             if let Some(inference) = &mut inference {
+                inference.sample(worker.decode.max_items);
                 worker.tasks.join(inference, exchange);
             }
             worker.tell(exchange, inference.as_ref());
