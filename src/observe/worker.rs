@@ -10,6 +10,7 @@ use super::{
     cardinality::OTHER,
     command::{self, Command, Handle},
     models::Models,
+    numbers::Numbers,
     record::{Outcome, Record},
     series::Series,
     tasks::Tasks,
@@ -71,6 +72,7 @@ pub fn start(
     let mut worker = Worker {
         models: Models::new(settings.metrics.clone()),
         record: Record::new(Arc::clone(&metrics), settings.metrics.clone()),
+        numbers: Numbers::default(),
         tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log: AccessLog::new(sink, settings.log)?,
         series: Series::new(
@@ -97,6 +99,7 @@ struct Worker {
     record: Record,
     models: Models,
     tasks: Tasks,
+    numbers: Numbers,
     log: AccessLog,
     series: Series,
     model: Arc<config::Model>,
@@ -203,6 +206,7 @@ impl Worker {
             if let Some(inference) = &mut inference {
                 inference.sample(worker.decode.max_items);
                 worker.tasks.join(inference, exchange);
+                worker.numbers.settle(inference, exchange, &worker.model);
             }
             worker.tell(exchange, inference.as_ref());
         });
