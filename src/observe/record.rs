@@ -59,8 +59,12 @@ pub(super) struct Record {
 struct ByRoute {
     no_confidence: Counter,
     class_unknown: Counter,
-    unread: Counter,
+    /// By [`UNREAD`].
+    unread: [Counter; UNREAD.len()],
 }
+
+/// Results of an exchange whose bodies were not read, but for those that broke off.
+const UNREAD: [Outcome; 2] = [Outcome::DecodeFailed, Outcome::TooLong];
 
 /// Edges of histograms of values where a route has none, and how often they were set: after each
 /// time those of every model are looked at again.
@@ -131,6 +135,12 @@ impl Record {
     /// Counts a body that could not be read.
     pub(super) fn decode_failed(&mut self, exchange: &Exchange, error: &DecodeError) {
         self.failed(exchange, [error.format(), error.reason()]);
+    }
+
+    /// Counts a body that was too long to be kept.
+    pub(super) fn too_long(&mut self, exchange: &Exchange) {
+        let [_, too_long] = &self.route(&exchange.endpoint).unread;
+        too_long.increment(1);
     }
 
     /// Panics of decoders.
@@ -212,7 +222,8 @@ impl Record {
             .or_insert_with(|| ByRoute {
                 no_confidence: counter(&catalogue::NO_CONFIDENCE),
                 class_unknown: counter(&catalogue::CLASS_UNKNOWN),
-                unread: counter(&catalogue::UNREAD),
+                unread: UNREAD
+                    .map(|result| metrics.counter(&catalogue::UNREAD, &[endpoint, result.label()])),
             })
     }
 
@@ -220,7 +231,8 @@ impl Record {
         self.metrics
             .counter(&catalogue::DECODE_FAILURES, &labels)
             .increment(1);
-        self.route(&exchange.endpoint).unread.increment(1);
+        let [failed, _] = &self.route(&exchange.endpoint).unread;
+        failed.increment(1);
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     access_log::{AccessLog, Seen},
     cardinality::OTHER,
     command::{self, Command, Handle},
-    models::Models,
+    models::{Models, TOO_LONG},
     numbers::Numbers,
     record::{Outcome, Record},
     series::Series,
@@ -238,6 +238,8 @@ impl Worker {
             return (Outcome::Aborted, None);
         }
         if is(End::TooLong) {
+            self.record.too_long(exchange);
+            self.models.unread(&exchange.endpoint, TOO_LONG);
             return (Outcome::TooLong, None);
         }
         let decoding = || {

@@ -357,14 +357,19 @@ fn what_is_not_known_is_counted_by_route() {
         exchange.route.clone_from(&route);
         offer.offer(Box::new(exchange)).unwrap();
     }
+    let mut long = Exchange::example("/predict", ROW, "{}");
+    long.request.body.as_mut().unwrap().end = End::TooLong;
+    long.route.clone_from(&route);
+    offer.offer(Box::new(long)).unwrap();
     drop(offer);
     let text = start().finish();
-    for (family, count) in [
-        ("class_unknown", 1.0),
-        ("no_confidence", 2.0),
-        ("unread", 2.0),
+    for (family, result, count) in [
+        ("class_unknown", "", 1.0),
+        ("no_confidence", "", 2.0),
+        ("unread", r#",result="decode_failed""#, 2.0),
+        ("unread", r#",result="too_long""#, 1.0),
     ] {
-        let series = format!(r#"sidelight_{family}_total{{endpoint="/predict"}}"#);
+        let series = format!(r#"sidelight_{family}_total{{endpoint="/predict"{result}}}"#);
         assert_eq!(value(&text, &series), count, "{text}");
     }
 }
