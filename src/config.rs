@@ -54,6 +54,8 @@ pub struct Config {
     pub ops: Ops,
     /// What is copied from the traffic, and how much of it may wait.
     pub capture: Capture,
+    /// What is kept of what bodies say.
+    pub decode: Decode,
     /// What the agent is told about paths; the first entry that matches decides.
     pub routes: Vec<Route>,
     /// Identity of the model and how its readiness is found out.
@@ -197,6 +199,14 @@ pub struct Capture {
     /// Most bytes of exchanges that wait for the observer.
     #[serde(with = "units::bytes")]
     pub queue_bytes: usize,
+}
+
+/// `decode`: what is kept of what bodies say.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decode {
+    /// Most rows of a request whose features are kept; classes, values and confidences all are.
+    pub max_items: usize,
 }
 
 /// `model`: identity and readiness of the model.

@@ -254,7 +254,8 @@ fn candidates<'a>(pair: &'a Pair<'_>) -> impl Iterator<Item = &'static Decoder> 
 }
 
 /// The request of an exchange that got no prediction. Where path or fields name formats, no other
-/// reads it: what the model refused has the shape of anything.
+/// reads it: what the model refused has the shape of anything. Features are what they say only on a
+/// path that is known, and where none of them may be the mistake.
 fn refused(pair: &Pair<'_>) -> Inference {
     let named = candidates(pair).find(|decoder| decoder.is_named(pair));
     let mut readers = candidates(pair).filter(|d| named.is_none() || d.is_named(pair));
@@ -266,7 +267,22 @@ fn refused(pair: &Pair<'_>) -> Inference {
         let format = named.map_or(DecodeError::UNKNOWN, |decoder| decoder.format);
         (format, Asked::default())
     });
-    inference(format, pair, asked, Answer::default())
+    let mut inference = inference(format, pair, asked, Answer::default());
+    if named.is_none() && pair.exchange.route.is_none() || are_mixed(&inference.features) {
+        inference.features = Vec::new();
+    }
+    inference
+}
+
+/// Whether there are texts where other features are numbers: in a request that was refused, one of
+/// them may be the mistake.
+fn are_mixed(features: &[Column]) -> bool {
+    let is_numbers = |column: &Column| matches!(column.values, Values::Numbers(_));
+    let has_texts = |column: &Column| match &column.values {
+        Values::Mixed(values) => values.iter().any(|v| matches!(v, Scalar::Text(_))),
+        Values::Numbers(_) => false,
+    };
+    features.iter().any(is_numbers) && features.iter().any(has_texts)
 }
 
 /// Puts request and answer together, if they can belong together.
@@ -394,7 +410,7 @@ fn decoded(exchange: &Exchange) -> Result<Inference, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::tee::End;
+    use crate::capture::{route::Routes, tee::End};
 
     const REQUEST: &str = r#"{"a":1,"b":"x"}"#;
     const ANSWER: &str = r#"{"prediction":"setosa","model_version":"2"}"#;
@@ -419,10 +435,25 @@ mod tests {
         for status in [302, 400, 422, 499, 500, 503] {
             let read = with(|e| e.status = status).unwrap();
             assert_eq!((read.format, read.rows, read.items()), ("iris", 1, 1));
-            assert_eq!((read.outputs.len(), read.features.len()), (0, 2));
-            assert_eq!(read.version, None);
+            assert_eq!((read.outputs.len(), read.version), (0, None));
         }
         assert_eq!(with(|e| e.status = 201).unwrap().outputs.len(), 1);
+    }
+
+    #[test]
+    fn features_of_what_was_refused_are_kept_where_none_may_be_the_mistake() {
+        let refused = |path: &str, request: &str| {
+            let mut exchange = Exchange::example(path, request, "");
+            exchange.status = 422;
+            exchange.route = Routes::new(&[]).find(path).cloned();
+            let read = decoded(&exchange).unwrap();
+            assert_eq!(read.rows, 1);
+            read.features.len()
+        };
+        assert_eq!(refused("/predict", r#"{"a":1,"b":2}"#), 2);
+        assert_eq!(refused("/predict", r#"{"a":"x","b":"y"}"#), 2);
+        assert_eq!(refused("/predict", REQUEST), 0);
+        assert_eq!(refused("/nowhere/known", r#"{"a":1,"b":2}"#), 0);
     }
 
     #[test]

@@ -62,6 +62,8 @@ struct Explainer<'a> {
     /// Routes that the configuration names come first; the rest is known.
     configured: usize,
     bounds: &'a config::Capture,
+    /// Rows whose features are kept.
+    max_items: usize,
     /// Without names: what neither wire nor route tells stays unknown.
     model: config::Model,
 }
@@ -72,6 +74,7 @@ impl<'a> Explainer<'a> {
             routes: Routes::new(&config.routes),
             configured: config.routes.len(),
             bounds: &config.capture,
+            max_items: config.decode.max_items,
             model: config::Model {
                 name: String::new(),
                 version: String::new(),
@@ -95,7 +98,7 @@ impl<'a> Explainer<'a> {
             Ok(read) => read,
             Err(why) => return Ok(Err(why.to_string())),
         };
-        let told = said::Told::of(&exchange, self.bounds);
+        let told = said::Told::of(&exchange, self.bounds, self.max_items);
         let route = exchange.route.as_ref();
         let is_configured = route.is_some_and(|route| {
             let own = self.routes.iter().take(self.configured);
@@ -141,6 +144,75 @@ mod tests {
         assert_eq!(said[0]["kind"], "health");
         let mut output = Vec::new();
         assert!(explain(&config, good.as_bytes(), &mut output).unwrap());
+    }
+
+    /// What is said of one answer to two rows on `/p`, of which the configuration has a route.
+    fn said(route: &str, answer: &str, change: impl FnOnce(&mut Config)) -> Value {
+        let mut config = config::defaults();
+        config.routes.push(serde_json::from_str(route).unwrap());
+        change(&mut config);
+        let line = serde_json::json!({
+            "id": "a", "method": "POST", "path": "/p",
+            "request": {"body": r#"{"instances":[[1,2],[3,4]]}"#},
+            "response": {"status": 200, "body": answer},
+        });
+        let mut output = Vec::new();
+        let line = line.to_string();
+        assert!(explain(&config, line.as_bytes(), &mut output).unwrap());
+        serde_json::from_slice(&output).unwrap()
+    }
+
+    #[test]
+    fn a_threshold_tells_the_class_of_two_columns_and_of_two_names() {
+        let route = r#"{"path":"/p","positive_class":"yes","threshold":0.3}"#;
+        for answer in [
+            r#"{"predictions":[[0.6,0.4],[0.75,0.25]]}"#,
+            r#"{"predictions":[{"yes":0.4,"no":0.6},{"yes":0.25,"no":0.75}]}"#,
+            r#"{"predictions":[{"probabilities":{"no":0.6,"yes":0.4}},{"probabilities":{"no":0.75,"yes":0.25}}]}"#,
+        ] {
+            let said = said(route, answer, |_| {});
+            let other = if answer.contains("no") {
+                "no"
+            } else {
+                "not yes"
+            };
+            let (classes, sure) = (["yes", other], [0.4, 0.75]);
+            assert_eq!(
+                said["predicted_class"],
+                serde_json::json!(classes),
+                "{answer}"
+            );
+            assert_eq!(said["confidence"], serde_json::json!(sure), "{answer}");
+        }
+        let stated = r#"{"predictions":[{"label":"no","probabilities":{"no":0.6,"yes":0.4}},{"label":"no","probabilities":{"no":0.75,"yes":0.25}}]}"#;
+        let said = said(route, stated, |_| {});
+        assert_eq!(said["predicted_class"], serde_json::json!(["no", "no"]));
+    }
+
+    #[test]
+    fn texts_are_generated_where_the_route_says_so_and_else_it_is_said_how() {
+        let answer = format!(r#"{{"predictions":["yes","{}"]}}"#, "word ".repeat(20));
+        let open = said(r#"{"path":"/p"}"#, &answer, |_| {});
+        assert_eq!((&open["kind"], &open["items"]), (&Value::Null, &2.into()));
+        assert!(open["why"].as_str().unwrap().contains("kind: generate"));
+        let named = r#"{"predictions":[{"generated_text":"yes"},{"generated_text":"no"}]}"#;
+        let named = said(r#"{"path":"/p","format":"v1"}"#, named, |_| {});
+        assert_eq!(named["predicted_class"], Value::Null);
+        assert!(
+            named["why"].as_str().unwrap().contains("kind: generate"),
+            "{named}"
+        );
+        let told = said(r#"{"path":"/p","kind":"generate"}"#, &answer, |_| {});
+        assert_eq!(told["kind"], "generate");
+    }
+
+    #[test]
+    fn features_are_those_that_the_observer_keeps() {
+        let answer = r#"{"predictions":[0,1]}"#;
+        let said = said(r#"{"path":"/p"}"#, answer, |c| c.decode.max_items = 1);
+        assert_eq!(said["columns"], serde_json::json!([[1.0], [2.0]]));
+        assert_eq!(said["predicted_class"], serde_json::json!([0, 1]));
+        assert!(said["why"].as_str().unwrap().contains("1 of 2 rows"));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! It owns all state of the model's monitoring, so nothing here takes a lock. [`worker`] takes
 //! exchanges out of the queue; `record` counts what they say, `access_log` writes their lines,
-//! `cardinality` bounds the names that become labels, `series` holds what can be taken back, `watch` what is kept of one version of a model,
-//! `gauges` shows it, `tasks`
-//! what asynchronous tasks were asked, `models` lists what was seen of each model.
+//! `cardinality` bounds the names that become labels, `series` holds what can be taken back, `watch`
+//! what is kept of one version of a model, `gauges` shows it, `tasks` what asynchronous tasks were asked,
+//! `numbers` which models give values, `models` lists what was seen of each model.
 //! [`command`] is the operator's only way in.
 //! Emits `ml_model_*`, `ml_drift_*`, `sidelight_exchanges_total{outcome="observed"}`,
 //! `sidelight_observed_total`, `sidelight_faults_total`, `sidelight_decode_failures_total`,
@@ -19,6 +19,7 @@ mod cardinality;
 pub mod command;
 mod gauges;
 pub mod models;
+mod numbers;
 mod record;
 mod redact;
 mod series;

@@ -215,13 +215,13 @@ impl Exchange {
 
     /// Notes a query that may ask for a prediction, which is then one without a body; a longer one
     /// than `limit` is not kept. Method, path and route are known by then.
-    pub fn note_query(&mut self, query: Option<&str>, limit: usize) {
+    pub fn note_query(&mut self, query: Option<&str>, fields: &HeaderMap, limit: usize) {
         if self.method != Some(Method::GET) {
             return;
         }
         if let Some(query) = query
             && query.len() <= limit
-            && policy::asks_by_query(&self.path, query, self.route.as_deref())
+            && policy::asks_by_query(&self.path, query, fields, self.route.as_deref())
         {
             self.query = Some(query.to_owned());
             self.interest = Interest::Bodies;

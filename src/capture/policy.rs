@@ -74,12 +74,16 @@ pub fn interest(
 }
 
 /// Whether a `GET` with this query may be a prediction all the same: `Seldon` takes its message as
-/// `json`, and tasks of `BentoML` give their result for a `task_id`.
-pub fn asks_by_query(path: &str, query: &str, route: Option<&Route>) -> bool {
-    let is_ignored = route.is_some_and(|route| route.kind == RouteKind::Ignore);
+/// `json`, and tasks of `BentoML` give their result for a `task_id`. Never that of a probe, or on a
+/// path that is known for something else.
+pub fn asks_by_query(path: &str, query: &str, fields: &HeaderMap, route: Option<&Route>) -> bool {
     let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
-    !is_ignored
-        && ((is_seldon(path) && has("json=")) || (path.ends_with("/get") && has("task_id=")))
+    let asks = (is_seldon(path) && has("json=")) || (path.ends_with("/get") && has("task_id="));
+    asks && !is_probe(fields)
+        && match route {
+            Some(route) => route.kind != RouteKind::Ignore,
+            None => matches!(purpose(&Method::GET, path), None | Some(Purpose::Job)),
+        }
 }
 
 /// Paths to which `Seldon` takes predictions, below any prefix.
@@ -348,13 +352,19 @@ mod tests {
             ("/summarize/get", "task_id=a", true),
             ("/summarize/status", "task_id=a", false),
             ("/orders/get", "id=1", false),
+            ("/health/get", "task_id=a", false),
+            ("/metrics/get", "task_id=a", false),
+            ("/drift/get", "task_id=a", false),
         ] {
-            assert_eq!(asks_by_query(path, query, None), expected, "{path}?{query}");
+            let asks = asks_by_query(path, query, &HeaderMap::new(), None);
+            assert_eq!(asks, expected, "{path}?{query}");
         }
         let mut route = Route::new("/predict");
-        assert!(asks_by_query("/predict", "json={}", Some(&route)));
+        let asks =
+            |route: &Route| asks_by_query("/predict", "json={}", &HeaderMap::new(), Some(route));
+        assert!(asks(&route));
         route.kind = RouteKind::Ignore;
-        assert!(!asks_by_query("/predict", "json={}", Some(&route)));
+        assert!(!asks(&route));
         assert_eq!(of(&Method::POST, "/summarize/submit"), Interest::Bodies);
         assert_eq!(of(&Method::POST, "/summarize/cancel"), Interest::Head);
     }
@@ -370,6 +380,9 @@ mod tests {
             interest(&Method::POST, "/predict", &fields, None),
             Interest::Head
         );
+        assert!(!asks_by_query("/predict", "json={}", &fields, None));
+        let route = Route::new("/predict");
+        assert!(!asks_by_query("/predict", "json={}", &fields, Some(&route)));
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Recorded {
             fault: Fault::of_status(status),
             ..Exchange::default()
         };
-        exchange.note_query(query, capture.body_limit);
+        exchange.note_query(query, &fields, capture.body_limit);
         exchange.note_request(&fields);
         exchange.request.body = Some(asked.copy(capture.body_limit)?);
         let fields = self::fields(&answer.headers)?;

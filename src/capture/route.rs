@@ -19,7 +19,7 @@ pub struct Route {
     pub classes: Vec<String>,
     /// Names of the features that the wire has by position.
     pub features: Vec<String>,
-    /// The class whose probability a single number is.
+    /// The class whose probability a single number is, or one of two columns.
     pub positive_class: Option<String>,
     /// From which probability on that is predicted, in `[0, 1]`.
     pub threshold: f64,

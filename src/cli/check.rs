@@ -64,7 +64,7 @@ fn sentences(config: &Config) -> [(&'static str, String); 10] {
         ("upstream", upstream(&config.proxy)),
         ("ops", ops(&config.ops)),
         ("routes", routes(&config.routes)),
-        ("bodies", bodies(&config.capture)),
+        ("bodies", bodies(&config.capture, &config.decode)),
         ("model", model(&config.model)),
         ("log", log(&config.log)),
         ("drift", drift(&config.drift)),
@@ -171,13 +171,15 @@ fn mapped(paths: &config::Paths, text: &mut String) {
     }
 }
 
-fn bodies(capture: &config::Capture) -> String {
+fn bodies(capture: &config::Capture, decode: &config::Decode) -> String {
     format!(
-        "copied up to {} each way, inflated up to {}; at most {} exchanges and {} wait to be read",
+        "copied up to {} each way, inflated up to {}; at most {} exchanges and {} wait to be read\n\
+         features kept of up to {} rows, classes and values of all",
         written_bytes(capture.body_limit),
         written_bytes(capture.inflate_limit),
         capture.queue_exchanges,
-        written_bytes(capture.queue_bytes)
+        written_bytes(capture.queue_bytes),
+        decode.max_items
     )
 }
 

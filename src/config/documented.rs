@@ -107,6 +107,7 @@ mod tests {
             ("proxy", fields::<config::Proxy>()),
             ("ops", fields::<config::Ops>()),
             ("capture", fields::<config::Capture>()),
+            ("decode", fields::<config::Decode>()),
             ("model", fields::<config::Model>()),
             ("metrics", fields::<config::Metrics>()),
             ("log", fields::<config::Log>()),

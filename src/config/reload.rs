@@ -64,6 +64,7 @@ pub const KEYS: &[Key] = keys! {
     live capture.inflate_ratio;
     restart capture.queue_exchanges;
     restart capture.queue_bytes;
+    live decode.max_items;
     live routes;
     live model.name;
     live model.version;

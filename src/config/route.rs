@@ -54,7 +54,7 @@ pub struct Route {
     /// Names of the features that the wire has by position, in their order.
     #[serde(default)]
     pub features: Vec<String>,
-    /// The class whose probability a single number is.
+    /// The class whose probability a single number is, or one of two columns.
     #[serde(default)]
     pub positive_class: Option<String>,
     /// From which probability on the positive class is predicted; `None`: 0.5. In `[0, 1]`.

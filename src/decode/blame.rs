@@ -10,6 +10,10 @@ use crate::{
 
 /// What servers and the libraries below them write under 5xx where the request was wrong. A text
 /// with a gap has both parts, in this order.
+///
+/// `KServe` and Triton pass the words of the library on as `error`, `MLServer` and older `MLflow` in
+/// a traceback, Seldon's microservices as `info`. `LitServe`, `BentoML` and `TorchServe` (503
+/// "Prediction failed") say nothing: there a body that is no JSON is all that tells.
 const MISTAKES: &[(&str, &str)] = &[
     // scikit-learn
     (" features, but ", " is expecting "),
@@ -29,6 +33,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     // ONNX Runtime
     ("[ONNXRuntimeError] : 2 : INVALID_ARGUMENT", ""),
+    // the same in Triton
+    ("onnx runtime error 2: ", "Got invalid dimensions for input"),
     // TensorFlow
     ("Matrix size-incompatible", ""),
     // PyTorch
@@ -37,10 +43,7 @@ const MISTAKES: &[(&str, &str)] = &[
 
 /// How the last line of a traceback begins that a body which could not be read has left. Elsewhere in
 /// it, what failed may be an answer that the model itself asked for.
-const LAST_LINES: &[&str] = &[
-    "json.decoder.JSONDecodeError",
-    "pydantic_core._pydantic_core.ValidationError",
-];
+const LAST_LINE: &str = "json.decoder.JSONDecodeError";
 
 /// As much of an answer as is looked at: a traceback says it at its end, and is shorter.
 const MOST: usize = 64 * 1024;
@@ -71,8 +74,8 @@ fn says_so(body: &[u8]) -> bool {
         found.is_some_and(|at| memchr::memmem::find(&body[at..], second.as_bytes()).is_some())
     };
     let last = body.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
-    let is_last = |text: &&str| last.is_some_and(|last| last.starts_with(text.as_bytes()));
-    MISTAKES.iter().any(is_there) || LAST_LINES.iter().any(is_last)
+    let is_last = last.is_some_and(|last| last.starts_with(LAST_LINE.as_bytes()));
+    is_last || MISTAKES.iter().any(is_there)
 }
 
 /// Whether a body says that it is JSON, and is none.
@@ -101,22 +104,98 @@ mod tests {
         blame(&exchange, &config::defaults().capture)
     }
 
+    /// Of each server that answers 5xx to mistakes of clients: what it says.
     #[test]
-    fn a_5xx_is_the_clients_where_its_body_says_so() {
-        for body in [
-            r#"{"error":"X has 3 features, but StandardScaler is expecting 4 features as input."}"#,
-            "Traceback (most recent call last):\n...\nValueError: could not convert string to float: 'a'",
-            "Traceback (most recent call last):\n...\njson.decoder.JSONDecodeError: Expecting value",
-            "[LightGBM] [Fatal] The number of features in data (3) is not the same as it was in training data (4).",
+    fn a_5xx_is_the_clients_where_its_server_says_so() {
+        let traceback = |last: &str| format!("Traceback (most recent call last):\n  ...\n{last}\n");
+        let error = |text: &str| format!(r#"{{"error":"{text}"}}"#);
+        for (server, body) in [
+            (
+                "kserve, scikit-learn",
+                error("X has 3 features, but StandardScaler is expecting 4 features as input."),
+            ),
+            (
+                "kserve, pandas",
+                error("If using all scalar values, you must pass an index"),
+            ),
+            (
+                "kserve, xgboost",
+                error("Feature shape mismatch, expected: 4, got 3"),
+            ),
+            (
+                "kserve, xgboost with names",
+                error("feature_names mismatch: ['a', 'b'] ['a', 'c']"),
+            ),
+            (
+                "kserve, lightgbm",
+                error(
+                    "The number of features in data (3) is not the same as it was in training \
+                     data (4).",
+                ),
+            ),
+            (
+                "mlserver, scikit-learn",
+                traceback("ValueError: Expected 2D array, got 1D array instead:"),
+            ),
+            (
+                "mlserver, numpy",
+                traceback("ValueError: could not convert string to float: 'a'"),
+            ),
+            (
+                "mlserver, a missing value",
+                traceback("ValueError: Input X contains NaN."),
+            ),
+            (
+                "mlserver, other names",
+                traceback(
+                    "ValueError: The feature names should match those that were passed during fit.",
+                ),
+            ),
+            (
+                "mlserver, json in a text",
+                traceback("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
+            ),
+            (
+                "mlflow, onnx",
+                traceback(
+                    "onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument: \
+                     [ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid dimensions for input: x",
+                ),
+            ),
+            (
+                "mlflow, keras",
+                traceback("InvalidArgumentError: Matrix size-incompatible: In[0]: [1,3], In[1]: [4,8]"),
+            ),
+            (
+                "triton, onnx",
+                error("onnx runtime error 2: Got invalid dimensions for input: x"),
+            ),
+            (
+                "triton, pytorch",
+                error("mat1 and mat2 shapes cannot be multiplied (1x3 and 4x8)"),
+            ),
+            (
+                "seldon",
+                r#"{"status":{"code":-1,"info":"could not convert string to float: 'a'","reason":"MICROSERVICE_INTERNAL_ERROR","status":1}}"#.to_owned(),
+            ),
         ] {
-            assert_eq!(of(500, "{}", body), Some(Fault::ClientAs5xx), "{body}");
+            assert_eq!(of(500, "{}", &body), Some(Fault::ClientAs5xx), "{server}");
         }
+    }
+
+    #[test]
+    fn a_5xx_that_says_nothing_of_the_request_is_the_model_servers() {
         for body in [
             "",
             r#"{"detail":"Internal server error"}"#,
             r#"{"error":"decoding str is not supported"}"#,
             r#"{"code":503,"type":"ServiceUnavailableException","message":"Model \"m\" has no worker"}"#,
             "CUDA out of memory",
+            // BentoML and FastAPI
+            r#"{"error":"An unexpected error has occurred, please check the server log."}"#,
+            "Internal Server Error",
+            // an answer of the model that does not fit its own schema ends so
+            "pydantic_core._pydantic_core.ValidationError: 1 validation error for Answer\nscore\n  Field required",
             // what TorchServe says of any handler that failed
             r#"{"code":503,"type":"InternalServerException","message":"Prediction failed"}"#,
             "json.decoder.JSONDecodeError: Expecting value\nRuntimeError: the feature store is down",

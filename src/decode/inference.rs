@@ -15,7 +15,8 @@ pub struct Inference {
     pub version: Option<String>,
     /// Rows of input; 0 where the request could not be read.
     pub rows: usize,
-    /// Each with `rows` values, in the order of the wire; none where there are more than are kept.
+    /// Each with `rows` values, in the order of the wire, or as many as [`Inference::sample`] left;
+    /// none where there are more than are kept.
     pub features: Vec<Column>,
     /// One per item of the answer; empty where the status says that there was no prediction.
     pub outputs: Vec<Output>,
@@ -33,6 +34,25 @@ pub struct Inference {
 impl Inference {
     /// Longest name, version or class in bytes; longer ones are cut between two characters.
     pub const MAX_WORD: usize = 128;
+
+    /// Whether it is a text that a model wrote, which has no class and no confidence to send.
+    pub fn is_generated(&self) -> bool {
+        self.generation.is_some() || self.source == Source::Generated
+    }
+
+    /// Leaves the features of at most `most` rows, spread evenly from the first on. `rows` stays, and
+    /// so does every output. No more than one look at each value that stays.
+    pub fn sample(&mut self, most: usize) {
+        for column in &mut self.features {
+            column.values.sample(most);
+        }
+    }
+
+    /// Rows whose features are there.
+    pub fn sampled(&self) -> usize {
+        let first = self.features.first();
+        first.map_or(self.rows, |column| column.values.len())
+    }
 
     /// Items of the exchange: outputs, or the rows of a request that got none.
     pub fn items(&self) -> usize {
@@ -142,6 +162,28 @@ impl Values {
         match self {
             Self::Numbers(numbers) => numbers.resize(len, f64::NAN),
             Self::Mixed(values) => values.resize(len, Scalar::Missing),
+        }
+    }
+
+    /// Leaves at most `most`, spread evenly from the first on.
+    fn sample(&mut self, most: usize) {
+        let len = self.len();
+        if len <= most {
+            return;
+        }
+        // never behind its new place
+        let place = |at: usize| at * len / most;
+        match self {
+            Self::Numbers(numbers) => {
+                (0..most).for_each(|at| numbers[at] = numbers[place(at)]);
+                numbers.truncate(most);
+                numbers.shrink_to_fit();
+            }
+            Self::Mixed(values) => {
+                (0..most).for_each(|at| values.swap(at, place(at)));
+                values.truncate(most);
+                values.shrink_to_fit();
+            }
         }
     }
 
@@ -320,6 +362,10 @@ pub enum Source {
     ArgmaxLabel,
     /// The first of a ranking in the classification extension of Open Inference.
     ClassificationExtension,
+    /// Texts stand in the answer that are longer than the name of a class can be: they are unknown.
+    Text,
+    /// The route says that texts are generated, which are no classes.
+    Generated,
 }
 
 /// How probable each class is, for every output.
@@ -376,6 +422,39 @@ mod tests {
         let text = Scalar::Text("a".to_owned());
         let expected = [Scalar::Number(1.0), Scalar::Missing, text, Scalar::Missing];
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn of_many_rows_the_features_of_an_even_sample_stay() {
+        let texts = (0..10).map(|i| Scalar::Text(i.to_string())).collect();
+        let column = |values| Column {
+            name: Name::Position(0),
+            values,
+        };
+        let mut inference = Inference {
+            rows: 10,
+            features: vec![
+                column(Values::Numbers((0..10).map(f64::from).collect())),
+                column(Values::Mixed(texts)),
+            ],
+            outputs: vec![Output::from(Prediction::Index(1)); 10],
+            ..Inference::default()
+        };
+        let whole = inference.clone();
+        inference.sample(10);
+        assert_eq!(inference, whole);
+        inference.sample(4);
+        let expected = [0.0, 2.0, 5.0, 7.0];
+        assert_eq!(
+            inference.features[0].values,
+            Values::Numbers(expected.to_vec())
+        );
+        let texts = ["0", "2", "5", "7"].map(|text| Scalar::Text(text.to_owned()));
+        assert_eq!(inference.features[1].values, Values::Mixed(texts.to_vec()));
+        assert_eq!(
+            (inference.rows, inference.sampled(), inference.items()),
+            (10, 4, 10)
+        );
     }
 
     #[test]

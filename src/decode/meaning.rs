@@ -1,13 +1,25 @@
 //! What the numbers of an answer mean: classes, values or probabilities.
 //!
 //! `[0]`, `[205.39]` and `[[0.98, 0.02]]` differ only by a guess, so it is made in one place, and a
-//! route can say what holds: `kind`, `classes`, `positive_class`, `threshold`.
+//! route can say what holds: `kind`, `classes`, `positive_class`, `threshold`. What one answer cannot
+//! tell, such as whether the `[200]` of a regressor is a class, the observer can, which saw others.
 
-use super::inference::{Output, Prediction, Probabilities, Source, confidence};
+use std::ops::RangeInclusive;
+
+use super::inference::{Inference, Output, Prediction, Probabilities, Source, confidence};
 use crate::config::RouteKind;
 
 /// How far from 1 the sum of probabilities may be.
 pub(super) const SUM: f64 = 1e-3;
+
+/// Numbers that classes without a name may be: -1 is the outlier of scikit-learn, and models of
+/// `ImageNet` have 1001. What is beyond is a value, unless its field or its route says class.
+const CLASSES: RangeInclusive<i64> = -1..=1000;
+
+/// Longest name of a class in bytes, and the words from which on a text is none: the longest of
+/// `ImageNet` has 12.
+const MAX_NAME: usize = 120;
+const TEXT_WORDS: usize = 16;
 
 /// What an answer holds, before it is settled what its numbers mean.
 #[derive(Debug, Default, PartialEq)]
@@ -20,6 +32,19 @@ pub(super) struct Raw {
     pub(super) is_ranking: bool,
     /// Classes are the names of the largest scores.
     pub(super) is_argmax: bool,
+    pub(super) field: Field,
+}
+
+/// What the field of the items is called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Field {
+    /// Something that says nothing.
+    #[default]
+    Open,
+    /// A class: it is one, whatever number it is.
+    Class,
+    /// A text: it was written, and is no class.
+    Text,
 }
 
 /// A list of numbers for each item, all of one length.
@@ -169,13 +194,21 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
         vectors,
         is_ranking,
         is_argmax,
+        field,
     } = raw;
+    let is_scored = is_ranking || is_argmax;
+    if let Some(vectors) = vectors.as_ref().filter(|_| is_scored)
+        && vectors.rows() == outputs.len()
+    {
+        outputs = binary(vectors, rules).unwrap_or(outputs);
+    }
     let mut meaning = match vectors {
         _ if rules.kind == RouteKind::Generate => {
             // a text is no class, however short
             outputs.fill(Output::from(Prediction::Unknown));
             Meaning {
                 outputs,
+                source: Source::Generated,
                 ..Meaning::default()
             }
         }
@@ -185,7 +218,7 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
         },
         Some(vectors) if outputs.is_empty() => {
             // its classes are places already, and no numbers that a kind gives a meaning
-            let mut meaning = of_vectors(vectors, rules.kind);
+            let mut meaning = of_vectors(vectors, rules);
             name(&mut meaning.outputs, rules.classes);
             return meaning;
         }
@@ -218,13 +251,17 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
     } else if is_argmax {
         meaning.source = Source::ArgmaxLabel;
     }
-    by_kind(&mut meaning.outputs, rules);
+    by_kind(&mut meaning.outputs, rules, field);
     name(&mut meaning.outputs, rules.classes);
+    if field == Field::Text || !is_scored && be_texts(&mut meaning.outputs, rules) {
+        meaning.source = Source::Text;
+    }
     meaning
 }
 
 /// Vectors alone: probabilities, scores that a route says are of classes, or nothing that is known.
-fn of_vectors(vectors: Vectors, kind: RouteKind) -> Meaning {
+fn of_vectors(vectors: Vectors, rules: Rules<'_>) -> Meaning {
+    let kind = rules.kind;
     let are_shares = match kind {
         RouteKind::Probabilities => vectors.numbers.iter().all(|n| confidence(*n).is_some()),
         _ => vectors.are_distributions(),
@@ -238,8 +275,8 @@ fn of_vectors(vectors: Vectors, kind: RouteKind) -> Meaning {
     }
     let labels = vectors.labels.as_deref();
     let rows = vectors.numbers.chunks_exact(vectors.width.max(1));
-    let outputs = rows.map(|scores| {
-        let Some(best) = largest(scores) else {
+    let largest = |scores: &[f64]| {
+        let Some(best) = self::largest(scores) else {
             return Output::from(Prediction::Unknown);
         };
         let prediction = match labels.and_then(|labels| labels.get(best)) {
@@ -248,9 +285,10 @@ fn of_vectors(vectors: Vectors, kind: RouteKind) -> Meaning {
             None => i64::try_from(best).map_or(Prediction::Unknown, Prediction::Index),
         };
         Output::new(prediction, scores.get(best).copied().filter(|_| are_shares))
-    });
+    };
+    let outputs = binary(&vectors, rules).filter(|_| are_shares);
     Meaning {
-        outputs: outputs.collect(),
+        outputs: outputs.unwrap_or_else(|| rows.map(largest).collect()),
         source: if labels.is_some() {
             Source::ArgmaxLabel
         } else {
@@ -258,6 +296,47 @@ fn of_vectors(vectors: Vectors, kind: RouteKind) -> Meaning {
         },
         probabilities: are_shares.then(|| vectors.probabilities()),
     }
+}
+
+/// The class of each of two columns of probabilities, by the threshold of the route; `None`: it says
+/// nothing of them. Without names, the second column is that of the positive class.
+fn binary(vectors: &Vectors, rules: Rules<'_>) -> Option<Vec<Output>> {
+    let are_shares = || vectors.numbers.iter().all(|n| confidence(*n).is_some());
+    if vectors.width != 2 || !are_shares() {
+        return None;
+    }
+    let labels = vectors.labels.as_deref();
+    let positive = match (rules.positive, labels.unwrap_or(rules.classes)) {
+        (Some(_), []) => 1,
+        (Some(positive), names) => names.iter().position(|name| name == positive)?,
+        (None, _) if rules.kind == RouteKind::Probabilities && labels.is_none() => 1,
+        (None, _) => return None,
+    };
+    let output = |shares: &[f64]| {
+        let is_positive = shares[positive] >= rules.threshold;
+        let place = if is_positive { positive } else { 1 - positive };
+        let named = match labels {
+            Some(labels) => Some(labels[place].clone()),
+            None => outcome(rules, is_positive),
+        };
+        let index = || i64::try_from(place).map_or(Prediction::Unknown, Prediction::Index);
+        Output::new(
+            named.map_or_else(index, Prediction::Name),
+            Some(shares[place]),
+        )
+    };
+    // of more than two classes of the route, two columns are not all
+    (positive < 2).then(|| vectors.numbers.chunks_exact(2).map(output).collect())
+}
+
+/// What the route calls the positive class, or the other.
+fn outcome(rules: Rules<'_>, is_positive: bool) -> Option<String> {
+    let positive = rules.positive?;
+    if is_positive {
+        return Some(positive.to_owned());
+    }
+    let other = rules.classes.iter().find(|class| *class != positive);
+    Some(other.cloned().unwrap_or_else(|| format!("not {positive}")))
 }
 
 /// The place of the largest number, the first of equal ones.
@@ -289,14 +368,21 @@ pub(super) fn share_of(
     shares.get(place?).copied()
 }
 
-/// One number with a fraction makes values of all; a route may say otherwise.
-fn by_kind(outputs: &mut [Output], rules: Rules<'_>) {
+/// One number that is no class makes values of all; a route may say otherwise.
+fn by_kind(outputs: &mut [Output], rules: Rules<'_>, field: Field) {
+    let is_class =
+        |index| field == Field::Class || !rules.classes.is_empty() || CLASSES.contains(&index);
+    let is_value = |output: &Output| match output.prediction {
+        Prediction::Value(_) => true,
+        Prediction::Index(index) => output.confidence().is_none() && !is_class(index),
+        _ => false,
+    };
     let be: fn(&mut Output, Rules<'_>) = match rules.kind {
         RouteKind::Classify => be_class,
         RouteKind::Regress => be_value,
         RouteKind::Probabilities => be_share,
         _ if rules.positive.is_some() => be_share,
-        _ if outputs.iter().any(|output| output.value().is_some()) => be_value,
+        _ if outputs.iter().any(is_value) => be_value,
         _ => return,
     };
     for output in outputs {
@@ -327,19 +413,48 @@ fn be_share(output: &mut Output, rules: Rules<'_>) {
         return;
     };
     let is_positive = share >= rules.threshold;
-    let name = match (rules.positive, is_positive) {
-        (Some(positive), true) => Some(positive.to_owned()),
-        (Some(positive), false) => {
-            let other = rules.classes.iter().find(|class| *class != positive);
-            Some(other.cloned().unwrap_or_else(|| format!("not {positive}")))
-        }
-        (None, _) => None,
-    };
+    let name = outcome(rules, is_positive);
     let prediction = name.map_or(Prediction::Index(i64::from(is_positive)), Prediction::Name);
     *output = Output::new(
         prediction,
         Some(if is_positive { share } else { 1.0 - share }),
     );
+}
+
+impl Inference {
+    /// Makes values of the whole numbers among its outputs, where nothing says that they are classes.
+    pub fn be_values(&mut self) {
+        let is_open = |output: &&mut Output| output.confidence().is_none();
+        for output in self.outputs.iter_mut().filter(is_open) {
+            be_value(output, Rules::default());
+        }
+    }
+}
+
+/// Makes classes that are texts unknown; `false`: there are none. One that is longer than the name of
+/// a class can be makes texts of all.
+fn be_texts(outputs: &mut [Output], rules: Rules<'_>) -> bool {
+    let is_text = |output: &Output| match &output.prediction {
+        Prediction::Name(name) => is_text(name) && !rules.classes.contains(name),
+        _ => false,
+    };
+    if rules.kind == RouteKind::Classify || !outputs.iter().any(is_text) {
+        return false;
+    }
+    for output in outputs {
+        if matches!(output.prediction, Prediction::Name(_)) {
+            *output = Output::new(Prediction::Unknown, output.confidence());
+        }
+    }
+    true
+}
+
+/// Whether it is longer than the name of a class can be.
+fn is_text(name: &str) -> bool {
+    let has_lines = || name.trim_ascii().contains('\n');
+    name.len() > MAX_NAME
+        || has_lines()
+        || name.split_ascii_whitespace().nth(TEXT_WORDS - 1).is_some()
 }
 
 /// Gives classes without a name that of their index.
@@ -356,138 +471,4 @@ fn name(outputs: &mut [Output], classes: &[String]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn vectors(width: usize, numbers: &[f64]) -> Raw {
-        let vectors = Vectors {
-            width,
-            numbers: numbers.to_vec(),
-            are_whole: numbers.iter().all(|n| n.fract() == 0.0),
-            labels: None,
-        };
-        Raw {
-            vectors: Some(vectors),
-            ..Raw::default()
-        }
-    }
-
-    fn predictions(meaning: &Meaning) -> Vec<(Prediction, Option<f64>)> {
-        let outputs = meaning.outputs.iter();
-        outputs
-            .map(|o| (o.prediction.clone(), o.confidence()))
-            .collect()
-    }
-
-    #[test]
-    fn a_vector_that_sums_to_1_is_a_distribution() {
-        let meaning = settle(vectors(2, &[0.2, 0.8, 0.5, 0.5]), Rules::default());
-        let expected = [
-            (Prediction::Index(1), Some(0.8)),
-            (Prediction::Index(0), Some(0.5)),
-        ];
-        assert_eq!(predictions(&meaning), expected);
-        assert_eq!(meaning.source, Source::ArgmaxIndex);
-    }
-
-    #[test]
-    fn any_other_vector_is_unknown_until_a_route_says_what_it_is() {
-        let scores = [3.0, -1.5];
-        let meaning = settle(vectors(2, &scores), Rules::default());
-        assert_eq!(predictions(&meaning), [(Prediction::Unknown, None)]);
-        let rules = Rules {
-            kind: RouteKind::Classify,
-            ..Rules::default()
-        };
-        let meaning = settle(vectors(2, &scores), rules);
-        assert_eq!(predictions(&meaning), [(Prediction::Index(0), None)]);
-        assert_eq!(meaning.probabilities, None);
-        let meaning = settle(vectors(2, &[0.7, -2.0]), rules);
-        assert_eq!(predictions(&meaning), [(Prediction::Index(0), None)]);
-        let rules = Rules {
-            kind: RouteKind::Probabilities,
-            positive: Some("fraud"),
-            ..rules
-        };
-        let meaning = settle(vectors(2, &scores), rules);
-        assert_eq!(predictions(&meaning), [(Prediction::Index(0), None)]);
-    }
-
-    #[test]
-    fn a_class_is_not_taken_for_the_probability_of_one() {
-        let rules = Rules {
-            positive: Some("fraud"),
-            threshold: 0.5,
-            ..Rules::default()
-        };
-        let meaning = settle(vectors(1, &[1.0, 0.0]), rules);
-        let expected = [(Prediction::Index(1), None), (Prediction::Index(0), None)];
-        assert_eq!(predictions(&meaning), expected);
-    }
-
-    #[test]
-    fn scores_of_another_kind_are_no_confidence() {
-        let share = |shares: &[f64]| share_of(&Prediction::Index(1), shares, None);
-        assert_eq!(share(&[0.7, 0.3]), Some(0.3));
-        assert_eq!(share(&[2.5, 0.3]), None);
-        let labels = ["1".to_owned(), "x".to_owned()];
-        assert_eq!(
-            share_of(&Prediction::Index(1), &[0.3, -2.0], Some(&labels)),
-            None
-        );
-    }
-
-    #[test]
-    fn a_text_that_a_route_says_is_generated_is_no_class() {
-        let raw = Raw {
-            outputs: vec![Output::from(Prediction::Name("yes".to_owned()))],
-            ..Raw::default()
-        };
-        let rules = Rules {
-            kind: RouteKind::Generate,
-            ..Rules::default()
-        };
-        assert_eq!(
-            predictions(&settle(raw, rules)),
-            [(Prediction::Unknown, None)]
-        );
-    }
-
-    #[test]
-    fn a_column_of_whole_numbers_is_classes_and_of_others_values() {
-        let of = |numbers: &[f64]| predictions(&settle(vectors(1, numbers), Rules::default()));
-        assert_eq!(of(&[2.0]), [(Prediction::Index(2), None)]);
-        assert_eq!(of(&[205.39]), [(Prediction::Value(205.39), None)]);
-        assert_eq!(of(&[f64::NAN]), [(Prediction::Unknown, None)]);
-    }
-
-    #[test]
-    fn one_number_is_the_probability_of_the_positive_class() {
-        let classes = ["ham".to_owned(), "spam".to_owned()];
-        let rules = Rules {
-            kind: RouteKind::Probabilities,
-            classes: &classes,
-            positive: Some("spam"),
-            threshold: 0.5,
-        };
-        let meaning = settle(vectors(1, &[0.9, 0.25]), rules);
-        let name = |name: &str| Prediction::Name(name.to_owned());
-        let expected = [(name("spam"), Some(0.9)), (name("ham"), Some(0.75))];
-        assert_eq!(predictions(&meaning), expected);
-    }
-
-    #[test]
-    fn indexes_get_the_names_of_the_route() {
-        let classes = ["a".to_owned(), "b".to_owned()];
-        let rules = Rules {
-            classes: &classes,
-            ..Rules::default()
-        };
-        let meaning = settle(vectors(1, &[1.0, 7.0]), rules);
-        let expected = [
-            (Prediction::Name("b".to_owned()), None),
-            (Prediction::Index(7), None),
-        ];
-        assert_eq!(predictions(&meaning), expected);
-    }
-}
+mod tests;

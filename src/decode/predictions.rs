@@ -24,7 +24,7 @@ pub(super) use self::{
 pub(super) use super::table::TooLarge;
 use super::{
     inference::{Output, Prediction},
-    meaning::{Raw, Vectors},
+    meaning::{Field, Raw, Vectors},
     walk::{self, At, Leaf, Node},
 };
 
@@ -159,6 +159,10 @@ pub(super) struct Builder {
     rows: usize,
     /// Rankings so far.
     rankings: usize,
+    /// Items so far that their fields call classes.
+    labels: usize,
+    /// A text was written, and is no class.
+    has_texts: bool,
     /// Items of a list so far.
     items: usize,
     /// What all elements of a list are.
@@ -272,9 +276,11 @@ impl Builder {
         let Item {
             prediction,
             mut share,
+            is_label,
             is_score,
             shares,
             map,
+            is_text,
             only,
         } = item;
         match prediction {
@@ -282,6 +288,7 @@ impl Builder {
                 if self.manner.has_positive_scores && is_score && prediction.place() == Some(0) {
                     share = share.map(|share| 1.0 - share);
                 }
+                self.labels += usize::from(is_label);
                 let share = share.or_else(|| shares.of(&prediction));
                 self.outputs.push(Output::new(prediction, share));
                 self.scores(&shares);
@@ -294,6 +301,10 @@ impl Builder {
             }
             None if map.is_ranking(self.manner.has_maps) => return self.ranking(&map),
             None if self.manner.is_claimed => match only {
+                Some(Found::Scalar(Prediction::Name(_), _)) if is_text => {
+                    self.has_texts = true;
+                    self.outputs.push(Output::from(Prediction::Unknown));
+                }
                 Some(Found::Scalar(prediction, _)) => self.outputs.push(Output::from(prediction)),
                 Some(Found::Shares(shares)) if shares.are_numbers() => self.scores(&shares),
                 _ => self.outputs.push(Output::from(Prediction::Unknown)),
@@ -340,6 +351,11 @@ impl Builder {
         }
         Some(Raw {
             is_argmax: self.rankings > 0 && self.rankings == self.outputs.len(),
+            field: match self.labels {
+                _ if self.has_texts => Field::Text,
+                1.. if self.labels == self.outputs.len() => Field::Class,
+                _ => Field::Open,
+            },
             outputs: self.outputs,
             vectors: self.vectors,
             is_ranking: false,

@@ -17,8 +17,11 @@ use self::{
     stream::Order,
 };
 use super::{
-    Answer, Asked, DecodeError, Decoder, Pair, content, meaning::Raw, protobuf::Malformed,
-    table::Table, v2,
+    Answer, Asked, DecodeError, Decoder, Pair, content,
+    meaning::{Field, Raw},
+    protobuf::Malformed,
+    table::Table,
+    v2,
 };
 
 const FORMAT: &str = "v2_grpc";
@@ -212,6 +215,9 @@ impl Raw {
         }
         self.is_ranking &= other.is_ranking;
         self.is_argmax &= other.is_argmax;
+        if self.field != other.field {
+            self.field = Field::Open;
+        }
     }
 
     /// Vectors alone become items of which nothing is known.

@@ -42,10 +42,14 @@ impl Told {
         }
     }
 
-    pub(super) fn of(exchange: &Exchange, bounds: &config::Capture) -> Self {
+    /// `max_items`: rows whose features are kept.
+    pub(super) fn of(exchange: &Exchange, bounds: &config::Capture, max_items: usize) -> Self {
         if exchange.interest == Interest::Bodies {
             return match decode::decode(exchange, bounds) {
-                Ok(inference) => Self::Read(inference),
+                Ok(mut inference) => {
+                    inference.sample(max_items);
+                    Self::Read(inference)
+                }
                 Err(error) => Self::Unread(error),
             };
         }
@@ -182,9 +186,7 @@ impl<'a> Said<'a> {
             format: (inference.format != "unknown").then_some(inference.format),
             ..self
         };
-        let said = said
-            .with_features(exchange, inference)
-            .with_outputs(inference);
+        let said = said.with_features(inference).with_outputs(inference);
         match &inference.generation {
             Some(generation) => said.with_generation(generation),
             None => said,
@@ -206,9 +208,9 @@ impl<'a> Said<'a> {
         }
     }
 
-    fn with_features(self, exchange: &Exchange, inference: &'a Inference) -> Self {
+    fn with_features(self, inference: &'a Inference) -> Self {
         let columns = &inference.features;
-        if columns.is_empty() || self.error && !are_told(exchange, inference) {
+        if columns.is_empty() {
             return self;
         }
         if let Some(text) = shown_text(inference) {
@@ -271,21 +273,6 @@ fn as_text(value: &Scalar) -> Option<&str> {
     }
 }
 
-/// Whether features of a refused request are what they say: on a path that a server knows, and
-/// without a text where other values are numbers.
-fn are_told(exchange: &Exchange, inference: &Inference) -> bool {
-    let is_known = exchange.route.is_some() || decode::named_format(exchange).is_some();
-    let columns = &inference.features;
-    let has_numbers = columns
-        .iter()
-        .any(|c| matches!(c.values, decode::Values::Numbers(_)));
-    let has_texts = columns.iter().any(|c| match &c.values {
-        decode::Values::Mixed(values) => values.iter().any(|v| matches!(v, Scalar::Text(_))),
-        decode::Values::Numbers(_) => false,
-    });
-    is_known && !(has_numbers && has_texts)
-}
-
 fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
     match told {
         Told::Known(purpose, _) => Some(purpose.name()),
@@ -299,7 +286,7 @@ fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
 }
 
 fn of_outputs(inference: &Inference) -> Option<&'static str> {
-    if inference.generation.is_some() {
+    if inference.is_generated() {
         return Some("generate");
     }
     let mut predictions = inference.outputs.iter().map(|output| &output.prediction);
@@ -319,7 +306,7 @@ fn error_kind(exchange: &Exchange) -> Option<&'static str> {
 
 fn source(source: Source) -> &'static str {
     match source {
-        Source::Label => "label",
+        Source::Label | Source::Text | Source::Generated => "label",
         Source::ArgmaxIndex => "argmax_index",
         Source::ArgmaxLabel => "argmax_label",
         Source::ClassificationExtension => "classification_ext",

@@ -4,7 +4,7 @@ use super::said::Told;
 use crate::{
     capture::{Exchange, grpc},
     config::{self, RouteKind},
-    decode::{self, DecodeError, Inference, Name, Output, Prediction},
+    decode::{self, DecodeError, Inference, Name, Prediction, Source},
 };
 
 /// Sentences without full stops, joined by semicolons.
@@ -68,7 +68,7 @@ fn of_inference(exchange: &Exchange, inference: &Inference) -> Vec<String> {
     if exchange.fault.is_some() {
         why.push(no_prediction(exchange));
     } else {
-        let not_found = not_found(&inference.outputs).filter(|_| inference.generation.is_none());
+        let not_found = not_found(inference).filter(|_| !inference.is_generated());
         why.extend(not_found.map(str::to_owned));
         if items == 0 {
             why.push("no items in the answer".to_owned());
@@ -78,6 +78,11 @@ fn of_inference(exchange: &Exchange, inference: &Inference) -> Vec<String> {
         why.push("no rows found in the request".to_owned());
     } else if inference.features.is_empty() && inference.generation.is_none() {
         why.push("rows were counted, their features were not kept".to_owned());
+    } else if inference.sampled() < inference.rows {
+        let (some, rows) = (inference.sampled(), inference.rows);
+        why.push(format!(
+            "features of {some} of {rows} rows are kept: decode.max_items"
+        ));
     } else if is_unnamed(inference) {
         why.push("features have no names on the wire: the route's `features` can name them".into());
     }
@@ -128,10 +133,15 @@ fn is_unnamed(inference: &Inference) -> bool {
     columns.any(|column| matches!(column.name, Name::Position(_)))
 }
 
-fn not_found(outputs: &[Output]) -> Option<&'static str> {
+fn not_found(inference: &Inference) -> Option<&'static str> {
+    let outputs = &inference.outputs;
     let first = outputs.first()?;
     let is_value = matches!(first.prediction, Prediction::Value(_));
-    if outputs.iter().any(|o| o.prediction == Prediction::Unknown) {
+    if inference.source == Source::Text {
+        Some(
+            "a text is no class: the route's `kind: generate` says that, `kind: classify` that it is",
+        )
+    } else if outputs.iter().any(|o| o.prediction == Prediction::Unknown) {
         Some("class unknown: the route's `kind` or `classes` can tell it")
     } else if !is_value && outputs.iter().any(|o| o.confidence().is_none()) {
         Some("no confidence on the wire")

@@ -150,8 +150,8 @@ catalogue! {
         "Predicted items that carried no confidence on the wire; a predicted number needs none.";
     CLASS_UNKNOWN "sidelight_class_unknown_total" Kind::Counter, ["endpoint"],
         "Predicted items of which neither a class nor a number is known.";
-    UNREAD "sidelight_unread_total" Kind::Counter, ["endpoint"],
-        "Exchanges whose bodies could not be read: sidelight_decode_failures_total by route.";
+    UNREAD "sidelight_unread_total" Kind::Counter, ["endpoint", "result"],
+        "Exchanges whose bodies were not read, by route: decode_failed or too_long, as in sidelight_observed_total.";
     SHED "sidelight_shed_total" Kind::Counter, ["reason"],
         "Copies dropped because the observer was behind, by the bound that was reached.";
     QUEUE_EXCHANGES "sidelight_queue_exchanges" Kind::Gauge, [],

@@ -3,6 +3,7 @@
 //! Bounded as labels are: names beyond a bound are `other` before they come here.
 
 mod advice;
+mod edges;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,12 +12,14 @@ use serde::Serialize;
 use self::advice::Missing;
 use crate::{
     capture::Exchange,
-    config,
-    decode::{Column, Inference, Name, Prediction, Scalar, Values},
+    config::{self, RouteKind},
+    decode::{Column, Inference, Name, Prediction, Scalar, Source, Values},
 };
 
 /// Most routes and formats of one model that are listed.
 const MAX_ENTRIES: usize = 32;
+/// Reason of a body that was too long to be kept.
+pub(super) const TOO_LONG: &str = "too_long";
 /// Most features of one of these.
 const MAX_FEATURES: usize = 200;
 
@@ -37,20 +40,28 @@ struct Entry {
     exchanges: u64,
     items: u64,
     features: Vec<Feature>,
-    has_more_features: bool,
+    /// Most features of one exchange that were not among these.
+    more_features: usize,
     unknown: Unknown,
 }
 
 /// Items or exchanges of which something is not known.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
 struct Unknown {
     confidence: u64,
     class: u64,
+    /// Of these, answers with texts instead.
+    texts: u64,
     /// Classes that are numbers without a name, and the largest of them.
     class_name: u64,
     largest_class: i64,
     features: u64,
     model: u64,
+    /// Values whose histogram has no edges of its route, and their range.
+    edges: u64,
+    values: Option<(f64, f64)>,
+    /// Values that are whole numbers, of which no route says that they are values.
+    whole: u64,
 }
 
 /// How many values of each kind a feature had.
@@ -80,8 +91,8 @@ struct ModelSeen {
     exchanges: u64,
     items: u64,
     features: Vec<FeatureSeen>,
-    /// There are more features than are listed.
-    more_features: bool,
+    /// How many more than are listed one exchange had, at most.
+    more_features: usize,
     missing: Vec<Missing>,
 }
 
@@ -91,7 +102,7 @@ struct FeatureSeen {
     name: Option<String>,
     position: Option<usize>,
     kind: &'static str,
-    /// Rows that lack it.
+    /// Rows that lack it, of those whose features are kept.
     missing: u64,
 }
 
@@ -137,7 +148,7 @@ impl Models {
         entry.unknown.count(inference, exchange);
     }
 
-    /// Counts an exchange whose bodies could not be read.
+    /// Counts an exchange whose bodies were not read.
     pub(super) fn unread(&mut self, endpoint: &Arc<str>, reason: &'static str) {
         let is_known = self.unread.contains_key(endpoint);
         // the known routes of the agent and those of the configuration, and as many learned
@@ -179,7 +190,7 @@ impl Models {
             route: route.to_string(),
             exchanges: reasons.values().sum(),
             reasons: reasons.clone(),
-            configure: advice::unread(route),
+            configure: advice::unread(route, reasons),
         });
         Listing {
             models: entries.collect(),
@@ -198,7 +209,7 @@ impl Entry {
             exchanges: 0,
             items: 0,
             features: Vec::new(),
-            has_more_features: false,
+            more_features: 0,
             unknown: Unknown::default(),
         }
     }
@@ -216,14 +227,15 @@ impl Entry {
     }
 
     fn features(&mut self, columns: &[Column]) {
+        let mut more = 0;
         for (place, column) in columns.iter().enumerate() {
             // requests of one model name features in one order
             let is_it = |feature: &Feature| feature.name == column.name;
-            let known = self.features.get(place).is_some_and(is_it);
-            let at = if known {
-                Some(place)
-            } else {
-                self.features.iter().position(is_it)
+            let at = match self.features.get(place) {
+                Some(feature) if is_it(feature) => Some(place),
+                // of names that come in any order, so many are looked for
+                _ if more < MAX_FEATURES => self.features.iter().position(is_it),
+                _ => None,
             };
             match at {
                 Some(at) => self.features[at].saw(&column.values),
@@ -232,12 +244,10 @@ impl Entry {
                     feature.saw(&column.values);
                     self.features.push(feature);
                 }
-                None => {
-                    self.has_more_features = true;
-                    return;
-                }
+                None => more += 1,
             }
         }
+        self.more_features = self.more_features.max(more);
     }
 
     fn seen(&self, model: &str) -> ModelSeen {
@@ -249,7 +259,7 @@ impl Entry {
             exchanges: self.exchanges,
             items: self.items,
             features: self.features.iter().map(Feature::seen).collect(),
-            more_features: self.has_more_features,
+            more_features: self.more_features,
             missing: advice::missing(self),
         }
     }
@@ -259,13 +269,16 @@ impl Unknown {
     fn count(&mut self, inference: &Inference, exchange: &Exchange) {
         let is_stated = exchange.route.as_ref().is_some_and(|r| r.model.is_some());
         self.model += u64::from(inference.model.is_none() && !is_stated);
-        if inference.generation.is_some() {
+        if inference.is_generated() {
             // a text has no class to be sure of
             return;
         }
         for output in &inference.outputs {
             match &output.prediction {
-                Prediction::Value(_) => continue,
+                Prediction::Value(value) => {
+                    self.value(*value, exchange);
+                    continue;
+                }
                 Prediction::Unknown => self.class += 1,
                 Prediction::Index(index) => {
                     self.class_name += 1;
@@ -276,6 +289,19 @@ impl Unknown {
             self.confidence += u64::from(output.confidence().is_none());
         }
         self.features += u64::from(inference.features.is_empty());
+        self.texts += u64::from(inference.source == Source::Text);
+    }
+
+    fn value(&mut self, value: f64, exchange: &Exchange) {
+        let route = exchange.route.as_deref();
+        let is_said = route.is_some_and(|route| route.kind != RouteKind::Predict);
+        self.whole += u64::from(!is_said && value.fract() == 0.0);
+        if route.is_some_and(|route| route.value_edges.is_some()) {
+            return;
+        }
+        self.edges += 1;
+        let (least, most) = self.values.unwrap_or((value, value));
+        self.values = Some((least.min(value), most.max(value)));
     }
 }
 

@@ -59,8 +59,12 @@ pub(super) struct Record {
 struct ByRoute {
     no_confidence: Counter,
     class_unknown: Counter,
-    unread: Counter,
+    /// By [`UNREAD`].
+    unread: [Counter; UNREAD.len()],
 }
+
+/// Results of an exchange whose bodies were not read, but for those that broke off.
+const UNREAD: [Outcome; 2] = [Outcome::DecodeFailed, Outcome::TooLong];
 
 /// Edges of histograms of values where a route has none, and how often they were set: after each
 /// time those of every model are looked at again.
@@ -133,6 +137,12 @@ impl Record {
         self.failed(exchange, [error.format(), error.reason()]);
     }
 
+    /// Counts a body that was too long to be kept.
+    pub(super) fn too_long(&mut self, exchange: &Exchange) {
+        let [_, too_long] = &self.route(&exchange.endpoint).unread;
+        too_long.increment(1);
+    }
+
     /// Panics of decoders.
     pub(super) const fn panics(&self) -> &Counter {
         &self.panics
@@ -195,7 +205,7 @@ impl Record {
             }
         }
         // a model of texts has neither to send
-        if inference.generation.is_none() && (without > 0 || unknown > 0) {
+        if !inference.is_generated() && (without > 0 || unknown > 0) {
             let route = self.route(&exchange.endpoint);
             route.no_confidence.increment(without);
             route.class_unknown.increment(unknown);
@@ -212,7 +222,8 @@ impl Record {
             .or_insert_with(|| ByRoute {
                 no_confidence: counter(&catalogue::NO_CONFIDENCE),
                 class_unknown: counter(&catalogue::CLASS_UNKNOWN),
-                unread: counter(&catalogue::UNREAD),
+                unread: UNREAD
+                    .map(|result| metrics.counter(&catalogue::UNREAD, &[endpoint, result.label()])),
             })
     }
 
@@ -220,7 +231,8 @@ impl Record {
         self.metrics
             .counter(&catalogue::DECODE_FAILURES, &labels)
             .increment(1);
-        self.route(&exchange.endpoint).unread.increment(1);
+        let [failed, _] = &self.route(&exchange.endpoint).unread;
+        failed.increment(1);
     }
 }
 

@@ -1,39 +1,70 @@
 //! What asynchronous tasks were asked, until their answers come.
 //!
-//! One exchange submits a task and another gets its result; the id of the task joins them. Ids come
-//! from servers, so the table is bounded: the oldest leaves.
+//! One exchange submits a task and another gets its result; the service, which is the path before its
+//! last segment, and the id of the task join them. Ids come from servers, so the table is bounded:
+//! the oldest leaves. A result whose submission was not seen counts without features; one whose task
+//! was forgotten after it was answered counts again.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use ::metrics::Counter;
 
-use crate::decode::{Column, Inference};
+use crate::{
+    capture::Exchange,
+    decode::{Column, Inference},
+};
 
 /// Most tasks that are known.
 const MAX_TASKS: usize = 4096;
-/// Most bytes that their features take.
+/// Most bytes that they take.
 const MAX_BYTES: usize = 8 << 20;
 
-/// Tasks by their id.
+/// Tasks by their service and their id.
 pub(super) struct Tasks {
-    known: HashMap<String, Task>,
-    /// Ids of all of them, the oldest first.
-    order: VecDeque<String>,
+    known: HashMap<Arc<str>, Task>,
+    /// Keys of all of them, the oldest first.
+    order: VecDeque<Arc<str>>,
     bytes: usize,
     forgotten: Counter,
 }
 
 enum Task {
     /// Not answered yet.
-    Asked { rows: usize, features: Vec<Column> },
+    Asked {
+        model: Option<String>,
+        version: Option<String>,
+        rows: usize,
+        features: Vec<Column>,
+    },
     /// Its result was seen: whoever asks for it again gets no second prediction.
     Answered,
 }
 
 impl Task {
+    fn asked(inference: &Inference) -> Self {
+        Self::Asked {
+            model: inference.model.clone(),
+            version: inference.version.clone(),
+            rows: inference.rows,
+            features: inference.features.clone(),
+        }
+    }
+
     fn held_bytes(&self) -> usize {
         match self {
-            Self::Asked { features, .. } => features.iter().map(Column::held_bytes).sum(),
+            Self::Asked {
+                model,
+                version,
+                features,
+                ..
+            } => {
+                let name = |name: &Option<String>| name.as_ref().map_or(0, String::capacity);
+                let columns: usize = features.iter().map(Column::held_bytes).sum();
+                name(model) + name(version) + columns
+            }
             Self::Answered => 0,
         }
     }
@@ -52,35 +83,50 @@ impl Tasks {
 
     /// Keeps what a submission asked, and gives it to the answer. A second answer to the same task
     /// loses its outputs.
-    pub(super) fn join(&mut self, inference: &mut Inference) {
-        let Some(id) = inference.task.clone() else {
+    pub(super) fn join(&mut self, inference: &mut Inference, exchange: &Exchange) {
+        let Some(id) = &inference.task else {
             return;
         };
+        let (service, _) = exchange.path.rsplit_once('/').unwrap_or_default();
+        let key = Arc::from(format!("{service} {id}"));
         if inference.outputs.is_empty() {
-            let (rows, features) = (inference.rows, inference.features.clone());
-            self.put(id, Task::Asked { rows, features });
+            // a result of no items leaves the task as it is
+            if exchange.query.is_none() {
+                self.put(key, Task::asked(inference));
+            }
             return;
         }
-        match self.put(id, Task::Answered) {
-            Some(Task::Asked { rows, features }) if rows == inference.outputs.len() => {
-                inference.rows = rows;
-                inference.features = features;
+        match self.put(key, Task::Answered) {
+            Some(Task::Asked {
+                model,
+                version,
+                rows,
+                features,
+            }) => {
+                inference.model = inference.model.take().or(model);
+                inference.version = inference.version.take().or(version);
+                if rows == inference.outputs.len() {
+                    inference.rows = rows;
+                    inference.features = features;
+                }
             }
             Some(Task::Answered) => {
                 inference.outputs = Vec::new();
                 inference.probabilities = None;
             }
-            Some(Task::Asked { .. }) | None => {}
+            None => {}
         }
     }
 
     /// What was known of the task before.
-    fn put(&mut self, id: String, task: Task) -> Option<Task> {
+    fn put(&mut self, key: Arc<str>, task: Task) -> Option<Task> {
         self.bytes += task.held_bytes();
-        let before = self.known.insert(id.clone(), task);
-        match &before {
-            Some(task) => self.bytes -= task.held_bytes(),
-            None => self.order.push_back(id),
+        let before = self.known.insert(Arc::clone(&key), task);
+        if let Some(task) = &before {
+            self.bytes -= task.held_bytes();
+        } else {
+            self.bytes += key.len();
+            self.order.push_back(key);
         }
         while self.order.len() > MAX_TASKS || self.bytes > MAX_BYTES {
             self.forget_oldest();
@@ -89,11 +135,13 @@ impl Tasks {
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self.order.pop_front();
-        let Some(task) = oldest.and_then(|id| self.known.remove(&id)) else {
+        let Some(key) = self.order.pop_front() else {
             return;
         };
-        self.bytes -= task.held_bytes();
+        let Some(task) = self.known.remove(&key) else {
+            return;
+        };
+        self.bytes -= key.len() + task.held_bytes();
         if matches!(task, Task::Asked { .. }) {
             self.forgotten.increment(1);
         }
@@ -111,7 +159,8 @@ mod tests {
 
     /// Submits a task with one row of a feature of `len` bytes at least.
     fn submit(tasks: &mut Tasks, id: &str, len: usize) {
-        tasks.join(&mut Inference {
+        let mut asked = Inference {
+            model: Some("m".to_owned()),
             rows: 1,
             features: vec![Column {
                 name: Name::Word("a".to_owned()),
@@ -119,16 +168,23 @@ mod tests {
             }],
             task: Some(id.to_owned()),
             ..Inference::default()
-        });
+        };
+        tasks.join(&mut asked, &Exchange::example("/classify/submit", "", ""));
     }
 
     fn answer(tasks: &mut Tasks, id: &str, items: usize) -> Inference {
+        answer_of("/classify", tasks, id, items)
+    }
+
+    fn answer_of(service: &str, tasks: &mut Tasks, id: &str, items: usize) -> Inference {
         let mut inference = Inference {
             outputs: vec![Output::from(Prediction::Index(1)); items],
             task: Some(id.to_owned()),
             ..Inference::default()
         };
-        tasks.join(&mut inference);
+        let mut exchange = Exchange::example(&format!("{service}/get"), "", "");
+        exchange.query = Some(format!("task_id={id}"));
+        tasks.join(&mut inference, &exchange);
         inference
     }
 
@@ -154,6 +210,26 @@ mod tests {
         submit(&mut tasks, "a", 0);
         assert_eq!(answer(&mut tasks, "a", 1).outputs.len(), 1);
         assert_eq!(answer(&mut tasks, "a", 1).items(), 0);
+        assert_eq!(answer(&mut tasks, "not submitted", 2).outputs.len(), 2);
+        assert_eq!(answer(&mut tasks, "not submitted", 2).items(), 0);
+    }
+
+    #[test]
+    fn an_answer_is_of_the_model_that_was_asked_and_no_other() {
+        let mut tasks = tasks();
+        submit(&mut tasks, "a", 0);
+        let other = answer_of("/summarize", &mut tasks, "a", 1);
+        assert_eq!((other.model, other.rows, other.outputs.len()), (None, 0, 1));
+        let own = answer(&mut tasks, "a", 1);
+        assert_eq!((own.model.as_deref(), own.rows), (Some("m"), 1));
+    }
+
+    #[test]
+    fn a_result_of_no_items_leaves_what_was_asked() {
+        let mut tasks = tasks();
+        submit(&mut tasks, "a", 0);
+        answer(&mut tasks, "a", 0);
+        assert_eq!(answer(&mut tasks, "a", 1).rows, 1);
     }
 
     #[test]

@@ -179,11 +179,15 @@ impl Watch {
             }
         });
         for place in &places.absent {
-            for row in 0..inference.rows {
+            let rows = inference
+                .features
+                .first()
+                .map_or(inference.rows, |c| c.values.len());
+            for row in 0..rows {
                 push(
                     *place,
                     Value::Missing,
-                    crate::drift::monitor::enters_scan(row, inference.rows),
+                    crate::drift::monitor::enters_scan(row, rows),
                 );
             }
         }

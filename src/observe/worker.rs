@@ -9,7 +9,8 @@ use super::{
     access_log::{AccessLog, Seen},
     cardinality::OTHER,
     command::{self, Command, Handle},
-    models::Models,
+    models::{Models, TOO_LONG},
+    numbers::Numbers,
     record::{Outcome, Record},
     series::Series,
     tasks::Tasks,
@@ -30,6 +31,8 @@ use crate::{
 pub struct Settings {
     /// What bodies may inflate to.
     pub capture: config::Capture,
+    /// What is kept of what they say.
+    pub decode: config::Decode,
     /// Names where neither wire nor route tells one.
     pub model: config::Model,
     /// Bounds of labels.
@@ -45,6 +48,7 @@ impl Settings {
     pub fn new(config: &Config) -> Self {
         Self {
             capture: config.capture.clone(),
+            decode: config.decode.clone(),
             model: config.model.clone(),
             metrics: config.metrics.clone(),
             log: config.log.clone(),
@@ -70,6 +74,7 @@ pub fn start(
     let mut worker = Worker {
         models: Models::new(settings.metrics.clone()),
         record: Record::new(Arc::clone(&metrics), settings.metrics.clone()),
+        numbers: Numbers::default(),
         tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log: AccessLog::new(sink, settings.log)?,
         series: Series::new(
@@ -80,6 +85,7 @@ pub fn start(
         ),
         model: Arc::new(settings.model),
         capture: settings.capture,
+        decode: settings.decode,
         take,
         panics: metrics.counter(&catalogue::PANICS, &["observe"]),
         metrics,
@@ -98,11 +104,13 @@ struct Worker {
     record: Record,
     models: Models,
     tasks: Tasks,
+    numbers: Numbers,
     log: AccessLog,
     series: Series,
     model: Arc<config::Model>,
     panics: Counter,
     capture: config::Capture,
+    decode: config::Decode,
     metrics: Arc<Metrics>,
 }
 
@@ -195,6 +203,7 @@ impl Worker {
         self.log.apply(settings.log);
         self.model = Arc::new(settings.model);
         self.capture = settings.capture;
+        self.decode = settings.decode;
     }
 
     fn observe(&mut self, exchange: &Exchange) {
@@ -205,7 +214,9 @@ impl Worker {
         let (outcome, mut inference) = self.read(exchange);
         self.unpanicked(|worker| {
             if let Some(inference) = &mut inference {
-                worker.tasks.join(inference);
+                inference.sample(worker.decode.max_items);
+                worker.tasks.join(inference, exchange);
+                worker.numbers.settle(inference, exchange, &worker.model);
             }
             worker.tell(exchange, inference.as_ref());
         });
@@ -237,6 +248,8 @@ impl Worker {
             return (Outcome::Aborted, None);
         }
         if is(End::TooLong) {
+            self.record.too_long(exchange);
+            self.models.unread(&exchange.endpoint, TOO_LONG);
             return (Outcome::TooLong, None);
         }
         let decoding = || {

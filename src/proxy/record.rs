@@ -61,7 +61,7 @@ impl Record {
             .push_str(&path[..path.floor_char_boundary(Exchange::MAX_PATH)]);
         exchange.route = route;
         exchange.interest = interest;
-        exchange.note_query(head.uri.query(), settings.body_limit);
+        exchange.note_query(head.uri.query(), &head.headers, settings.body_limit);
         if exchange.interest == Interest::Bodies {
             exchange.note_request(&head.headers);
         }

@@ -97,6 +97,10 @@ const RANGES: &[(&str, Range)] = {
             Count(|c| Some(c.capture.inflate_ratio), 1, 10_000),
         ),
         (
+            "decode.max_items",
+            Count(|c| Some(c.decode.max_items), 1, 1_000_000),
+        ),
+        (
             "capture.queue_exchanges",
             Count(|c| Some(c.capture.queue_exchanges), 1, 1_000_000),
         ),

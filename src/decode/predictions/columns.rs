@@ -5,7 +5,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use super::{
     super::{
         inference::{Output, Prediction},
-        meaning::{self, Raw, Vectors},
+        meaning::{self, Field, Raw, Vectors},
         walk::{At, Leaf, Name, Node},
     },
     item::{Role, class},
@@ -39,6 +39,8 @@ impl<'de> Node<'de> for Columns {
 #[derive(Default)]
 struct Found {
     labels: Option<Column>,
+    /// Their name says that they are classes, whatever numbers they are.
+    are_labels: bool,
     ids: Option<Column>,
     shares: Option<Column>,
     /// Names of all classes; classes, where there are no others.
@@ -56,6 +58,7 @@ impl Found {
             self.is_none |= !matches!(role, Role::Other | Role::Names);
             return;
         };
+        self.are_labels |= matches!(role, Role::Label | Role::Id | Role::Names);
         let place = match role {
             Role::Prediction | Role::Label => &mut self.labels,
             Role::Id => &mut self.ids,
@@ -72,6 +75,7 @@ impl Found {
     fn raw(self) -> Option<Raw> {
         let Self {
             labels,
+            are_labels,
             ids,
             shares,
             names,
@@ -101,6 +105,9 @@ impl Found {
             (None, None, Some(shares)) => shares.unlabelled(),
             (None, None, None) => return None,
         };
+        if are_labels {
+            raw.field = Field::Class;
+        }
         if let (Some(names), Some(vectors)) = (names, &mut raw.vectors) {
             names.call(vectors);
         }

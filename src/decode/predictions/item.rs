@@ -20,6 +20,8 @@ const FEW: usize = 16;
 #[derive(Debug, Default)]
 pub(in crate::decode) struct Item<'de> {
     pub(in crate::decode) prediction: Option<Prediction>,
+    /// Its field is called so that it is a class, whatever number it is.
+    pub(super) is_label: bool,
     /// The probability of it.
     pub(in crate::decode) share: Option<f64>,
     /// That is called its score: some servers mean the score of class 1, whatever was predicted.
@@ -28,6 +30,8 @@ pub(in crate::decode) struct Item<'de> {
     pub(in crate::decode) shares: Shares<'de>,
     /// Every field, where all are numbers: they may be such scores themselves.
     pub(in crate::decode) map: Shares<'de>,
+    /// Its only field is called so that what stands there is a text that was written.
+    pub(super) is_text: bool,
     /// What its only field holds, under a name that says nothing.
     pub(super) only: Option<Found<'de>>,
 }
@@ -99,6 +103,7 @@ impl<'de> Fields<'de> {
     fn put(&mut self, name: Cow<'de, str>, role: Role, value: Found<'de>) {
         self.count += 1;
         let says_nothing = says_no_prediction(&name);
+        let is_text = is_text(&name);
         let item = &mut self.item;
         match (role, value) {
             (Role::Other, value) => {
@@ -108,12 +113,14 @@ impl<'de> Fields<'de> {
                     }
                     _ => self.is_no_map = true,
                 }
+                item.is_text = is_text;
                 item.only = Some(value).filter(|_| !says_nothing);
                 return;
             }
             (Role::Prediction, Found::Scalar(prediction, _)) => item.prediction = Some(prediction),
             (Role::Label | Role::Names, Found::Scalar(label, _)) => {
                 item.prediction = Some(class(label));
+                item.is_label = true;
             }
             (Role::Id, Found::Scalar(id, _)) => self.id = Some(class(id)),
             (Role::Id, Found::Words(ids)) => self.id = only(ids).map(class),
@@ -152,11 +159,13 @@ impl<'de> Fields<'de> {
         }
         if let ([_], true) = (labels.as_slice(), item.prediction.is_none()) {
             item.prediction = labels.pop().map(class);
+            item.is_label = true;
             item.share = item.share.or_else(|| item.shares.take_only());
         }
         item.share = item.share.or_else(|| item.shares.of(id.as_ref()?));
         item.shares.be_called(&names);
         item.shares.be_called(&labels);
+        item.is_label |= item.prediction.is_none() && id.is_some();
         item.prediction = item.prediction.or(id);
         if item.prediction.is_none() && item.shares.is_empty() {
             // a score without a label
@@ -172,6 +181,14 @@ fn says_no_prediction(name: &str) -> bool {
         name,
         "error" | "errors" | "message" | "detail" | "reason" | "id" | "status"
     ) || name.ends_with("_id")
+}
+
+/// Whether a field holds what a model wrote, as pipelines of Hugging Face name it.
+fn is_text(name: &str) -> bool {
+    matches!(
+        name,
+        "generated_text" | "summary_text" | "translation_text" | "output_text" | "completion"
+    )
 }
 
 /// A label that is a number is a class, also where it is written `1.0`.

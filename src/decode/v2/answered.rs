@@ -7,7 +7,7 @@
 use super::{
     super::{
         inference::{Output, Prediction, Scalar, Values},
-        meaning::{self, Raw, Vectors},
+        meaning::{self, Field, Raw, Vectors},
         predictions::Items,
         table::TooLarge,
         walk,
@@ -141,6 +141,8 @@ fn with_class(
     sure: Option<usize>,
 ) -> Raw {
     let mut outputs = outputs(&mut tensors[class]);
+    let name = tensors[class].name.to_ascii_lowercase();
+    let is_class = ["label", "class"].iter().any(|word| name.contains(word));
     let mut vectors = None;
     if let Some(at) = scores
         && shape(&tensors[at]).rows == outputs.len()
@@ -155,6 +157,7 @@ fn with_class(
         }
     }
     Raw {
+        field: if is_class { Field::Class } else { Field::Open },
         outputs,
         vectors,
         ..Raw::default()
@@ -228,7 +231,11 @@ fn unknown(tensors: &[Tensor<'_>]) -> Raw {
         return Raw::default();
     };
     let agree = tensors.iter().all(|tensor| shape(tensor).rows == rows);
-    nothing(if agree { rows } else { 0 })
+    let has_texts = tensors.iter().any(|tensor| is_of(tensor, Role::Text));
+    Raw {
+        field: if has_texts { Field::Text } else { Field::Open },
+        ..nothing(if agree { rows } else { 0 })
+    }
 }
 
 fn nothing(items: usize) -> Raw {

@@ -1,8 +1,10 @@
 //! What is not known of a model, and the line of configuration that would tell.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::Entry;
+use super::{Entry, TOO_LONG, Unknown, edges};
 use crate::decode::Name;
 
 /// Most names that a line has room for.
@@ -11,7 +13,8 @@ const MAX_NAMES: usize = 20;
 /// One thing that is not known.
 #[derive(Debug, Serialize)]
 pub(super) struct Missing {
-    /// What: `confidence`, `class`, `class_names`, `feature_names`, `features` or `model`.
+    /// What: `confidence`, `class`, `kind`, `class_names`, `feature_names`, `features`,
+    /// `value_edges` or `model`.
     what: &'static str,
     /// Of how many items, or exchanges for what is of an exchange.
     count: u64,
@@ -43,12 +46,13 @@ pub(super) fn missing(entry: &Entry) -> Vec<Missing> {
                 "format: mapped, paths: {class: \"$.class\", confidence: \"$.confidence\"}",
             ),
         },
+        class(unknown, &line),
         Missing {
-            what: "class",
-            count: unknown.class,
-            why: "neither a class nor a number is known: say what numbers mean (classify, regress \
-                  or probabilities)",
-            configure: line("kind: classify"),
+            what: "kind",
+            count: unknown.whole,
+            why: "whole numbers are taken for values, by how they or others were written: say that \
+                  they are (regress), or that they are classes (classify)",
+            configure: line("kind: regress"),
         },
         Missing {
             what: "class_names",
@@ -71,6 +75,14 @@ pub(super) fn missing(entry: &Entry) -> Vec<Missing> {
             ),
         },
         Missing {
+            what: "value_edges",
+            count: unknown.edges,
+            why: "the histogram of its values has the edges that all have: orders of magnitude",
+            configure: unknown
+                .values
+                .and_then(|range| line(&format!("value_edges: [{}]", edges::of(range)))),
+        },
+        Missing {
             what: "model",
             count: unknown.model,
             why: "the model's name is not on the wire",
@@ -81,8 +93,30 @@ pub(super) fn missing(entry: &Entry) -> Vec<Missing> {
     all.into_iter().filter(is_missing).collect()
 }
 
-/// What to say of a route whose bodies are not read.
-pub(super) fn unread(route: &str) -> Option<String> {
+fn class(unknown: &Unknown, line: &dyn Fn(&str) -> Option<String>) -> Missing {
+    let (why, kind) = if unknown.texts > 0 {
+        let why = "answers are texts, longer than the name of a class can be: say that they are \
+                   generated (or classify, if they are classes)";
+        (why, "kind: generate")
+    } else {
+        let why = "neither a class nor a number is known: say what numbers mean (classify, regress \
+                   or probabilities)";
+        (why, "kind: classify")
+    };
+    Missing {
+        what: "class",
+        count: unknown.class,
+        why,
+        configure: line(kind),
+    }
+}
+
+/// What to say of a route whose bodies are not read: where things are, or that more of them is to
+/// be kept where nothing else is wrong.
+pub(super) fn unread(route: &str, reasons: &BTreeMap<&'static str, u64>) -> Option<String> {
+    if reasons.keys().all(|reason| *reason == TOO_LONG) {
+        return Some("capture: {body_limit: 1MiB}".to_owned());
+    }
     line(
         route,
         "format: mapped, paths: {features: \"$.rows\", class: \"$.class\"}",

@@ -96,6 +96,7 @@ fn every_line_that_is_advised_is_a_configuration() {
         outputs: vec![
             Output::from(Prediction::Unknown),
             Output::from(Prediction::Index(1)),
+            Output::from(Prediction::Value(0.5)),
         ],
         ..Inference::default()
     };
@@ -108,21 +109,32 @@ fn every_line_that_is_advised_is_a_configuration() {
     models.unread(&exchange.endpoint, "unknown_shape");
     let listed = listed(&models);
     let missing = listed["models"][0]["missing"].as_array().unwrap();
-    assert_eq!(missing.len(), 6, "{missing:?}");
+    assert_eq!(missing.len(), 7, "{missing:?}");
     let unread = &listed["unread"][0];
     assert_eq!(unread["reasons"], json!({"unknown_shape": 1}));
-    for advice in missing.iter().chain([unread]) {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("advised.yaml");
-        std::fs::write(&file, advice["configure"].as_str().unwrap()).unwrap();
-        let sources = config::Sources {
-            file: Some(file),
-            ..config::Sources::default()
-        };
-        let loaded = sources.load();
-        assert!(loaded.is_ok(), "{advice}: {loaded:?}");
-        assert_eq!(loaded.unwrap().config.routes.len(), 1);
+    assert_eq!(loaded(unread).routes.len(), 1);
+    let long = Arc::from("/long");
+    models.unread(&long, TOO_LONG);
+    let unread = &self::listed(&models)["unread"][1];
+    assert_eq!(unread["reasons"], json!({"too_long": 1}));
+    assert_eq!(loaded(unread).capture.body_limit, 1 << 20);
+    for advice in missing {
+        assert_eq!(loaded(advice).routes.len(), 1);
     }
+}
+
+/// The configuration that an advice is.
+fn loaded(advice: &Value) -> config::Config {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("advised.yaml");
+    std::fs::write(&file, advice["configure"].as_str().unwrap()).unwrap();
+    let sources = config::Sources {
+        file: Some(file),
+        ..config::Sources::default()
+    };
+    let loaded = sources.load();
+    assert!(loaded.is_ok(), "{advice}: {loaded:?}");
+    loaded.unwrap().config
 }
 
 #[test]
@@ -149,9 +161,66 @@ fn the_list_is_bounded_however_many_names_there_are() {
     for model in list {
         assert!(model["versions"].as_array().unwrap().len() <= 3);
         assert_eq!(model["features"].as_array().unwrap().len(), MAX_FEATURES);
-        assert_eq!(model["more_features"], true);
+        assert_eq!(model["more_features"], 500 - MAX_FEATURES);
     }
     assert_eq!(listed["unread"].as_array().unwrap().len(), 4);
     assert_eq!(listed["unread"][0]["configure"], Value::Null);
     assert!(listed["not_listed"].as_u64().unwrap() > 50);
+}
+
+#[test]
+fn features_behind_those_that_are_not_listed_are_still_counted() {
+    let mut models = models(|_| {});
+    let mut names: Vec<String> = (0..MAX_FEATURES)
+        .map(|i| format!(r#""f{i}":null"#))
+        .collect();
+    for _ in 0..2 {
+        let request = format!("{{{}}}", names.join(","));
+        let exchange = Exchange::example("/predict", &request, r#"{"prediction":"a"}"#);
+        see(&mut models, &exchange, ("m", "1"));
+        names.insert(0, r#""new":1"#.to_owned());
+    }
+    let listed = listed(&models);
+    let model = &listed["models"][0];
+    assert_eq!(model["more_features"], 1);
+    let all = model["features"].as_array().unwrap();
+    assert!(all.iter().all(|feature| feature["missing"] == 2), "{all:?}");
+}
+
+#[test]
+fn what_a_guess_made_of_numbers_and_texts_is_advised_with_the_line_that_says_it() {
+    let mut models = models(|_| {});
+    let mut advised = |path: &str, answer: &str| {
+        let exchange = Exchange::example(path, r#"{"instances":[{"a":1}]}"#, answer);
+        see(&mut models, &exchange, ("m", "1"));
+        let listed = listed(&models);
+        let all = listed["models"].as_array().unwrap();
+        let model = all.iter().find(|model| model["route"] == path).unwrap();
+        let missing = model["missing"].as_array().unwrap().iter();
+        let line = |advice: &Value| {
+            let line = advice["configure"].as_str().unwrap().rsplit(", ").next();
+            line.unwrap().trim_end_matches("}]").to_owned()
+        };
+        missing.map(line).collect::<Vec<_>>()
+    };
+    let price = "/v1/models/price:predict";
+    let has = |lines: Vec<String>, line: &str| lines.iter().any(|l| l == line);
+    assert!(!has(
+        advised(price, r#"{"predictions":[0.5]}"#),
+        "kind: regress"
+    ));
+    assert!(has(
+        advised(price, r#"{"predictions":[250000]}"#),
+        "kind: regress"
+    ));
+    let text = format!(r#"{{"predictions":["{}"]}}"#, "x".repeat(200));
+    assert!(has(
+        advised("/v1/models/t:predict", &text),
+        "kind: generate"
+    ));
+    let scores = r#"{"predictions":[[3.0,-1.5]]}"#;
+    assert!(has(
+        advised("/v1/models/s:predict", scores),
+        "kind: classify"
+    ));
 }

@@ -303,6 +303,53 @@ fn predicted_numbers_are_counted_by_the_edges_of_their_route() {
 }
 
 #[test]
+fn a_model_that_gave_a_value_has_no_classes_afterwards() {
+    let (offer, start) = observer(&config());
+    for answer in ["[250000, 310000]", "[250000.5, 310000]", "[900]"] {
+        let answer = format!(r#"{{"predictions":{answer}}}"#);
+        let request = r#"{"instances":[[1],[2]]}"#;
+        let request = if answer.contains(',') {
+            request
+        } else {
+            r#"{"instances":[[1]]}"#
+        };
+        let exchange = Exchange::example("/v1/models/price:predict", request, &answer);
+        offer.offer(Box::new(exchange)).unwrap();
+    }
+    drop(offer);
+    let text = start().finish();
+    let count = r#"ml_model_prediction_value_count{model="price",model_version="unknown"}"#;
+    assert_eq!(value(&text, count), 5.0, "{text}");
+    assert!(!text.contains("ml_model_predictions_total{"), "{text}");
+}
+
+#[tokio::test]
+async fn of_a_large_batch_everything_is_counted_and_the_features_of_some_rows_are_kept() {
+    let mut config = config();
+    config.decode.max_items = 7;
+    let (offer, start) = observer(&config);
+    let list = |item: &str| vec![item; 500].join(",");
+    let request = format!(r#"{{"instances":[{}]}}"#, list("[1,null]"));
+    let answer = format!(r#"{{"predictions":[{}]}}"#, list("[0.25,0.75]"));
+    let exchange = Exchange::example("/v1/models/m:predict", &request, &answer);
+    offer.offer(Box::new(exchange)).unwrap();
+    let running = start();
+    let listing = running.handle.models().await.unwrap();
+    let model = &serde_json::to_value(&listing).unwrap()["models"][0];
+    assert_eq!(
+        (&model["items"], &model["features"][1]["missing"]),
+        (&500.into(), &7.into())
+    );
+    drop(offer);
+    let text = running.finish();
+    let labels = r#"model="m",model_version="unknown""#;
+    let class = format!(r#"ml_model_predictions_total{{{labels},predicted_class="1"}}"#);
+    assert_eq!(value(&text, &class), 500.0, "{text}");
+    let sure = format!("ml_model_prediction_confidence_count{{{labels}}}");
+    assert_eq!(value(&text, &sure), 500.0, "{text}");
+}
+
+#[test]
 fn what_is_not_known_is_counted_by_route() {
     let (offer, start) = observer(&config());
     let route = crate::capture::route::Routes::new(&[])
@@ -319,14 +366,19 @@ fn what_is_not_known_is_counted_by_route() {
         exchange.route.clone_from(&route);
         offer.offer(Box::new(exchange)).unwrap();
     }
+    let mut long = Exchange::example("/predict", ROW, "{}");
+    long.request.body.as_mut().unwrap().end = End::TooLong;
+    long.route.clone_from(&route);
+    offer.offer(Box::new(long)).unwrap();
     drop(offer);
     let text = start().finish();
-    for (family, count) in [
-        ("class_unknown", 1.0),
-        ("no_confidence", 2.0),
-        ("unread", 2.0),
+    for (family, result, count) in [
+        ("class_unknown", "", 1.0),
+        ("no_confidence", "", 2.0),
+        ("unread", r#",result="decode_failed""#, 2.0),
+        ("unread", r#",result="too_long""#, 1.0),
     ] {
-        let series = format!(r#"sidelight_{family}_total{{endpoint="/predict"}}"#);
+        let series = format!(r#"sidelight_{family}_total{{endpoint="/predict"{result}}}"#);
         assert_eq!(value(&text, &series), count, "{text}");
     }
 }
@@ -337,6 +389,10 @@ fn hostile_names_on_the_wire_make_a_bounded_number_of_whole_lines() {
     config.metrics.max_models = 3;
     config.metrics.max_classes = 5;
     config.metrics.max_series = 2000;
+    let classify = Arc::new(crate::capture::route::Route {
+        kind: config::RouteKind::Classify,
+        ..crate::capture::route::Route::new("/predict")
+    });
     let (offer, start) = observer(&config);
     for i in 0..300 {
         let name = format!(
@@ -347,7 +403,9 @@ fn hostile_names_on_the_wire_make_a_bounded_number_of_whole_lines() {
             r#"{{"prediction":"{name}","confidence":0.5,"model":"{name}","model_version":"{name}"}}"#
         );
         let request = format!(r#"{{"{name}":1}}"#);
-        let exchange = Exchange::example("/predict", &request, &answer);
+        let mut exchange = Exchange::example("/predict", &request, &answer);
+        // as long as they are, they would be texts
+        exchange.route = Some(Arc::clone(&classify));
         offer.offer(Box::new(exchange)).unwrap();
         let value = format!(r#"{{"prediction":0.5,"model_version":"{name}"}}"#);
         let exchange = Exchange::example("/predict", ROW, &value);

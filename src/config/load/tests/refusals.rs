@@ -411,6 +411,14 @@ fn what_a_route_says_of_its_bodies_goes_together() {
             "value_edges: expected 1 to 50 numbers, each above the one before, found 2",
         ),
         (
+            "value_edges: [1, 1e999]",
+            "value_edges[1]: expected a number, found \"1e999\"",
+        ),
+        (
+            "value_edges: [.nan]",
+            "value_edges[0]: expected a number, found \".nan\"",
+        ),
+        (
             "value_edges: [x]",
             "value_edges[0]: expected a number, found \"x\"",
         ),
