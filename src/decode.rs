@@ -148,6 +148,8 @@ struct Answer {
     task: Option<String>,
     /// What a model of texts wrote.
     generation: Option<Box<Generation>>,
+    /// Why something of it is not known.
+    note: Option<&'static str>,
     /// The shape alone tells a prediction from any other list of words or numbers.
     sure: bool,
 }
@@ -158,6 +160,8 @@ struct Asked {
     model: Option<String>,
     version: Option<String>,
     table: Table,
+    /// Why something of it is not known.
+    note: Option<&'static str>,
 }
 
 impl From<Table> for Asked {
@@ -320,6 +324,7 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         probabilities,
         task: answer.task,
         generation: answer.generation,
+        note: answer.note.or(asked.note),
     }
 }
 

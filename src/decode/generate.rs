@@ -100,8 +100,8 @@ impl Written {
                 finish: (!finish.is_empty()).then_some(finish),
                 ..self.generation
             })),
-            task: None,
             sure: true,
+            ..Answer::default()
         })
     }
 }
@@ -188,6 +188,7 @@ fn asked(prompt: Prompt, format: &'static str) -> Result<Asked, DecodeError> {
         model: prompt.model,
         version: prompt.version,
         table,
+        note: None,
     })
 }
 
