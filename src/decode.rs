@@ -9,6 +9,7 @@ mod bentoml;
 mod blame;
 mod content;
 mod csv;
+mod embeddings;
 mod error;
 mod form;
 mod frame;
@@ -29,6 +30,7 @@ mod mutated;
 mod path;
 mod predictions;
 mod protobuf;
+mod ranked;
 mod rows;
 mod sagemaker;
 mod seldon;
@@ -94,8 +96,11 @@ const DECODERS: &[Decoder] = &[
     v2::BINARY,
     v2_grpc::DECODER,
     generate::OPENAI,
+    generate::RESPONSES,
     generate::V2,
     generate::TGI,
+    embeddings::DECODER,
+    ranked::DECODER,
     mlflow::DECODER,
     sagemaker::DECODER,
     azure::DECODER,

@@ -5,15 +5,20 @@
 
 mod fields;
 mod openai;
+mod responses;
 mod tgi;
 mod tokens;
 mod v2;
 
 pub(super) use self::{
-    openai::DECODER as OPENAI, tgi::DECODER as TGI, tokens::DECODER as TOKENS, v2::DECODER as V2,
+    openai::DECODER as OPENAI, responses::DECODER as RESPONSES, tgi::DECODER as TGI,
+    tokens::DECODER as TOKENS, v2::DECODER as V2,
 };
 
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::error::Category;
 
 use super::{
@@ -54,6 +59,8 @@ struct Written {
     /// Messages that added to the text.
     parts: usize,
     is_any: bool,
+    /// A message of a stream was an error in place of a text.
+    has_failed: bool,
 }
 
 impl Written {
@@ -81,9 +88,10 @@ impl Written {
         self.generation.usage = piece.usage.or(self.generation.usage.take());
     }
 
-    /// One item without a class. `None`: no message had the shape of the format.
+    /// One item without a class, or none where all that came is an error. `None`: no message had the
+    /// shape of the format.
     fn answer(self, prompt: Option<Prompt>) -> Option<Answer> {
-        if !self.is_any {
+        if !self.is_any && !self.has_failed {
             return None;
         }
         let prompt = prompt.unwrap_or_default();
@@ -92,7 +100,7 @@ impl Written {
             model: self.model.or(prompt.model),
             version: self.version.or(prompt.version),
             raw: Raw {
-                outputs: vec![Output::from(Prediction::Unknown)],
+                outputs: vec![Output::from(Prediction::Unknown); usize::from(self.is_any)],
                 ..Raw::default()
             },
             generation: Some(Box::new(Generation {
@@ -100,11 +108,15 @@ impl Written {
                 finish: (!finish.is_empty()).then_some(finish),
                 ..self.generation
             })),
+            note: self.has_failed.then_some(FAILED),
             sure: true,
             ..Answer::default()
         })
     }
 }
+
+/// What is said of a stream whose status was sent before it failed.
+const FAILED: &str = "the stream holds an error of the server";
 
 /// How one message of a format is read; `None`: it has another shape.
 type Read = fn(&[u8]) -> Result<Option<Piece>, DecodeError>;
@@ -140,6 +152,8 @@ fn written(body: &[u8], read: Read) -> Result<Written, DecodeError> {
             is_done = true;
         } else if let Some(piece) = read(data)? {
             written.add(piece);
+        } else if is_error(data) {
+            written.has_failed = true;
         }
     }
     written.generation.is_stream = true;
@@ -176,6 +190,20 @@ fn events(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = body.split(|byte| matches!(byte, b'\n' | b'\r'));
     let data = lines.filter_map(|line| Some(line.strip_prefix(b"data:")?.trim_ascii()));
     data.filter(|data| !data.is_empty())
+}
+
+/// Whether an event is an error, as servers of all formats send it: an object with `error`, or one of
+/// that `type`.
+fn is_error(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Failure {
+        error: Option<IgnoredAny>,
+        #[serde(default, rename = "type", deserialize_with = "fields::text")]
+        kind: Option<String>,
+    }
+    let failure: Option<Failure> = parsed(data).ok().flatten();
+    failure
+        .is_some_and(|failure| failure.error.is_some() || failure.kind.as_deref() == Some("error"))
 }
 
 /// A request of one item, which has no features.
@@ -215,6 +243,20 @@ mod tests {
 
     pub(super) fn read(path: &str, request: &str, response: &str) -> Inference {
         decoded(&Exchange::example(path, request, response)).unwrap()
+    }
+
+    #[test]
+    fn a_stream_of_nothing_but_an_error_has_no_items() {
+        let body =
+            "data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\ndata: [DONE]\n\n";
+        let request = r#"{"model":"m","prompt":"a"}"#;
+        let failed = read("/v1/completions", request, body);
+        assert_eq!((failed.outputs.len(), failed.rows), (0, 1));
+        assert!(failed.note.unwrap().contains("error"));
+        let part = format!("data: {{\"choices\":[{{\"text\":\"b\"}}]}}\n\n{body}");
+        let broken = read("/v1/completions", request, &part);
+        assert_eq!((broken.outputs.len(), broken.note.is_some()), (1, true));
+        assert_eq!(broken.generation.unwrap().output, "b");
     }
 
     #[test]

@@ -192,6 +192,12 @@ impl<'a> Said<'a> {
     }
 
     fn with_generation(self, generation: &'a Generation) -> Self {
+        if generation.is_embedding {
+            return Self {
+                usage: generation.usage,
+                ..self
+            };
+        }
         let prompts = generation.prompts.as_ref();
         Self {
             text: prompts.map(|texts| texts.iter().map(String::as_str).collect()),
@@ -299,8 +305,12 @@ fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
 }
 
 fn of_outputs(inference: &Inference) -> Option<&'static str> {
-    if inference.generation.is_some() {
-        return Some("generate");
+    if let Some(generation) = &inference.generation {
+        return Some(if generation.is_embedding {
+            "embed"
+        } else {
+            "generate"
+        });
     }
     let mut predictions = inference.outputs.iter().map(|output| &output.prediction);
     predictions.find_map(|prediction| match prediction {
