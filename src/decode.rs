@@ -24,6 +24,7 @@ mod json;
 mod lenient;
 mod mapped;
 mod meaning;
+mod messages;
 mod mlflow;
 #[cfg(test)]
 mod mutated;
@@ -53,6 +54,7 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
+use messages::Named;
 pub use stated::{identity, named};
 pub use subject::subject;
 use table::Table;
@@ -98,6 +100,7 @@ const DECODERS: &[Decoder] = &[
     generate::OPENAI,
     generate::RESPONSES,
     generate::V2,
+    v2::STREAM,
     generate::TGI,
     embeddings::DECODER,
     ranked::DECODER,
@@ -282,10 +285,14 @@ fn refused(pair: &Pair<'_>) -> Inference {
 fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
     let outputs = answer.raw.items();
     let is_submitted = answer.task.is_some() && outputs == 0;
-    let asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
+    let mut asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
         Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
         read => read.ok().flatten().unwrap_or_default(),
     };
+    if answer.generation.is_some() {
+        // what a model of texts was asked is no feature
+        asked.table = Table::of_rows(asked.table.rows());
+    }
     let inference = inference(decoder.format, pair, asked, answer);
     let rows = inference.rows;
     if rows != outputs && rows > 0 && outputs > 0 {

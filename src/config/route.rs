@@ -31,6 +31,7 @@ pub const FORMATS: &[&str] = &[
     "embeddings",
     "ranked",
     "v2_generate",
+    "v2_stream",
     "tgi",
     "token_lines",
     MAPPED,

@@ -115,8 +115,11 @@ impl Written {
     }
 }
 
+/// The data of an event that ends a stream.
+pub(super) const DONE: &[u8] = b"[DONE]";
+
 /// What is said of a stream whose status was sent before it failed.
-const FAILED: &str = "the stream holds an error of the server";
+pub(super) const FAILED: &str = "the stream holds an error of the server";
 
 /// How one message of a format is read; `None`: it has another shape.
 type Read = fn(&[u8]) -> Result<Option<Piece>, DecodeError>;
@@ -148,7 +151,7 @@ fn written(body: &[u8], read: Read) -> Result<Written, DecodeError> {
     }
     let mut is_done = false;
     for data in events(body) {
-        if data == b"[DONE]" {
+        if data == DONE {
             is_done = true;
         } else if let Some(piece) = read(data)? {
             written.add(piece);
@@ -177,7 +180,7 @@ fn leniently<T>(
 }
 
 /// Whether a body is a stream of server-sent events, whatever its content type says.
-fn are_events(body: &[u8]) -> bool {
+pub(super) fn are_events(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body = body.trim_ascii_start();
     [&b"data:"[..], b"event:", b"id:", b"retry:", b":"]
@@ -186,7 +189,7 @@ fn are_events(body: &[u8]) -> bool {
 }
 
 /// The data of each event that has some. Servers of models write each on a line of its own.
-fn events(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn events(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = body.split(|byte| matches!(byte, b'\n' | b'\r'));
     let data = lines.filter_map(|line| Some(line.strip_prefix(b"data:")?.trim_ascii()));
     data.filter(|data| !data.is_empty())
@@ -194,7 +197,7 @@ fn events(body: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether an event is an error, as servers of all formats send it: an object with `error`, or one of
 /// that `type`.
-fn is_error(data: &[u8]) -> bool {
+pub(super) fn is_error(data: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Failure {
         error: Option<IgnoredAny>,

@@ -13,6 +13,8 @@
 mod answered;
 mod asked;
 mod document;
+mod events;
+mod parts;
 mod ranking;
 mod tensor;
 
@@ -20,6 +22,8 @@ pub(super) use self::{
     answered::{are_one_row, raw, unbatch},
     asked::table,
     document::{Document, MAX_TENSORS},
+    events::{DECODER as STREAM, UNJOINED},
+    parts::{Parts, prompts},
     tensor::{Cells, Datatype, Kept, Shape, Tensor, name},
 };
 use super::{Answer, Asked, DecodeError, Decoder, Pair, table::Table, walk};
