@@ -99,6 +99,8 @@ const DECODERS: &[Decoder] = &[
     v2_grpc::DECODER,
     generate::OPENAI,
     generate::RESPONSES,
+    generate::MEDIA,
+    generate::ANTHROPIC,
     generate::V2,
     v2::STREAM,
     generate::TGI,

@@ -224,6 +224,7 @@ fn of_last(path: &str, carries: bool) -> Option<Purpose> {
         // KServe and Seldon: below the model, or as a verb of it
         "explain" | "explanations" if before.len() > 1 => Some(Purpose::Explanation),
         verb if verb.ends_with(":explain") => Some(Purpose::Explanation),
+        "count_tokens" if before.ends_with("/messages") => Some(Purpose::Metadata),
         // Open Inference behind a gateway
         "index" if before.ends_with("/v2/repository") => Some(Purpose::Metadata),
         "load" | "unload" if before.contains("/v2/repository/models/") => Some(Purpose::Metadata),

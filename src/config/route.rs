@@ -28,6 +28,8 @@ pub const FORMATS: &[&str] = &[
     "tei",
     "openai",
     "openai_responses",
+    "openai_media",
+    "anthropic",
     "embeddings",
     "ranked",
     "v2_generate",

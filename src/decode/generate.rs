@@ -3,7 +3,9 @@
 //! A format says what a prompt is and what one message of an answer adds; how messages are told
 //! apart is the same for all. Texts are held as long as the exchange is read, and never logged.
 
+mod anthropic;
 mod fields;
+mod media;
 mod openai;
 mod responses;
 mod tgi;
@@ -11,8 +13,9 @@ mod tokens;
 mod v2;
 
 pub(super) use self::{
-    openai::DECODER as OPENAI, responses::DECODER as RESPONSES, tgi::DECODER as TGI,
-    tokens::DECODER as TOKENS, v2::DECODER as V2,
+    anthropic::DECODER as ANTHROPIC, media::DECODER as MEDIA, openai::DECODER as OPENAI,
+    responses::DECODER as RESPONSES, tgi::DECODER as TGI, tokens::DECODER as TOKENS,
+    v2::DECODER as V2,
 };
 
 use serde::{
@@ -84,8 +87,15 @@ impl Written {
             }
             self.finish[place] = Some(reason);
         }
-        // of a stream the last one counts
-        self.generation.usage = piece.usage.or(self.generation.usage.take());
+        // of a stream the last one counts, of each number
+        self.generation.usage = match (piece.usage, self.generation.usage.take()) {
+            (Some(new), Some(old)) => Some(Usage {
+                prompt_tokens: new.prompt_tokens.or(old.prompt_tokens),
+                completion_tokens: new.completion_tokens.or(old.completion_tokens),
+                total_tokens: new.total_tokens.or(old.total_tokens),
+            }),
+            (new, old) => new.or(old),
+        };
     }
 
     /// One item without a class, or none where all that came is an error. `None`: no message had the

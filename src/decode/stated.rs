@@ -30,9 +30,11 @@ pub fn identity<'a>(
 }
 
 /// Formats whose servers do so.
-const ECHOES: [&str; 4] = [
+const ECHOES: [&str; 6] = [
     generate::OPENAI.format,
     generate::RESPONSES.format,
+    generate::MEDIA.format,
+    generate::ANTHROPIC.format,
     embeddings::DECODER.format,
     ranked::DECODER.format,
 ];
