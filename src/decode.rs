@@ -7,6 +7,7 @@
 mod azure;
 mod bentoml;
 mod blame;
+mod classified;
 mod content;
 mod csv;
 mod embeddings;
@@ -106,6 +107,7 @@ const DECODERS: &[Decoder] = &[
     generate::TGI,
     embeddings::DECODER,
     ranked::DECODER,
+    classified::DECODER,
     mlflow::DECODER,
     sagemaker::DECODER,
     azure::DECODER,

@@ -32,6 +32,7 @@ pub const FORMATS: &[&str] = &[
     "anthropic",
     "embeddings",
     "ranked",
+    "classified",
     "v2_generate",
     "v2_stream",
     "tgi",

@@ -3,11 +3,13 @@
 //! | path that ends with | request | answer |
 //! |---|---|---|
 //! | `/embeddings` | `{"model", "input": text, texts or tokens}` | `{"model", "data": [{"embedding"}], "usage"?}` |
+//! | `/pooling` | the same | the same, with `data` for `embedding` |
 //! | `/embed`, `/embed_sparse` | `{"inputs": text, texts or tokens}` | a list with one for each |
 //! | `/embed_all` | the same | a list with one list for each |
 //!
 //! A vector is an item that has neither a class nor a value: it is counted and stepped over. From the
-//! reference of `OpenAI`'s API (embeddings) and the `OpenAPI` description of Text Embeddings Inference.
+//! reference of `OpenAI`'s API (embeddings), vLLM's description of its server (pooling) and the `OpenAPI`
+//! description of Text Embeddings Inference.
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
@@ -26,7 +28,7 @@ pub(super) const DECODER: Decoder = Decoder {
         let last = pair.exchange.path.rsplit('/').next();
         matches!(
             last,
-            Some("embeddings" | "embed" | "embed_all" | "embed_sparse")
+            Some("embeddings" | "pooling" | "embed" | "embed_all" | "embed_sparse")
         )
     },
     is_anywhere: false,
@@ -63,7 +65,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
 }
 
 /// Texts are no features, so rows are counted alone: as many as there are vectors.
-fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, DecodeError> {
+pub(super) fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, DecodeError> {
     let found = walk::read(FORMAT, pair.request, Requested)?;
     Ok(found.and_then(|found| {
         let rows = items.or(found.texts)?;
@@ -154,7 +156,7 @@ impl<'de> Node<'de> for Vector {
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<bool, A::Error> {
         let mut is_vector = false;
         while let Some(name) = object.next_key_seed(Name)? {
-            is_vector |= name == "embedding";
+            is_vector |= name == "embedding" || name == "data";
             object.next_value::<IgnoredAny>()?;
         }
         Ok(is_vector)

@@ -1,6 +1,6 @@
 //! Where a route says that model and version are: a constant, a field, a segment of the path, a body.
 
-use super::{Inference, Pair, embeddings, generate, mapped, ranked};
+use super::{Inference, Pair, classified, embeddings, generate, mapped, ranked};
 use crate::{
     capture::{Exchange, exchange::Named, route::segment},
     config::{self, Identity},
@@ -30,7 +30,8 @@ pub fn identity<'a>(
 }
 
 /// Formats whose servers do so.
-const ECHOES: [&str; 6] = [
+const ECHOES: [&str; 7] = [
+    classified::DECODER.format,
     generate::OPENAI.format,
     generate::RESPONSES.format,
     generate::MEDIA.format,
