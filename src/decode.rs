@@ -7,8 +7,10 @@
 mod azure;
 mod bentoml;
 mod blame;
+mod classified;
 mod content;
 mod csv;
+mod embeddings;
 mod error;
 mod form;
 mod frame;
@@ -23,12 +25,14 @@ mod json;
 mod lenient;
 mod mapped;
 mod meaning;
+mod messages;
 mod mlflow;
 #[cfg(test)]
 mod mutated;
 mod path;
 mod predictions;
 mod protobuf;
+mod ranked;
 mod rows;
 mod sagemaker;
 mod seldon;
@@ -51,6 +55,7 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
+use messages::Named;
 pub use stated::{identity, named};
 pub use subject::subject;
 use table::Table;
@@ -94,8 +99,15 @@ const DECODERS: &[Decoder] = &[
     v2::BINARY,
     v2_grpc::DECODER,
     generate::OPENAI,
+    generate::RESPONSES,
+    generate::MEDIA,
+    generate::ANTHROPIC,
     generate::V2,
+    v2::STREAM,
     generate::TGI,
+    embeddings::DECODER,
+    ranked::DECODER,
+    classified::DECODER,
     mlflow::DECODER,
     sagemaker::DECODER,
     azure::DECODER,
@@ -148,6 +160,8 @@ struct Answer {
     task: Option<String>,
     /// What a model of texts wrote.
     generation: Option<Box<Generation>>,
+    /// Why something of it is not known.
+    note: Option<&'static str>,
     /// The shape alone tells a prediction from any other list of words or numbers.
     sure: bool,
 }
@@ -158,6 +172,8 @@ struct Asked {
     model: Option<String>,
     version: Option<String>,
     table: Table,
+    /// Why something of it is not known.
+    note: Option<&'static str>,
 }
 
 impl From<Table> for Asked {
@@ -289,10 +305,14 @@ fn are_mixed(features: &[Column]) -> bool {
 fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
     let outputs = answer.raw.items();
     let is_submitted = answer.task.is_some() && outputs == 0;
-    let asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
+    let mut asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
         Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
         read => read.ok().flatten().unwrap_or_default(),
     };
+    if answer.generation.is_some() {
+        // what a model of texts was asked is no feature
+        asked.table = Table::of_rows(asked.table.rows());
+    }
     let inference = inference(decoder.format, pair, asked, answer);
     let rows = inference.rows;
     if rows != outputs && rows > 0 && outputs > 0 {
@@ -336,6 +356,7 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         probabilities,
         task: answer.task,
         generation: answer.generation,
+        note: answer.note.or(asked.note),
     }
 }
 

@@ -65,7 +65,8 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     };
     Ok(answer.map(|answer| Answer {
         sure: answer.sure || is_told,
-        task,
+        // a result without items must not pass for one more submission
+        task: task.filter(|_| answer.raw.items() > 0),
         ..answer
     }))
 }

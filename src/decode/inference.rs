@@ -27,8 +27,10 @@ pub struct Inference {
     /// The asynchronous task that was submitted, where there are no outputs, or that they are of;
     /// cut to [`Inference::MAX_WORD`] bytes.
     pub task: Option<String>,
-    /// What a model of texts wrote: the only output then is [`Prediction::Unknown`].
+    /// What a model of texts wrote: outputs then are [`Prediction::Unknown`].
     pub generation: Option<Box<Generation>>,
+    /// Why something of a body that could be read is not known, for people.
+    pub note: Option<&'static str>,
 }
 
 impl Inference {

@@ -13,7 +13,7 @@ use super::{
 pub(super) struct TooLarge;
 
 /// Rows of values. Rows may lack fields and name them in any order, or know them by position.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Table {
     columns: Vec<Column>,
     /// Rows that have ended.
@@ -58,6 +58,11 @@ impl Table {
 
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Bytes that its columns take.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.columns.iter().map(Column::held_bytes).sum()
     }
 
     pub(super) fn has_columns(&self) -> bool {

@@ -196,7 +196,7 @@ mod tests {
             "[[0.1,0.2]]",
             r#"[{"generated_text":"b"}]"#,
         ] {
-            let exchange = Exchange::example("/rerank", r#"{"inputs":"a"}"#, response);
+            let exchange = Exchange::example("/rank", r#"{"inputs":"a"}"#, response);
             assert!(decoded(&exchange).is_err(), "{response}");
         }
     }
