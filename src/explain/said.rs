@@ -128,7 +128,7 @@ impl<'a> Said<'a> {
         let error_kind = error_kind(exchange);
         let said = Self {
             id,
-            kind: kind(told, error_kind),
+            kind: kind(exchange, told, error_kind),
             model: None,
             model_version: None,
             items: None,
@@ -286,21 +286,30 @@ fn are_told(exchange: &Exchange, inference: &Inference) -> bool {
     is_known && !(has_numbers && has_texts)
 }
 
-fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
+fn kind(exchange: &Exchange, told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
     match told {
         Told::Known(purpose, _) => Some(purpose.name()),
         _ if error_kind.is_some() => Some("error"),
         Told::Read(inference) if inference.outputs.is_empty() && inference.task.is_some() => {
             Some(Purpose::Job.name())
         }
+        Told::Read(_) if is_generated(exchange) => Some(GENERATE),
         Told::Read(inference) => of_outputs(inference),
         Told::Unwanted | Told::Unread(_) => None,
     }
 }
 
+/// Whether its route says that answers are texts.
+fn is_generated(exchange: &Exchange) -> bool {
+    let route = exchange.route.as_deref();
+    route.is_some_and(|route| route.kind == RouteKind::Generate)
+}
+
+const GENERATE: &str = "generate";
+
 fn of_outputs(inference: &Inference) -> Option<&'static str> {
     if inference.generation.is_some() {
-        return Some("generate");
+        return Some(GENERATE);
     }
     let mut predictions = inference.outputs.iter().map(|output| &output.prediction);
     predictions.find_map(|prediction| match prediction {
