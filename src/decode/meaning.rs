@@ -3,7 +3,10 @@
 //! `[0]`, `[205.39]` and `[[0.98, 0.02]]` differ only by a guess, so it is made in one place, and a
 //! route can say what holds: `kind`, `classes`, `positive_class`, `threshold`.
 
-use super::inference::{Output, Prediction, Probabilities, Source, confidence};
+use super::{
+    inference::{Output, Prediction, Probabilities, Source, confidence},
+    walk::cut,
+};
 use crate::config::RouteKind;
 
 /// How far from 1 the sum of probabilities may be.
@@ -335,7 +338,8 @@ fn be_share(output: &mut Output, rules: Rules<'_>) {
         }
         (None, _) => None,
     };
-    let prediction = name.map_or(Prediction::Index(i64::from(is_positive)), Prediction::Name);
+    let name = name.map(|name| Prediction::Name(cut(&name).to_owned()));
+    let prediction = name.unwrap_or(Prediction::Index(i64::from(is_positive)));
     *output = Output::new(
         prediction,
         Some(if is_positive { share } else { 1.0 - share }),
@@ -350,7 +354,7 @@ fn name(outputs: &mut [Output], classes: &[String]) {
             .place()
             .and_then(|place| classes.get(place));
         if let Some(name) = name {
-            output.prediction = Prediction::Name(name.clone());
+            output.prediction = Prediction::Name(cut(name).to_owned());
         }
     }
 }
