@@ -1,6 +1,6 @@
 //! What is promised of everything that is read, whatever it is read from.
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use super::super::{
     Column, DECODERS, DecodeError, Inference, Name, Output, Prediction, Scalar, Source, Target,
@@ -22,6 +22,10 @@ pub(in super::super) fn check(inference: &Inference, bytes: usize) {
     let (rows, items) = (inference.rows, inference.outputs.len());
     assert!(rows == items || rows == 0 || items == 0);
     inference.features.iter().for_each(|c| column(c, rows));
+    let names = inference.features.iter().map(|column| &column.name);
+    let names: Vec<&Name> = names.collect();
+    let distinct: HashSet<&Name> = names.iter().copied().collect();
+    assert_eq!(distinct.len(), names.len(), "a feature has one column");
     inference.outputs.iter().for_each(output);
     if inference.probabilities.is_some() {
         probabilities(inference);
