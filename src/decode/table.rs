@@ -159,7 +159,7 @@ impl Table {
         }
         for (column, name) in self.columns.iter_mut().zip(names) {
             if matches!(column.name, Name::Position(_)) && !name.is_empty() {
-                column.name = Name::Word(name.clone());
+                column.name = Name::Word(walk::cut(name).to_owned());
                 self.may_repeat = true;
             }
         }
@@ -391,6 +391,10 @@ mod tests {
         table.put(&"x€".repeat(100), Missing).unwrap();
         let lengths: Vec<usize> = columns(table).iter().map(|(name, _)| name.len()).collect();
         assert_eq!(lengths, [128, 128]);
+        let mut named = Table::within(0);
+        named.put_at(0, Missing).unwrap();
+        named.name(&["é".repeat(100)]);
+        assert_eq!(columns(named)[0].0.len(), 128);
         assert_eq!(walk::cut(&"€".repeat(100)).len(), 126);
     }
 }
