@@ -366,7 +366,7 @@ fn name_features(features: &mut [Column], names: &[String]) {
         if let Name::Position(place) = column.name
             && let Some(name) = names.get(place)
         {
-            column.name = Name::Word(name.clone());
+            column.name = Name::Word(walk::cut(name).to_owned());
         }
     }
 }
@@ -518,6 +518,28 @@ mod tests {
 
     fn body(exchange: &mut Exchange, text: &str) {
         exchange.response.body.as_mut().unwrap().bytes = text.as_bytes().to_vec();
+    }
+
+    #[test]
+    fn words_of_a_route_are_no_longer_than_those_of_the_wire() {
+        // 128 characters, as many as a configuration may have, of two bytes each
+        let long = "\u{e9}".repeat(128);
+        let route = Route {
+            kind: RouteKind::Probabilities,
+            features: vec![long.clone()],
+            positive_class: Some(long.clone()),
+            model: Some(config::Identity::Constant(long)),
+            ..Route::new("/predict")
+        };
+        let mut exchange = Exchange::example("/predict", "[[1],[2]]", "[0.9,0.1]");
+        exchange.route = Some(std::sync::Arc::new(route));
+        let read = decoded(&exchange).unwrap();
+        let (model, _) = named(Some(&read), &exchange);
+        assert_eq!(model.map(str::len), Some(Inference::MAX_WORD));
+        assert_eq!(read.features[0].name.text().len(), Inference::MAX_WORD);
+        let last = read.outputs[1].class().unwrap();
+        assert!(last.starts_with("not ") && last.len() == Inference::MAX_WORD);
+        fuzzing::check(&read, 20);
     }
 
     #[test]

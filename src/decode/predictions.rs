@@ -265,7 +265,7 @@ impl Builder {
     }
 
     /// The label with the largest score, and all scores.
-    fn ranking(&mut self, shares: &Shares<'_>) -> Result<(), TooLarge> {
+    pub(super) fn ranking(&mut self, shares: &Shares<'_>) -> Result<(), TooLarge> {
         self.rankings += 1;
         self.outputs.push(shares.best());
         self.scores(shares);

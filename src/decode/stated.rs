@@ -99,7 +99,7 @@ fn in_head<'a>(
     field: Option<&'a str>,
 ) -> Option<&'a str> {
     match identity {
-        Identity::Constant(name) => Some(name),
+        Identity::Constant(name) => Some(super::walk::cut(name)),
         Identity::Header(_) => field,
         Identity::Segment(name) => {
             let template = &exchange.route.as_deref()?.endpoint;

@@ -292,12 +292,9 @@ fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
 }
 
 fn of_outputs(inference: &Inference) -> Option<&'static str> {
-    if let Some(generation) = &inference.generation {
-        return Some(if generation.is_embedding {
-            "embed"
-        } else {
-            "generate"
-        });
+    let is_embedding = |generation: &Generation| generation.is_embedding;
+    if inference.generation.as_deref().is_some_and(is_embedding) {
+        return Some("embed");
     }
     if inference.is_generated() {
         return Some("generate");
