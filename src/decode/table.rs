@@ -60,6 +60,11 @@ impl Table {
         self.rows
     }
 
+    /// Whether values by position are not kept, but their rows counted.
+    pub(super) fn is_too_wide(&self) -> bool {
+        self.is_too_wide
+    }
+
     pub(super) fn has_columns(&self) -> bool {
         !self.columns.is_empty()
     }
