@@ -229,6 +229,14 @@ impl Builder {
 
     /// Adds an item.
     pub(super) fn output(&mut self, output: Output) -> Result<(), TooLarge> {
+        let len = self.outputs.len();
+        if len >= self.max {
+            return Err(TooLarge);
+        }
+        if len == self.outputs.capacity() {
+            // no further than it may grow
+            self.outputs.reserve_exact(len.max(1).min(self.max - len));
+        }
         self.outputs.push(output);
         self.fits()
     }
