@@ -33,6 +33,7 @@ mod path;
 mod predictions;
 mod protobuf;
 mod ranked;
+mod reader;
 mod rows;
 mod sagemaker;
 mod seldon;
@@ -47,6 +48,8 @@ mod v1;
 mod v2;
 mod v2_grpc;
 mod walk;
+
+use std::cell::OnceCell;
 
 pub use blame::blame;
 pub use error::DecodeError;
@@ -130,9 +133,31 @@ struct Pair<'a> {
     response: &'a [u8],
     /// What parts of them may inflate to; `None`: no body is looked at.
     bounds: Option<&'a config::Capture>,
+    /// What the request looks like, once a format has asked.
+    shape: OnceCell<Result<json::Shape, DecodeError>>,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    fn of(exchange: &'a Exchange, request: &'a [u8], response: &'a [u8]) -> Self {
+        Self {
+            exchange,
+            request,
+            response,
+            bounds: None,
+            shape: OnceCell::new(),
+        }
+    }
+
+    fn within(mut self, bounds: &'a config::Capture) -> Self {
+        self.bounds = Some(bounds);
+        self
+    }
+
+    /// What the request looks like as JSON of any service.
+    fn shape(&self) -> Result<json::Shape, DecodeError> {
+        *self.shape.get_or_init(|| json::Shape::of(self.request))
+    }
+
     /// Bytes of both bodies.
     fn bytes(&self) -> usize {
         self.request.len() + self.response.len()
@@ -140,7 +165,12 @@ impl Pair<'_> {
 
     /// Whether the answer is an object, from its first byte.
     fn answers_object(&self) -> bool {
-        self.response.trim_ascii_start().starts_with(b"{")
+        begins_object(self.response)
+    }
+
+    /// Whether the request is one, likewise.
+    fn asks_object(&self) -> bool {
+        begins_object(self.request)
     }
 
     /// Whether its route says that it is of this format.
@@ -148,6 +178,11 @@ impl Pair<'_> {
         let route = self.exchange.route.as_deref();
         route.is_some_and(|route| route.format.as_deref() == Some(format))
     }
+}
+
+fn begins_object(body: &[u8]) -> bool {
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 /// What an answer says.
@@ -206,12 +241,7 @@ pub fn failures() -> impl Iterator<Item = DecodeError> {
 /// when request and answer disagree on the number of rows.
 pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference, DecodeError> {
     let request = content::body(&exchange.request, bounds).unwrap_or_default();
-    let mut pair = Pair {
-        exchange,
-        request: &request,
-        response: &[],
-        bounds: Some(bounds),
-    };
+    let mut pair = Pair::of(exchange, &request, &[]).within(bounds);
     if has_failed(exchange) {
         return Ok(refused(&pair));
     }
@@ -396,12 +426,7 @@ pub fn not_found(
 ) -> Result<Vec<&'static str>, DecodeError> {
     let request = content::body(&exchange.request, bounds).unwrap_or_default();
     let response = content::body(&exchange.response, bounds)?;
-    let pair = Pair {
-        exchange,
-        request: &request,
-        response: &response,
-        bounds: Some(bounds),
-    };
+    let pair = Pair::of(exchange, &request, &response).within(bounds);
     let mut keys = stated::not_found(&pair);
     keys.extend(mapped::not_found(&pair)?);
     Ok(keys)
@@ -409,12 +434,7 @@ pub fn not_found(
 
 /// The format that the route, the path or the fields of an exchange name; `None`: its bodies tell.
 pub fn named_format(exchange: &Exchange) -> Option<&'static str> {
-    let pair = Pair {
-        exchange,
-        request: &[],
-        response: &[],
-        bounds: None,
-    };
+    let pair = Pair::of(exchange, &[], &[]);
     let named = DECODERS.iter().find(|decoder| decoder.is_named(&pair));
     named.map(|decoder| decoder.format)
 }

@@ -73,7 +73,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
 
 /// An answer that is no object; `is_told`: the path or the route says that it is one.
 fn bare(pair: &Pair<'_>, is_told: bool) -> Result<Option<Answer>, DecodeError> {
-    let shape = json::Shape::of(FORMAT, pair.request).unwrap_or_default();
+    let shape = pair.shape().unwrap_or_default();
     if !is_told && !shape.is_argument() {
         return Ok(None);
     }

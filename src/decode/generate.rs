@@ -18,15 +18,19 @@ pub(super) use self::{
     v2::DECODER as V2,
 };
 
+use std::marker::PhantomData;
+
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
 };
-use serde_json::error::Category;
 
 use super::{
-    Answer, Asked, DecodeError, Generation, Output, Pair, Prediction, Usage, content, lenient,
-    meaning::Raw, table::Table, walk,
+    Answer, Asked, DecodeError, Generation, Output, Pair, Prediction, Usage, content,
+    meaning::Raw,
+    reader::{Reader, Stop},
+    table::Table,
+    walk,
 };
 
 /// What a request asks to be continued.
@@ -140,7 +144,7 @@ type Ask = fn(&[u8]) -> Result<Option<Prompt>, DecodeError>;
 /// An answer that is one message, or a stream of events that each hold one.
 fn answer(pair: &Pair<'_>, ask: Ask, read: Read) -> Result<Option<Answer>, DecodeError> {
     let prompt = ask(pair.request).ok().flatten();
-    let written = leniently(pair.response, |body| written(body, read))?;
+    let written = written(pair.response, read)?;
     Ok(written.answer(prompt))
 }
 
@@ -173,20 +177,6 @@ fn written(body: &[u8], read: Read) -> Result<Written, DecodeError> {
     written.generation.content_chunks = Some(written.parts);
     written.generation.done_marker = Some(is_done);
     Ok(written)
-}
-
-/// Reads a body strictly, and once more as Python would where it is no JSON.
-fn leniently<T>(
-    body: &[u8],
-    read: impl Fn(&[u8]) -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
-    match read(body) {
-        Err(DecodeError::Syntax) => match lenient::rewrite(body) {
-            Some(text) => read(&text),
-            None => Err(DecodeError::Syntax),
-        },
-        read => read,
-    }
 }
 
 /// Whether a body is a stream of server-sent events, whatever its content type says.
@@ -235,12 +225,12 @@ fn asked(prompt: Prompt, format: &'static str) -> Result<Asked, DecodeError> {
 
 /// Reads a message; `None`: it has another shape.
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, DecodeError> {
-    let text = content::json(body)?;
-    match serde_json::from_slice(text) {
+    let mut reader = Reader::new(content::json(body)?);
+    match reader.only(PhantomData) {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.classify() == Category::Data => Ok(None),
-        Err(_) if std::str::from_utf8(text).is_err() => Err(DecodeError::NotUtf8),
-        Err(_) => Err(DecodeError::Syntax),
+        Err(Stop::Refused) => Ok(None),
+        Err(Stop::Syntax) if !reader.is_text() => Err(DecodeError::NotUtf8),
+        Err(Stop::Syntax) => Err(DecodeError::Syntax),
     }
 }
 

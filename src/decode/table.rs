@@ -67,6 +67,11 @@ impl Table {
         self.columns.iter().map(Column::held_bytes).sum()
     }
 
+    /// Whether values by position are not kept, but their rows counted.
+    pub(super) fn is_too_wide(&self) -> bool {
+        self.is_too_wide
+    }
+
     pub(super) fn has_columns(&self) -> bool {
         !self.columns.is_empty()
     }

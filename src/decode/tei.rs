@@ -32,6 +32,9 @@ pub(super) const DECODER: Decoder = Decoder {
 
 /// What stands in `inputs`.
 fn texts(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Table>, DecodeError> {
+    if !pair.asks_object() {
+        return Ok(None);
+    }
     let bytes = pair.request.len();
     let inputs = DataOf {
         names: &["inputs"],

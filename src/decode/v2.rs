@@ -81,6 +81,9 @@ impl<'a> Target<'a> {
 }
 
 fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
+    if Target::of(pair).is_none() && !pair.is_of_route(format) && !pair.answers_object() {
+        return Ok(None);
+    }
     let message = &pair.exchange.response;
     let document = read(format, message, pair.response, "outputs")?;
     let sure = Target::of(pair).is_some() || document.has_types();

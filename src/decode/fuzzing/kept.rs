@@ -57,12 +57,7 @@ fn claims(decoder: &Decoder, exchange: &Exchange) -> bool {
         None => Vec::new(),
     };
     let (request, response) = (body(&exchange.request), body(&exchange.response));
-    decoder.is_named(&Pair {
-        exchange,
-        request: &request,
-        response: &response,
-        bounds: Some(&BOUNDS),
-    })
+    decoder.is_named(&Pair::of(exchange, &request, &response).within(&BOUNDS))
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeErr
 }
 
 fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
-    let request: Option<Request> = super::leniently(body, super::parsed)?;
+    let request: Option<Request> = super::parsed(body)?;
     let request = request.filter(|request| request.messages.is_some());
     Ok(request.map(|request| Prompt {
         model: word(request.model),

@@ -101,7 +101,7 @@ fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeErr
 
 /// The model may be that of a stored prompt, and the input that of an earlier response.
 fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
-    let request: Option<Request> = super::leniently(body, super::parsed)?;
+    let request: Option<Request> = super::parsed(body)?;
     Ok(request.map(|request| Prompt {
         model: word(request.model),
         texts: request.input,

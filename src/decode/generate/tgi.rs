@@ -87,7 +87,7 @@ fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeErr
 }
 
 fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
-    let request: Option<Request> = super::leniently(body, super::parsed)?;
+    let request: Option<Request> = super::parsed(body)?;
     let inputs = request.and_then(|request| request.inputs);
     Ok(inputs.map(|text| Prompt {
         texts: Some(vec![text]),

@@ -58,7 +58,7 @@ fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeErr
 }
 
 fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
-    let request: Option<Request> = super::leniently(body, super::parsed)?;
+    let request: Option<Request> = super::parsed(body)?;
     let texts = request.and_then(|request| request.text_input);
     Ok(texts.map(|texts| Prompt {
         texts: Some(texts),

@@ -221,7 +221,7 @@ impl<'de> Node<'de> for Vector {
         if self.may_be_list {
             return Ok(Some(Flat.list(list)?));
         }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
+        walk::skip_elements(&mut list)?;
         Ok(None)
     }
 
