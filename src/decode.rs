@@ -7,8 +7,10 @@
 mod azure;
 mod bentoml;
 mod blame;
+mod classified;
 mod content;
 mod csv;
+mod embeddings;
 mod error;
 mod form;
 mod frame;
@@ -23,12 +25,15 @@ mod json;
 mod lenient;
 mod mapped;
 mod meaning;
+mod messages;
 mod mlflow;
 #[cfg(test)]
 mod mutated;
 mod path;
 mod predictions;
 mod protobuf;
+mod ranked;
+mod reader;
 mod rows;
 mod sagemaker;
 mod seldon;
@@ -44,6 +49,8 @@ mod v2;
 mod v2_grpc;
 mod walk;
 
+use std::cell::OnceCell;
+
 pub use blame::blame;
 pub use error::DecodeError;
 pub use generation::{Generation, Usage};
@@ -51,6 +58,7 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 use meaning::{Meaning, Raw, Rules};
+use messages::Named;
 pub use stated::{identity, named};
 pub use subject::subject;
 use table::Table;
@@ -94,8 +102,15 @@ const DECODERS: &[Decoder] = &[
     v2::BINARY,
     v2_grpc::DECODER,
     generate::OPENAI,
+    generate::RESPONSES,
+    generate::MEDIA,
+    generate::ANTHROPIC,
     generate::V2,
+    v2::STREAM,
     generate::TGI,
+    embeddings::DECODER,
+    ranked::DECODER,
+    classified::DECODER,
     mlflow::DECODER,
     sagemaker::DECODER,
     azure::DECODER,
@@ -118,9 +133,31 @@ struct Pair<'a> {
     response: &'a [u8],
     /// What parts of them may inflate to; `None`: no body is looked at.
     bounds: Option<&'a config::Capture>,
+    /// What the request looks like, once a format has asked.
+    shape: OnceCell<Result<json::Shape, DecodeError>>,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    fn of(exchange: &'a Exchange, request: &'a [u8], response: &'a [u8]) -> Self {
+        Self {
+            exchange,
+            request,
+            response,
+            bounds: None,
+            shape: OnceCell::new(),
+        }
+    }
+
+    fn within(mut self, bounds: &'a config::Capture) -> Self {
+        self.bounds = Some(bounds);
+        self
+    }
+
+    /// What the request looks like as JSON of any service.
+    fn shape(&self) -> Result<json::Shape, DecodeError> {
+        *self.shape.get_or_init(|| json::Shape::of(self.request))
+    }
+
     /// Bytes of both bodies.
     fn bytes(&self) -> usize {
         self.request.len() + self.response.len()
@@ -128,7 +165,12 @@ impl Pair<'_> {
 
     /// Whether the answer is an object, from its first byte.
     fn answers_object(&self) -> bool {
-        self.response.trim_ascii_start().starts_with(b"{")
+        begins_object(self.response)
+    }
+
+    /// Whether the request is one, likewise.
+    fn asks_object(&self) -> bool {
+        begins_object(self.request)
     }
 
     /// Whether its route says that it is of this format.
@@ -136,6 +178,11 @@ impl Pair<'_> {
         let route = self.exchange.route.as_deref();
         route.is_some_and(|route| route.format.as_deref() == Some(format))
     }
+}
+
+fn begins_object(body: &[u8]) -> bool {
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 /// What an answer says.
@@ -148,6 +195,8 @@ struct Answer {
     task: Option<String>,
     /// What a model of texts wrote.
     generation: Option<Box<Generation>>,
+    /// Why something of it is not known.
+    note: Option<&'static str>,
     /// The shape alone tells a prediction from any other list of words or numbers.
     sure: bool,
 }
@@ -158,6 +207,8 @@ struct Asked {
     model: Option<String>,
     version: Option<String>,
     table: Table,
+    /// Why something of it is not known.
+    note: Option<&'static str>,
 }
 
 impl From<Table> for Asked {
@@ -190,12 +241,7 @@ pub fn failures() -> impl Iterator<Item = DecodeError> {
 /// when request and answer disagree on the number of rows.
 pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference, DecodeError> {
     let request = content::body(&exchange.request, bounds).unwrap_or_default();
-    let mut pair = Pair {
-        exchange,
-        request: &request,
-        response: &[],
-        bounds: Some(bounds),
-    };
+    let mut pair = Pair::of(exchange, &request, &[]).within(bounds);
     if has_failed(exchange) {
         return Ok(refused(&pair));
     }
@@ -289,10 +335,14 @@ fn are_mixed(features: &[Column]) -> bool {
 fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
     let outputs = answer.raw.items();
     let is_submitted = answer.task.is_some() && outputs == 0;
-    let asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
+    let mut asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
         Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
         read => read.ok().flatten().unwrap_or_default(),
     };
+    if answer.generation.is_some() {
+        // what a model of texts was asked is no feature
+        asked.table = Table::of_rows(asked.table.rows());
+    }
     let inference = inference(decoder.format, pair, asked, answer);
     let rows = inference.rows;
     if rows != outputs && rows > 0 && outputs > 0 {
@@ -336,6 +386,7 @@ fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer
         probabilities,
         task: answer.task,
         generation: answer.generation,
+        note: answer.note.or(asked.note),
     }
 }
 
@@ -345,7 +396,7 @@ fn name_features(features: &mut [Column], names: &[String]) {
         if let Name::Position(place) = column.name
             && let Some(name) = names.get(place)
         {
-            column.name = Name::Word(name.clone());
+            column.name = Name::Word(walk::cut(name).to_owned());
         }
     }
 }
@@ -375,12 +426,7 @@ pub fn not_found(
 ) -> Result<Vec<&'static str>, DecodeError> {
     let request = content::body(&exchange.request, bounds).unwrap_or_default();
     let response = content::body(&exchange.response, bounds)?;
-    let pair = Pair {
-        exchange,
-        request: &request,
-        response: &response,
-        bounds: Some(bounds),
-    };
+    let pair = Pair::of(exchange, &request, &response).within(bounds);
     let mut keys = stated::not_found(&pair);
     keys.extend(mapped::not_found(&pair)?);
     Ok(keys)
@@ -388,12 +434,7 @@ pub fn not_found(
 
 /// The format that the route, the path or the fields of an exchange name; `None`: its bodies tell.
 pub fn named_format(exchange: &Exchange) -> Option<&'static str> {
-    let pair = Pair {
-        exchange,
-        request: &[],
-        response: &[],
-        bounds: None,
-    };
+    let pair = Pair::of(exchange, &[], &[]);
     let named = DECODERS.iter().find(|decoder| decoder.is_named(&pair));
     named.map(|decoder| decoder.format)
 }
@@ -497,6 +538,28 @@ mod tests {
 
     fn body(exchange: &mut Exchange, text: &str) {
         exchange.response.body.as_mut().unwrap().bytes = text.as_bytes().to_vec();
+    }
+
+    #[test]
+    fn words_of_a_route_are_no_longer_than_those_of_the_wire() {
+        // 128 characters, as many as a configuration may have, of two bytes each
+        let long = "\u{e9}".repeat(128);
+        let route = Route {
+            kind: RouteKind::Probabilities,
+            features: vec![long.clone()],
+            positive_class: Some(long.clone()),
+            model: Some(config::Identity::Constant(long)),
+            ..Route::new("/predict")
+        };
+        let mut exchange = Exchange::example("/predict", "[[1],[2]]", "[0.9,0.1]");
+        exchange.route = Some(std::sync::Arc::new(route));
+        let read = decoded(&exchange).unwrap();
+        let (model, _) = named(Some(&read), &exchange);
+        assert_eq!(model.map(str::len), Some(Inference::MAX_WORD));
+        assert_eq!(read.features[0].name.text().len(), Inference::MAX_WORD);
+        let last = read.outputs[1].class().unwrap();
+        assert!(last.starts_with("not ") && last.len() == Inference::MAX_WORD);
+        fuzzing::check(&read, 20);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! Exchanges come as lines of JSON in the form of [`capture::recorded`](crate::capture::recorded);
 //! each gives one line. Nothing is kept from one to the next.
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lines;
 mod said;
 mod shown;

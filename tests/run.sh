@@ -178,10 +178,11 @@ suites() {
     step "e2e: faults of clients" suite faults_clients python3
 }
 
-# What is counted: machines and their load change times, not these. Half a minute together.
+# What is counted: machines and their load change times, not these. A few minutes together.
 counts() {
     step "e2e: system calls of a request" suite syscalls python3
     step "e2e: instructions of a request" suite instructions python3
+    step "e2e: instructions of decoding" suite decoding python3
 }
 
 # What takes a minute and more.

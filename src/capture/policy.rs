@@ -27,6 +27,8 @@ pub enum Purpose {
     Feedback,
     /// A step of an asynchronous task.
     Job,
+    /// Why a model answers as it does.
+    Explanation,
     /// The course page's own drift service.
     Drift,
 }
@@ -40,6 +42,7 @@ impl Purpose {
             Self::Metrics => "metrics",
             Self::Feedback => "feedback",
             Self::Job => "job",
+            Self::Explanation => "explain",
             Self::Drift => "drift",
         }
     }
@@ -136,8 +139,12 @@ pub fn purpose(method: &Method, path: &str) -> Option<Purpose> {
         }
         "v1" => v1(segments),
         "v2" => v2(segments),
+        // what texts are cut into, which no model is asked for; and TorchServe's chains of models
+        "tokenize" | "detokenize" | "decode" | "workflows" if is_alone => Some(Purpose::Metadata),
         // TorchServe manages models here; SageMaker has predictions below it
         "models" if !carries || segments.next().is_none() => Some(Purpose::Metadata),
+        "models" if *method == Method::PUT && !path.ends_with("/invoke") => Some(Purpose::Metadata),
+        "explanations" if !is_alone || !carries => Some(Purpose::Explanation),
         "inference.GRPCInferenceService" => grpc(segments.next()),
         _ => None,
     }
@@ -149,10 +156,23 @@ fn carries(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// `TensorFlow` Serving and `KServe` below `/v1`, and the list of `OpenAI`.
+/// `TensorFlow` Serving and `KServe` below `/v1`, and what servers of `OpenAI`'s API have there beside
+/// what models are asked.
 fn v1<'a>(mut segments: impl Iterator<Item = &'a str>) -> Option<Purpose> {
-    if segments.next() != Some("models") {
-        return None;
+    match segments.next() {
+        Some("models") => {}
+        Some(
+            "tokenize"
+            | "detokenize"
+            | "load_lora_adapter"
+            | "unload_lora_adapter"
+            | "files"
+            | "uploads"
+            | "batches"
+            | "fine_tuning"
+            | "vector_stores",
+        ) => return Some(Purpose::Metadata),
+        _ => return None,
     }
     match named(segments) {
         (None, _) | (_, Some("metadata")) => Some(Purpose::Metadata),
@@ -166,7 +186,9 @@ fn v2<'a>(mut segments: impl Iterator<Item = &'a str>) -> Option<Purpose> {
     match segments.next() {
         Some("health") => return Some(Purpose::Health),
         None
-        | Some("repository" | "logging" | "trace" | "systemsharedmemory" | "cudasharedmemory") => {
+        | Some(
+            "repository" | "logging" | "trace" | "systemsharedmemory" | "cudasharedmemory" | "docs",
+        ) => {
             return Some(Purpose::Metadata);
         }
         Some("models") => {}
@@ -174,7 +196,7 @@ fn v2<'a>(mut segments: impl Iterator<Item = &'a str>) -> Option<Purpose> {
     }
     match named(segments) {
         (_, Some("ready")) => Some(Purpose::Health),
-        (_, None | Some("stats" | "config" | "trace")) => Some(Purpose::Metadata),
+        (_, None | Some("stats" | "config" | "trace" | "docs")) => Some(Purpose::Metadata),
         _ => None,
     }
 }
@@ -203,6 +225,13 @@ fn of_last(path: &str, carries: bool) -> Option<Purpose> {
     match last {
         "ready" => Some(Purpose::Health),
         "feedback" => Some(Purpose::Feedback),
+        // KServe and Seldon: below the model, or as a verb of it
+        "explain" | "explanations" if before.len() > 1 => Some(Purpose::Explanation),
+        verb if verb.ends_with(":explain") => Some(Purpose::Explanation),
+        "count_tokens" if before.ends_with("/messages") => Some(Purpose::Metadata),
+        // Open Inference behind a gateway
+        "index" if before.ends_with("/v2/repository") => Some(Purpose::Metadata),
+        "load" | "unload" if before.contains("/v2/repository/models/") => Some(Purpose::Metadata),
         // BentoML's tasks: /{task}/submit
         "submit" | "retry" | "cancel" if before.len() > 1 => Some(Purpose::Job),
         "status" | "get" if before.len() > 1 && !carries => Some(Purpose::Job),
@@ -258,7 +287,7 @@ mod tests {
 
     #[test]
     fn known_servers_tell_what_a_path_is_for_by_its_segments() {
-        use Purpose::{Drift, Feedback, Health, Job, Metadata, Metrics};
+        use Purpose::{Drift, Explanation, Feedback, Health, Job, Metadata, Metrics};
 
         for (known, paths) in [
             (
@@ -306,12 +335,45 @@ mod tests {
                 Job,
                 "/summarize/submit /summarize/status /summarize/get /summarize/cancel",
             ),
+            (
+                Metadata,
+                "/v2/docs /v2/models/iris/docs /gateway/v2/repository/index /workflows /tokenize",
+            ),
+            (
+                Metadata,
+                "/gateway/v2/repository/models/iris/unload /v1/tokenize /v1/load_lora_adapter",
+            ),
+            (
+                Explanation,
+                "/v1/models/iris:explain /v1/models/iris/versions/2:explain /v2/models/iris/explain",
+            ),
+            (
+                Explanation,
+                "/explanations/iris /seldon/ns/iris/api/v1.0/explain /gateway/v1/models/iris:explain",
+            ),
             (Drift, "/drift /drift/baseline"),
         ] {
             for path in paths.split(' ') {
                 assert_eq!(purpose(&Method::GET, path), Some(known), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn explanations_and_what_manages_models_never_count() {
+        for path in [
+            "/v1/models/iris:explain",
+            "/v2/models/iris/versions/1/explain",
+            "/explanations/iris/2",
+            "/tokenize",
+            "/v2/repository/models/iris/load",
+        ] {
+            assert_eq!(of(&Method::POST, path), Interest::Head, "{path}");
+        }
+        assert_eq!(of(&Method::PUT, "/models/iris/2"), Interest::Head);
+        assert_eq!(of(&Method::POST, "/models/iris/invoke"), Interest::Bodies);
+        assert_eq!(of(&Method::POST, "/explain"), Interest::Bodies);
+        assert_eq!(of(&Method::POST, "/explanations"), Interest::Bodies);
     }
 
     #[test]
@@ -326,6 +388,9 @@ mod tests {
             "/v1/models/iris/versions/2:classify",
             "/v1/chat/completions",
             "/v1/embeddings",
+            "/v1/responses",
+            "/v2/models/iris/infer_stream",
+            "/rerank",
             "/v2/predict",
             "/v2/models/iris/infer",
             "/v2/models/ready/infer",

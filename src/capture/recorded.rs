@@ -4,7 +4,7 @@
 //! of name and value and `body` with `body_encoding` (`text` or `base64`, without chunks, still
 //! compressed), the response its `status` and `trailers`. What else stands there is passed over.
 
-mod base64;
+pub mod base64;
 
 use std::sync::Arc;
 

@@ -36,7 +36,10 @@ impl JsonPath {
             return Err(refused(format!("at most {} bytes", Self::MAX_TEXT)));
         }
         let query = parser().parse(text);
-        let query = query.map_err(|error| refused(reason(&error.to_string())))?;
+        let query = query.map_err(|error| {
+            let called = || reason(&error.to_string());
+            refused(function(text).unwrap_or_else(called))
+        })?;
         if query.segments().len() > Self::MAX_SEGMENTS {
             return Err(refused(format!("at most {} segments", Self::MAX_SEGMENTS)));
         }
@@ -89,6 +92,34 @@ fn parser() -> Parser {
     let mut builder = ParserBuilder::new();
     builder.set_recursion_limit(Some(JsonPath::MAX_NESTING));
     builder.build()
+}
+
+/// What is said of a filter that calls a function, which the parser does not know: `None`: none does.
+fn function(text: &str) -> Option<String> {
+    const FUNCTIONS: [&str; 5] = ["length(", "count(", "match(", "search(", "value("];
+    let mut quote = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match (quote, byte) {
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (Some(begun), byte) if begun == byte => quote = None,
+            _ => {}
+        }
+        let rest = text
+            .get(at..)
+            .filter(|_| quote.is_none())
+            .unwrap_or_default();
+        let is_begin = at == 0 || !text.as_bytes()[at - 1].is_ascii_alphanumeric();
+        if let Some(name) = FUNCTIONS
+            .iter()
+            .find(|name| is_begin && rest.starts_with(**name))
+        {
+            let name = name.trim_end_matches('(');
+            return Some(format!(
+                "filters know no functions, found {name}, at byte {at}"
+            ));
+        }
+    }
+    None
 }
 
 /// The first error of a report of several lines, with its place.
@@ -147,8 +178,13 @@ mod tests {
             ("$.a ", "query ending with whitespace, at byte 3"),
             (
                 "$[?length(@.b)>1]",
-                "invalid filter expression syntax, at byte 3",
+                "filters know no functions, found length, at byte 3",
             ),
+            (
+                "$.a[?@.b && match(@.b, 'x.*')]",
+                "filters know no functions, found match, at byte 12",
+            ),
+            ("$['count(']b c", "invalid segment syntax, at byte 11"),
             (
                 "",
                 "query not starting with the root identifier '$', at byte 0",

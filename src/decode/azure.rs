@@ -19,6 +19,7 @@ use super::{
     frame::{Frame, Framed},
     meaning::Raw,
     predictions::Claimed,
+    reader,
     rows::Data,
     walk::{self, At, Leaf, Name, Node},
 };
@@ -59,7 +60,7 @@ fn of_one_row(raw: Raw, pair: &Pair<'_>) -> Raw {
 fn text(body: &[u8]) -> Cow<'_, [u8]> {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if text.trim_ascii_start().first() == Some(&b'"')
-        && let Ok(inner) = serde_json::from_slice::<String>(text)
+        && let Ok(inner) = reader::parsed::<String>(text)
     {
         return Cow::Owned(inner.into_bytes());
     }

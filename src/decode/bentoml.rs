@@ -65,14 +65,15 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     };
     Ok(answer.map(|answer| Answer {
         sure: answer.sure || is_told,
-        task,
+        // a result without items must not pass for one more submission
+        task: task.filter(|_| answer.raw.items() > 0),
         ..answer
     }))
 }
 
 /// An answer that is no object; `is_told`: the path or the route says that it is one.
 fn bare(pair: &Pair<'_>, is_told: bool) -> Result<Option<Answer>, DecodeError> {
-    let shape = json::Shape::of(FORMAT, pair.request).unwrap_or_default();
+    let shape = pair.shape().unwrap_or_default();
     if !is_told && !shape.is_argument() {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use serde::de::IgnoredAny;
 
-use super::{content, lenient};
+use super::{content, reader};
 use crate::{
     capture::{Exchange, Fault, exchange::Message},
     config,
@@ -88,9 +88,7 @@ fn is_broken(message: &Message, bounds: &config::Capture) -> bool {
     let Ok(body) = content::body(message, bounds) else {
         return false;
     };
-    let is_json = |text: &[u8]| serde_json::from_slice::<IgnoredAny>(text).is_ok();
-    let rewritten = || lenient::rewrite(&body).is_some_and(|text| is_json(&text));
-    !is_json(&body) && !rewritten()
+    reader::parsed::<IgnoredAny>(&body).is_err()
 }
 
 #[cfg(test)]

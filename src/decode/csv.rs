@@ -3,68 +3,15 @@
 //! RFC 4180, read as widely as pandas does: lines end with LF or CRLF, empty ones are skipped, quotes
 //! may stand anywhere, and words for nothing (`NaN`, `NA`, `null`) are missing values.
 
-use std::borrow::Cow;
+mod fields;
 
-use csv_core::{ReadFieldResult, Reader};
+pub(super) use self::fields::Fields;
 
 use super::{
     inference::Scalar,
     table::{Table, TooLarge},
     walk::Leaf,
 };
-
-/// Fields, one after the other.
-pub(super) struct Fields<'a> {
-    reader: Reader,
-    rest: &'a [u8],
-    /// Room for one field.
-    room: Vec<u8>,
-}
-
-impl<'a> Fields<'a> {
-    pub(super) fn of(text: &'a [u8]) -> Self {
-        Self {
-            reader: Reader::new(),
-            rest: text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text),
-            room: vec![0; 64],
-        }
-    }
-
-    /// The next field, and whether it is the last of its line.
-    pub(super) fn next(&mut self) -> Option<(Cow<'_, str>, bool)> {
-        let mut len = 0;
-        loop {
-            let room = &mut self.room[len..];
-            let (result, read, written) = self.reader.read_field(self.rest, room);
-            self.rest = &self.rest[read..];
-            len += written;
-            match result {
-                // once more with nothing to read: the text ends here
-                ReadFieldResult::InputEmpty => {}
-                ReadFieldResult::OutputFull => self.room.resize(self.room.len() * 2, 0),
-                ReadFieldResult::Field { record_end } => {
-                    let field = String::from_utf8_lossy(&self.room[..len]);
-                    return Some((field, record_end));
-                }
-                ReadFieldResult::End => return None,
-            }
-        }
-    }
-
-    /// The fields of the next line, if there are at most [`Table::MAX_COLUMNS`].
-    fn line(&mut self) -> Option<Vec<String>> {
-        let mut line = Vec::new();
-        while let Some((field, is_last)) = self.next() {
-            if line.len() < Table::MAX_COLUMNS {
-                line.push(field.trim_ascii().to_owned());
-            }
-            if is_last {
-                return Some(line);
-            }
-        }
-        None
-    }
-}
 
 /// Where the names of columns are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,13 +30,13 @@ pub(super) fn table(text: &[u8], header: Header) -> Result<Option<Table>, TooLar
     let mut fields = Fields::of(text);
     let mut names = None;
     if has_names(text, header) {
-        names = fields.line();
+        names = Some(line(&mut fields));
     }
     let mut table = Table::within(text.len());
     let (mut width, mut position) = (None, 0);
     let mut is_ragged = false;
     while let Some((field, is_last)) = fields.next() {
-        if !is_ragged {
+        if !(is_ragged || table.is_too_wide()) {
             table.put_at(position, cell(&field))?;
         }
         position += 1;
@@ -127,20 +74,42 @@ pub(super) fn lines(text: &[u8]) -> usize {
     lines
 }
 
+/// The fields of the next line, of which at most [`Table::MAX_COLUMNS`] are kept.
+fn line(fields: &mut Fields<'_>) -> Vec<String> {
+    let mut line = Vec::new();
+    while let Some((field, is_last)) = fields.next() {
+        if line.len() < Table::MAX_COLUMNS {
+            line.push(field.trim_ascii().to_owned());
+        }
+        if is_last {
+            break;
+        }
+    }
+    line
+}
+
 /// Whether the first line may be one of names: none is a number, and none is empty.
 pub(super) fn begins_with_names(text: &[u8]) -> bool {
-    let is_name = |field: &String| matches!(cell(field), Scalar::Text(_));
-    Fields::of(text)
-        .line()
-        .is_some_and(|line| line.iter().all(is_name))
+    begins_with(text, |value| matches!(value, Scalar::Text(_)))
 }
 
 /// Whether the first line is of numbers alone, at least one.
 pub(super) fn begins_with_numbers(text: &[u8]) -> bool {
-    let is_number = |field: &String| matches!(cell(field), Scalar::Number(_));
-    Fields::of(text)
-        .line()
-        .is_some_and(|line| line.iter().all(is_number))
+    begins_with(text, |value| matches!(value, Scalar::Number(_)))
+}
+
+/// Whether all fields of the first line are such, as far as columns are kept.
+fn begins_with(text: &[u8], is_such: impl Fn(Scalar) -> bool) -> bool {
+    let mut fields = Fields::of(text);
+    for count in 0..Table::MAX_COLUMNS {
+        match fields.next() {
+            Some((field, _)) if !is_such(cell(&field)) => return false,
+            Some((_, true)) => return true,
+            Some((_, false)) => {}
+            None => return count > 0,
+        }
+    }
+    true
 }
 
 /// The value of a field.

@@ -3,24 +3,26 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use super::{Column, DecodeError, Inference, Output, Prediction, Scalar, content, decode};
+mod input;
+#[cfg(test)]
+mod kept;
+mod promises;
+
+use self::input::Input;
+#[cfg(test)]
+pub(super) use self::{input::routes, promises::check};
+use super::{DecodeError, content, decode};
 use crate::{
-    capture::{Exchange, exchange::Message, route::Routes},
+    capture::{Exchange, exchange::Message},
     config::{self, Capture},
 };
 
 static DEFAULTS: LazyLock<Capture> = LazyLock::new(|| config::defaults().capture);
-static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::new(&[]));
-
-/// Paths of every kind, to places that the other formats have as well.
-pub(super) static MAPPED: LazyLock<Routes> = LazyLock::new(|| {
-    let paths = r#"{"path":"/predict","format":"mapped","model":{"request":"$..model"},
-        "version":{"response":"$.*[-1]"},"paths":{
-        "features":{"a":"$..a","b":"$.instances[*].b","c":"$[1:9:2]","d":"$[?@.a == $[0].a]"},
-        "items":"$.predictions","class":"$.predictions[*].prediction",
-        "confidence":"$..confidence","probabilities":"$..probabilities"}}"#;
-    let route = serde_json::from_str(paths).expect("a test reads it");
-    Routes::new(&[route])
+/// Bounds that inputs of a fuzzer reach.
+static BOUNDS: LazyLock<Capture> = LazyLock::new(|| Capture {
+    body_limit: 1 << 10,
+    inflate_limit: LIMIT,
+    ..DEFAULTS.clone()
 });
 
 /// Codings that the first byte of an input chooses from; any other value is read from the input.
@@ -47,23 +49,19 @@ pub fn content(input: &[u8]) {
         return;
     };
     let codings = CODINGS[usize::from(*first) % CODINGS.len()];
-    let bounds = Capture {
-        body_limit: 1 << 10,
-        inflate_limit: LIMIT,
-        ..DEFAULTS.clone()
-    };
+    let bounds = &*BOUNDS;
     let mut message = Exchange::example("/", "", "").response;
     message.content_encoding = Some(codings.to_owned());
     if let Some(body) = &mut message.body {
         body.bytes = bytes.to_vec();
     }
     let most = (bytes.len() * bounds.inflate_ratio).clamp(bounds.body_limit, LIMIT);
-    match content::body(&message, &bounds) {
+    match content::body(&message, bounds) {
         Ok(Cow::Borrowed(body)) => assert_eq!(body, bytes),
         Ok(Cow::Owned(body)) => {
             assert!(body.len() <= most);
             if !codings.contains(',') {
-                ends_at_its_length(&message, &body, &bounds);
+                ends_at_its_length(&message, &body, bounds);
             }
         }
         Err(DecodeError::InflateLimit) => assert_eq!(most, LIMIT),
@@ -86,116 +84,36 @@ fn ends_at_its_length(message: &Message, body: &[u8], bounds: &Capture) {
     }
 }
 
-/// Paths that the flags of an input choose from: some formats are known by them alone.
-const PATHS: [&str; 4] = [
-    "/predict",
-    "/v2/models/iris/infer",
-    "/inference.GRPCInferenceService/ModelInfer",
-    "/inference.GRPCInferenceService/ModelStreamInfer",
-];
+/// What a coded message of gRPC may inflate to beside the bytes of the input, in both bodies.
+const INFLATED: usize = 2 * LIMIT;
 
-/// An exchange through every decoder: a byte of flags, the request, 0xff, and the answer.
-///
-/// Flags: 1 a route that matches, 2 a refusal, 4 and 8 the path, 16 and 32 binary tensors behind
-/// the first half of the request and of the answer.
+/// An exchange through every decoder, and through all else that looks into bodies.
 ///
 /// # Panics
-/// When what is read breaks a promise of [`Inference`], or holds more than its bodies allow.
+/// When what is read breaks a promise of [`Inference`](super::Inference), or holds more than its
+/// bodies allow.
 pub fn decoders(input: &[u8]) {
-    let Some((flags, bodies)) = input.split_first() else {
+    let Some(input) = Input::of(input) else {
         return;
     };
-    let mut bodies = bodies.splitn(2, |byte| *byte == 0xff);
-    let path = PATHS[usize::from(flags >> 2 & 3)];
-    let mut exchange = Exchange::example(path, "", "");
-    let mut bytes = 0;
-    for (message, flag) in [(&mut exchange.request, 16), (&mut exchange.response, 32)] {
-        let text = bodies.next().unwrap_or_default();
-        bytes += text.len();
-        message.json_bytes = (flags & flag != 0).then_some(text.len() / 2);
-        if let Some(body) = &mut message.body {
-            body.bytes = text.to_vec();
-        }
-    }
-    if flags & 1 != 0 {
-        exchange.route = ROUTES.find(path).cloned();
-    }
-    if flags & 2 != 0 {
-        exchange.status = 422;
-    }
-    if flags & 128 != 0 {
-        exchange.route = MAPPED.find("/predict").cloned();
-        let _ = super::not_found(&exchange, &DEFAULTS);
-    }
-    match decode(&exchange, &DEFAULTS) {
+    let exchange = input.exchange();
+    let bytes = input.bytes() + if input.is_coded() { INFLATED } else { 0 };
+    let read = decode(&exchange, &BOUNDS);
+    match &read {
         Ok(inference) => {
-            check(&inference, bytes);
-            assert!(flags & 2 == 0 || inference.outputs.is_empty());
+            promises::check(inference, bytes);
+            promises::agrees(&exchange, inference);
             assert!(inference.rows <= bytes && inference.outputs.len() <= bytes);
-            assert_eq!(
-                decode(&exchange, &DEFAULTS),
-                Ok(inference),
-                "twice the same"
-            );
+            assert_eq!(read, decode(&exchange, &BOUNDS), "twice the same");
         }
         Err(error) => {
-            assert_eq!(flags & 2, 0);
+            assert!(!super::has_failed(&exchange));
             assert!(super::failures().any(|known| known.reason() == error.reason()));
         }
     }
-}
-
-/// Heap and inline bytes of an inference.
-fn held_bytes(inference: &Inference) -> usize {
-    let columns = inference.features.iter().map(Column::held_bytes);
-    let names = inference
-        .outputs
-        .iter()
-        .map(|output| match &output.prediction {
-            Prediction::Name(name) => name.capacity(),
-            _ => 0,
-        });
-    let shares = inference.probabilities.as_ref().map_or(0, |p| {
-        let labels = p.labels.iter().flatten().map(String::capacity);
-        p.shares.capacity() * size_of::<f64>() + labels.sum::<usize>()
-    });
-    columns.sum::<usize>()
-        + inference.outputs.capacity() * size_of::<Output>()
-        + names.sum::<usize>()
-        + shares
-}
-
-pub(super) fn check(inference: &Inference, bytes: usize) {
-    for column in &inference.features {
-        assert_eq!(column.values.len(), inference.rows);
-        assert!(column.name.text().len() <= Inference::MAX_WORD);
-        for value in column.values.iter() {
-            assert!(!matches!(*value, Scalar::Number(number) if !number.is_finite()));
-        }
-    }
-    for output in &inference.outputs {
-        assert!(output.confidence().is_none_or(|c| (0.0..=1.0).contains(&c)));
-        assert!(output.value().is_none_or(f64::is_finite));
-        let class = output.class().unwrap_or("x".into());
-        assert!(!class.is_empty() && class.len() <= Inference::MAX_WORD);
-    }
-    if let Some(probabilities) = &inference.probabilities {
-        assert_eq!(probabilities.rows().len(), inference.outputs.len());
-    }
-    assert!(held_bytes(inference) <= 32 * bytes + 200_000);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_fuzzing_has_kept_of_encoded_bodies_still_holds() {
-        crate::fuzzing::replay("content", content);
-    }
-
-    #[test]
-    fn what_fuzzing_has_kept_of_exchanges_still_holds() {
-        crate::fuzzing::replay("decoders", decoders);
-    }
+    promises::named(&exchange, read.as_ref().ok());
+    let _ = super::not_found(&exchange, &BOUNDS);
+    let _ = super::named_format(&exchange);
+    promises::blamed(&exchange, super::blame(&exchange, &BOUNDS));
+    promises::targeted(&String::from_utf8_lossy(input.request));
 }

@@ -3,22 +3,34 @@
 //! A format says what a prompt is and what one message of an answer adds; how messages are told
 //! apart is the same for all. Texts are held as long as the exchange is read, and never logged.
 
+mod anthropic;
 mod fields;
+mod media;
 mod openai;
+mod responses;
 mod tgi;
 mod tokens;
 mod v2;
 
 pub(super) use self::{
-    openai::DECODER as OPENAI, tgi::DECODER as TGI, tokens::DECODER as TOKENS, v2::DECODER as V2,
+    anthropic::DECODER as ANTHROPIC, media::DECODER as MEDIA, openai::DECODER as OPENAI,
+    responses::DECODER as RESPONSES, tgi::DECODER as TGI, tokens::DECODER as TOKENS,
+    v2::DECODER as V2,
 };
 
-use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use std::marker::PhantomData;
+
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use super::{
-    Answer, Asked, DecodeError, Generation, Output, Pair, Prediction, Usage, content, lenient,
-    meaning::Raw, table::Table, walk,
+    Answer, Asked, DecodeError, Generation, Output, Pair, Prediction, Usage, content,
+    meaning::Raw,
+    reader::{Reader, Stop},
+    table::Table,
+    walk,
 };
 
 /// What a request asks to be continued.
@@ -54,6 +66,8 @@ struct Written {
     /// Messages that added to the text.
     parts: usize,
     is_any: bool,
+    /// A message of a stream was an error in place of a text.
+    has_failed: bool,
 }
 
 impl Written {
@@ -77,13 +91,21 @@ impl Written {
             }
             self.finish[place] = Some(reason);
         }
-        // of a stream the last one counts
-        self.generation.usage = piece.usage.or(self.generation.usage.take());
+        // of a stream the last one counts, of each number
+        self.generation.usage = match (piece.usage, self.generation.usage.take()) {
+            (Some(new), Some(old)) => Some(Usage {
+                prompt_tokens: new.prompt_tokens.or(old.prompt_tokens),
+                completion_tokens: new.completion_tokens.or(old.completion_tokens),
+                total_tokens: new.total_tokens.or(old.total_tokens),
+            }),
+            (new, old) => new.or(old),
+        };
     }
 
-    /// One item without a class. `None`: no message had the shape of the format.
+    /// One item without a class, or none where all that came is an error. `None`: no message had the
+    /// shape of the format.
     fn answer(self, prompt: Option<Prompt>) -> Option<Answer> {
-        if !self.is_any {
+        if !self.is_any && !self.has_failed {
             return None;
         }
         let prompt = prompt.unwrap_or_default();
@@ -92,7 +114,7 @@ impl Written {
             model: self.model.or(prompt.model),
             version: self.version.or(prompt.version),
             raw: Raw {
-                outputs: vec![Output::from(Prediction::Unknown)],
+                outputs: vec![Output::from(Prediction::Unknown); usize::from(self.is_any)],
                 ..Raw::default()
             },
             generation: Some(Box::new(Generation {
@@ -100,11 +122,18 @@ impl Written {
                 finish: (!finish.is_empty()).then_some(finish),
                 ..self.generation
             })),
-            task: None,
+            note: self.has_failed.then_some(FAILED),
             sure: true,
+            ..Answer::default()
         })
     }
 }
+
+/// The data of an event that ends a stream.
+pub(super) const DONE: &[u8] = b"[DONE]";
+
+/// What is said of a stream whose status was sent before it failed.
+pub(super) const FAILED: &str = "the stream holds an error of the server";
 
 /// How one message of a format is read; `None`: it has another shape.
 type Read = fn(&[u8]) -> Result<Option<Piece>, DecodeError>;
@@ -115,7 +144,7 @@ type Ask = fn(&[u8]) -> Result<Option<Prompt>, DecodeError>;
 /// An answer that is one message, or a stream of events that each hold one.
 fn answer(pair: &Pair<'_>, ask: Ask, read: Read) -> Result<Option<Answer>, DecodeError> {
     let prompt = ask(pair.request).ok().flatten();
-    let written = leniently(pair.response, |body| written(body, read))?;
+    let written = written(pair.response, read)?;
     Ok(written.answer(prompt))
 }
 
@@ -136,10 +165,12 @@ fn written(body: &[u8], read: Read) -> Result<Written, DecodeError> {
     }
     let mut is_done = false;
     for data in events(body) {
-        if data == b"[DONE]" {
+        if data == DONE {
             is_done = true;
         } else if let Some(piece) = read(data)? {
             written.add(piece);
+        } else if is_error(data) {
+            written.has_failed = true;
         }
     }
     written.generation.is_stream = true;
@@ -148,22 +179,8 @@ fn written(body: &[u8], read: Read) -> Result<Written, DecodeError> {
     Ok(written)
 }
 
-/// Reads a body strictly, and once more as Python would where it is no JSON.
-fn leniently<T>(
-    body: &[u8],
-    read: impl Fn(&[u8]) -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
-    match read(body) {
-        Err(DecodeError::Syntax) => match lenient::rewrite(body) {
-            Some(text) => read(&text),
-            None => Err(DecodeError::Syntax),
-        },
-        read => read,
-    }
-}
-
 /// Whether a body is a stream of server-sent events, whatever its content type says.
-fn are_events(body: &[u8]) -> bool {
+pub(super) fn are_events(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body = body.trim_ascii_start();
     [&b"data:"[..], b"event:", b"id:", b"retry:", b":"]
@@ -172,10 +189,24 @@ fn are_events(body: &[u8]) -> bool {
 }
 
 /// The data of each event that has some. Servers of models write each on a line of its own.
-fn events(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn events(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = body.split(|byte| matches!(byte, b'\n' | b'\r'));
     let data = lines.filter_map(|line| Some(line.strip_prefix(b"data:")?.trim_ascii()));
     data.filter(|data| !data.is_empty())
+}
+
+/// Whether an event is an error, as servers of all formats send it: an object with `error`, or one of
+/// that `type`.
+pub(super) fn is_error(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Failure {
+        error: Option<IgnoredAny>,
+        #[serde(default, rename = "type", deserialize_with = "fields::text")]
+        kind: Option<String>,
+    }
+    let failure: Option<Failure> = parsed(data).ok().flatten();
+    failure
+        .is_some_and(|failure| failure.error.is_some() || failure.kind.as_deref() == Some("error"))
 }
 
 /// A request of one item, which has no features.
@@ -188,17 +219,18 @@ fn asked(prompt: Prompt, format: &'static str) -> Result<Asked, DecodeError> {
         model: prompt.model,
         version: prompt.version,
         table,
+        note: None,
     })
 }
 
 /// Reads a message; `None`: it has another shape.
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, DecodeError> {
-    let text = content::json(body)?;
-    match serde_json::from_slice(text) {
+    let mut reader = Reader::new(content::json(body)?);
+    match reader.only(PhantomData) {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.classify() == Category::Data => Ok(None),
-        Err(_) if std::str::from_utf8(text).is_err() => Err(DecodeError::NotUtf8),
-        Err(_) => Err(DecodeError::Syntax),
+        Err(Stop::Refused) => Ok(None),
+        Err(Stop::Syntax) if !reader.is_text() => Err(DecodeError::NotUtf8),
+        Err(Stop::Syntax) => Err(DecodeError::Syntax),
     }
 }
 
@@ -214,6 +246,20 @@ mod tests {
 
     pub(super) fn read(path: &str, request: &str, response: &str) -> Inference {
         decoded(&Exchange::example(path, request, response)).unwrap()
+    }
+
+    #[test]
+    fn a_stream_of_nothing_but_an_error_has_no_items() {
+        let body =
+            "data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\ndata: [DONE]\n\n";
+        let request = r#"{"model":"m","prompt":"a"}"#;
+        let failed = read("/v1/completions", request, body);
+        assert_eq!((failed.outputs.len(), failed.rows), (0, 1));
+        assert!(failed.note.unwrap().contains("error"));
+        let part = format!("data: {{\"choices\":[{{\"text\":\"b\"}}]}}\n\n{body}");
+        let broken = read("/v1/completions", request, &part);
+        assert_eq!((broken.outputs.len(), broken.note.is_some()), (1, true));
+        assert_eq!(broken.generation.unwrap().output, "b");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Generation {
     pub content_chunks: Option<usize>,
     /// Whether such a stream ended with `[DONE]`.
     pub done_marker: Option<bool>,
+    /// What came back are vectors in place of texts, one for each output.
+    pub is_embedding: bool,
     /// Lines, of an answer that came line by line.
     pub lines: Option<usize>,
 }

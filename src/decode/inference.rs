@@ -27,8 +27,10 @@ pub struct Inference {
     /// The asynchronous task that was submitted, where there are no outputs, or that they are of;
     /// cut to [`Inference::MAX_WORD`] bytes.
     pub task: Option<String>,
-    /// What a model of texts wrote: the only output then is [`Prediction::Unknown`].
+    /// What a model of texts wrote: outputs then are [`Prediction::Unknown`].
     pub generation: Option<Box<Generation>>,
+    /// Why something of a body that could be read is not known, for people.
+    pub note: Option<&'static str>,
 }
 
 impl Inference {
@@ -84,8 +86,8 @@ impl Column {
     }
 }
 
-/// What a feature is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a feature is called: no two of an inference the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Name {
     /// By the wire or the configuration.
     Word(String),
@@ -375,7 +377,7 @@ pub struct Probabilities {
     pub labels: Option<Vec<String>>,
     /// How many there are for one output, at least 1.
     pub width: usize,
-    /// Output by output, `width` for each; `NaN` for what is no number.
+    /// Output by output, `width` for each, in `[0, 1]` but for rounding.
     pub shares: Vec<f64>,
 }
 

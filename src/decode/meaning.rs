@@ -6,7 +6,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::inference::{Inference, Output, Prediction, Probabilities, Source, confidence};
+use super::{
+    inference::{Inference, Output, Prediction, Probabilities, Source, confidence},
+    walk::cut,
+};
 use crate::config::RouteKind;
 
 /// How far from 1 the sum of probabilities may be.
@@ -253,7 +256,9 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
     }
     by_kind(&mut meaning.outputs, rules, field);
     name(&mut meaning.outputs, rules.classes);
-    if field == Field::Text || !is_scored && be_texts(&mut meaning.outputs, rules) {
+    // the words of a route are no texts, however long
+    let may_be_texts = !is_scored && rules.positive.is_none();
+    if field == Field::Text || may_be_texts && be_texts(&mut meaning.outputs, rules) {
         meaning.source = Source::Text;
     }
     meaning
@@ -333,10 +338,11 @@ fn binary(vectors: &Vectors, rules: Rules<'_>) -> Option<Vec<Output>> {
 fn outcome(rules: Rules<'_>, is_positive: bool) -> Option<String> {
     let positive = rules.positive?;
     if is_positive {
-        return Some(positive.to_owned());
+        return Some(cut(positive).to_owned());
     }
     let other = rules.classes.iter().find(|class| *class != positive);
-    Some(other.cloned().unwrap_or_else(|| format!("not {positive}")))
+    let name = other.cloned().unwrap_or_else(|| format!("not {positive}"));
+    Some(cut(&name).to_owned())
 }
 
 /// The place of the largest number, the first of equal ones.
@@ -413,8 +419,8 @@ fn be_share(output: &mut Output, rules: Rules<'_>) {
         return;
     };
     let is_positive = share >= rules.threshold;
-    let name = outcome(rules, is_positive);
-    let prediction = name.map_or(Prediction::Index(i64::from(is_positive)), Prediction::Name);
+    let name = outcome(rules, is_positive).map(Prediction::Name);
+    let prediction = name.unwrap_or(Prediction::Index(i64::from(is_positive)));
     *output = Output::new(
         prediction,
         Some(if is_positive { share } else { 1.0 - share }),
@@ -465,7 +471,7 @@ fn name(outputs: &mut [Output], classes: &[String]) {
             .place()
             .and_then(|place| classes.get(place));
         if let Some(name) = name {
-            output.prediction = Prediction::Name(name.clone());
+            output.prediction = Prediction::Name(cut(name).to_owned());
         }
     }
 }

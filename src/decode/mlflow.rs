@@ -4,6 +4,7 @@
 //! |---|---|
 //! | request | one of `{"dataframe_split": frame}`, `{"dataframe_records": rows}`, `{"instances": rows}`, `{"inputs": rows or columns}`, or CSV whose first line has the names |
 //! | answer | `{"predictions": items}` |
+//! | version 1 | a frame or rows alone, as `application/json; format=pandas-split` or `-records`; answered with items alone |
 //!
 //! From the documentation of `MLflow` (Deploy `MLflow` Model as a Local Inference Server, inference
 //! server specification). Neither model nor version is on the wire.
@@ -35,6 +36,14 @@ pub(super) const DECODER: Decoder = Decoder {
 
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let items = Claimed::within(pair.bytes());
+    if pandas(pair).is_some() && !pair.answers_object() {
+        let raw = walk::read(FORMAT, pair.response, items)?;
+        return Ok(raw.map(|raw| Answer {
+            raw,
+            sure: true,
+            ..Answer::default()
+        }));
+    }
     let read = |is_column_wise| {
         let answered = Answered {
             items,
@@ -55,6 +64,14 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         sure: true,
         ..Answer::default()
     }))
+}
+
+/// How the rows of `MLflow` 1 stand, which content types say there: `split` or `records`. It answers with
+/// a bare list.
+fn pandas<'a>(pair: &Pair<'a>) -> Option<&'a str> {
+    let kind = pair.exchange.request.content_type.as_deref()?;
+    let (_, form) = kind.split_once("format=pandas-")?;
+    form.split(';').next().map(str::trim)
 }
 
 /// The whole answer.
@@ -122,7 +139,12 @@ fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, Decod
         csv::table(pair.request, Header::First).map_err(too_large)?
     } else {
         let bytes = pair.request.len();
-        match walk::read(FORMAT, pair.request, Requested { bytes })? {
+        let framed = match pandas(pair) {
+            Some("split") => walk::read(FORMAT, pair.request, Frame { bytes })?,
+            Some(_) => Some(walk::read(FORMAT, pair.request, Data { bytes })?.into()),
+            None => walk::read(FORMAT, pair.request, Requested { bytes })?,
+        };
+        match framed {
             Some(framed) => framed.settle(items).map_err(too_large)?,
             None => None,
         }

@@ -1,5 +1,7 @@
 //! Bodies as broken as chance makes them: nothing may panic, and nothing may grow.
 
+use std::sync::Arc;
+
 use super::{fuzzing::check, *};
 use crate::capture::route::Routes;
 
@@ -76,6 +78,24 @@ const SERVICES: &[(&str, &str, &str, &str)] = &[
         "application/json",
         r#"{"data":{"names":["a","b"],"tensor":{"shape":[2,2],"values":[1,2,3,4]}}}"#,
         r#"{"data":{"names":["a","b"],"tensor":{"shape":[2,2],"values":[0.5,0.5,1,0]}},"strData":"x"}"#,
+    ),
+    (
+        "/v1/responses",
+        "application/json",
+        r#"{"model":"m","input":["a"]}"#,
+        "data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":[{\"content\":[{\"text\":\"a\"}]}],\"usage\":{}}}\n\ndata: {\"error\":1}\n\n",
+    ),
+    (
+        "/v1/embeddings",
+        "application/json",
+        r#"{"model":"m","input":["a",[1,2]]}"#,
+        r#"{"data":[{"embedding":[0.5]},{"embedding":"AA=="}],"usage":{"total_tokens":1}}"#,
+    ),
+    (
+        "/rerank",
+        "application/json",
+        r#"{"query":"q","texts":["a","b"]}"#,
+        r#"[{"index":1,"score":0.5},{"index":0,"score":1e999}]"#,
     ),
 ];
 
@@ -157,7 +177,7 @@ fn no_body_makes_it_panic_or_grow() {
             exchange.status = 422;
         }
         if random.u8(0..4) == 0 {
-            exchange.route = super::fuzzing::MAPPED.find("/predict").cloned();
+            exchange.route = Some(Arc::clone(&super::fuzzing::routes()[0]));
         }
         match decoded(&exchange) {
             Ok(inference) => {
@@ -289,6 +309,17 @@ fn the_worst_body_of_each_path_stays_within_a_small_multiple() {
         (
             v1,
             full("{\"instances\":[", "{\"a\":[0,0]},", "]}"),
+            "{}".to_owned(),
+        ),
+        ("/embed", String::new(), full("[", "[],", "[]]")),
+        ("/rerank", String::new(), full("[", "0,", "0]")),
+        (
+            "/api/v1.0/predictions",
+            full(
+                "{\"data\":{\"tftensor\":{\"tensorShape\":{\"dim\":[{\"size\":\"2\"}]},\"stringVal\":[",
+                "\"\",",
+                "]}}}",
+            ),
             "{}".to_owned(),
         ),
         (

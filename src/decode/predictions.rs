@@ -139,10 +139,8 @@ fn only(leaf: Leaf<'_>) -> Option<Raw> {
 pub(super) fn prediction(leaf: Leaf<'_>) -> Option<Prediction> {
     Some(match leaf {
         Leaf::Bool(value) => Prediction::Bool(value),
-        Leaf::Integer(value) => match i64::try_from(value) {
-            Ok(index) => Prediction::Index(index),
-            Err(_) => Prediction::Name(value.to_string()),
-        },
+        Leaf::Integer(value) => Prediction::Index(value),
+        Leaf::Large(value) => Prediction::Name(value.to_string()),
         Leaf::Real(value) if value.is_finite() => Prediction::Value(value),
         Leaf::Null | Leaf::Real(_) => Prediction::Unknown,
         Leaf::Text(text) => walk::word(text).map_or(Prediction::Unknown, Prediction::Name),
@@ -235,6 +233,14 @@ impl Builder {
 
     /// Adds an item.
     pub(super) fn output(&mut self, output: Output) -> Result<(), TooLarge> {
+        let len = self.outputs.len();
+        if len >= self.max {
+            return Err(TooLarge);
+        }
+        if len == self.outputs.capacity() {
+            // no further than it may grow
+            self.outputs.reserve_exact(len.max(1).min(self.max - len));
+        }
         self.outputs.push(output);
         self.fits()
     }
@@ -265,7 +271,7 @@ impl Builder {
     }
 
     /// The label with the largest score, and all scores.
-    fn ranking(&mut self, shares: &Shares<'_>) -> Result<(), TooLarge> {
+    pub(super) fn ranking(&mut self, shares: &Shares<'_>) -> Result<(), TooLarge> {
         self.rankings += 1;
         self.outputs.push(shares.best());
         self.scores(shares);
@@ -424,8 +430,8 @@ impl<'de> Node<'de> for Element<'_, 'de> {
 
     fn leaf(self, leaf: Leaf<'_>) {
         match leaf {
-            Leaf::Integer(_) | Leaf::Real(_) | Leaf::Null => {
-                self.vectors.are_whole &= matches!(leaf, Leaf::Integer(_));
+            Leaf::Integer(_) | Leaf::Large(_) | Leaf::Real(_) | Leaf::Null => {
+                self.vectors.are_whole &= matches!(leaf, Leaf::Integer(_) | Leaf::Large(_));
                 self.vectors.numbers.push(leaf.number().unwrap_or(f64::NAN));
             }
             // more than one are no class

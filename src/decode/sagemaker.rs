@@ -2,8 +2,8 @@
 //!
 //! | | path `/invocations`, `/models/{model}/invoke` |
 //! |---|---|
-//! | request | CSV without names, `{"instances": [{"features": [..]}]}`, `{"instances": [{"data": {"features": {"values": [..]}}}]}`, those objects line by line, or JSON as of V1 |
-//! | answer | lines of CSV, `{"predictions": [{"score", "predicted_label"?}]}`, those objects line by line, or a bare list |
+//! | request | `RecordIO` with protocol buffers, CSV without names, `{"instances": [{"features": [..]}]}`, `{"instances": [{"data": {"features": {"values": [..]}}}]}`, those objects line by line, or JSON as of V1 |
+//! | answer | `RecordIO`, lines of CSV, `{"predictions": [{"score", "predicted_label"?}]}`, those objects line by line, or a bare list |
 //!
 //! A score beside the label 0 or 1 is the probability of class 1. From the documentation of Amazon
 //! `SageMaker` AI (common data formats for inference; response formats of linear learner, k-means and
@@ -14,6 +14,7 @@
 
 mod answer;
 mod lines;
+mod recordio;
 mod request;
 
 use std::borrow::Cow;
@@ -82,6 +83,7 @@ pub(super) fn is_of_its_own_kind(pair: &Pair<'_>) -> bool {
         || asks("recordio")
         || answers("jsonlines")
         || answers("csv")
+        || recordio::is_one(response)
         || (asks("csv") && !csv::begins_with_names(request))
         || ANSWERS.iter().any(|shape| begins(response, shape))
         || REQUESTS.iter().any(|shape| begins(request, shape))

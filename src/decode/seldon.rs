@@ -6,13 +6,14 @@
 //! | also as | a form with `json`, parts with the same names, `GET ?json=` |
 //! | answer | the same: names are classes and rows their probabilities, or one column |
 //!
-//! `meta.requestPath` of an answer names the model and its image, whose tag is the version. Tensors of
-//! `TensorFlow` (`tftensor`) are not read.
+//! `tftensor` has a tensor of `TensorFlow` in place of rows. `meta.requestPath` of an answer names the model
+//! and its image, whose tag is the version.
 //!
 //! From the protocol's description in `Seldon` Core's documentation (external prediction interface,
 //! the proto buffer `SeldonMessage`).
 
 mod message;
+mod tftensor;
 
 use std::borrow::Cow;
 
@@ -24,7 +25,7 @@ use super::{
     predictions::Items,
     rows::{Data, Rows},
     table::Table,
-    walk,
+    v2, walk,
 };
 use crate::capture::policy;
 
@@ -56,9 +57,14 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         return Ok(None);
     };
     let (model, version) = (found.model, found.version);
-    let raw = match found.tensor {
-        Some(tensor) => tensor.raw(),
-        None => found
+    let too_large = |_| DecodeError::TooLarge { format: FORMAT };
+    let raw = match (found.tensor, found.tftensor) {
+        (Some(tensor), _) => tensor.raw(),
+        (None, Some(tensor)) => {
+            let raw = v2::raw(vec![tensor], pair.bytes()).map_err(too_large)?;
+            Some(raw).filter(|raw| raw.items() > 0)
+        }
+        (None, None) => found
             .rows
             .or(found.plain.filter(|_| claims(pair)))
             .flatten(),
@@ -74,7 +80,8 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
 
 /// Probabilities with the names of their classes; a single column has a name that says nothing.
 fn named(mut raw: Raw, names: Vec<String>) -> Raw {
-    if raw.vectors.is_none() && names.len() > 1 && names.len() == raw.outputs.len() {
+    let are_numbers = raw.outputs.iter().all(|o| meaning::number(o).is_some());
+    if raw.vectors.is_none() && are_numbers && names.len() > 1 && names.len() == raw.outputs.len() {
         raw = meaning::as_vector(raw);
     }
     if let Some(vectors) = &mut raw.vectors
@@ -99,7 +106,9 @@ fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, Decod
         Some(fields) => of_fields(fields)?,
         None => of_json(pair.request)?,
     };
-    let table = found.map(|found| table(found, items)).transpose()?;
+    let table = found
+        .map(|found| table(found, items, pair.request.len()))
+        .transpose()?;
     Ok(table.flatten().map(Asked::from))
 }
 
@@ -132,10 +141,21 @@ fn quoted(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// The rows of a message, with their names.
-fn table(found: Found<Rows>, items: Option<usize>) -> Result<Option<Table>, DecodeError> {
+fn table(
+    found: Found<Rows>,
+    items: Option<usize>,
+    bytes: usize,
+) -> Result<Option<Table>, DecodeError> {
     let too_large = |_| DecodeError::TooLarge { format: FORMAT };
     let table = match (found.tensor, found.rows.or(found.plain)) {
         (Some(tensor), _) => tensor.table().map_err(too_large)?,
+        _ if found.tftensor.is_some() => {
+            let document = v2::Document {
+                tensors: found.tftensor.map(|tensor| vec![tensor]),
+                ..v2::Document::default()
+            };
+            v2::table(document, items, bytes).map_err(too_large)?
+        }
         (None, Some(rows)) => rows.settle(items).map_err(too_large)?,
         (None, None) => found.has_bytes.then(|| Table::of_rows(1)),
     };

@@ -1,6 +1,6 @@
 //! Where a route says that model and version are: a constant, a field, a segment of the path, a body.
 
-use super::{Inference, Pair, generate, mapped};
+use super::{Inference, Pair, classified, embeddings, generate, mapped, ranked};
 use crate::{
     capture::{Exchange, exchange::Named, route::segment},
     config::{self, Identity},
@@ -17,7 +17,7 @@ pub fn identity<'a>(
     configured: &'a config::Model,
 ) -> (&'a str, &'a str) {
     let (model, version) = named(inference, exchange);
-    let is_echo = inference.is_some_and(|inference| inference.format == generate::OPENAI.format);
+    let is_echo = inference.is_some_and(|inference| ECHOES.contains(&inference.format));
     let is_stated = exchange
         .route
         .as_ref()
@@ -28,6 +28,17 @@ pub fn identity<'a>(
         version.unwrap_or(&configured.version),
     )
 }
+
+/// Formats whose servers do so.
+const ECHOES: [&str; 7] = [
+    classified::DECODER.format,
+    generate::OPENAI.format,
+    generate::RESPONSES.format,
+    generate::MEDIA.format,
+    generate::ANTHROPIC.format,
+    embeddings::DECODER.format,
+    ranked::DECODER.format,
+];
 
 /// The same without the configuration's names for those that have none.
 pub fn named<'a>(
@@ -88,7 +99,7 @@ fn in_head<'a>(
     field: Option<&'a str>,
 ) -> Option<&'a str> {
     match identity {
-        Identity::Constant(name) => Some(name),
+        Identity::Constant(name) => Some(super::walk::cut(name)),
         Identity::Header(_) => field,
         Identity::Segment(name) => {
             let template = &exchange.route.as_deref()?.endpoint;

@@ -1,6 +1,6 @@
 //! Rows of values, gathered column by column.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     inference::{Column, Name, Scalar, Values},
@@ -13,7 +13,7 @@ use super::{
 pub(super) struct TooLarge;
 
 /// Rows of values. Rows may lack fields and name them in any order, or know them by position.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Table {
     columns: Vec<Column>,
     /// Rows that have ended.
@@ -28,6 +28,8 @@ pub(super) struct Table {
     places: Option<HashMap<String, usize>>,
     /// There are more positions than columns are kept, as in an image: rows are counted alone.
     is_too_wide: bool,
+    /// Columns got their names together, so that two may have one.
+    may_repeat: bool,
 }
 
 impl Table {
@@ -58,6 +60,16 @@ impl Table {
 
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Bytes that its columns take.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.columns.iter().map(Column::held_bytes).sum()
+    }
+
+    /// Whether values by position are not kept, but their rows counted.
+    pub(super) fn is_too_wide(&self) -> bool {
+        self.is_too_wide
     }
 
     pub(super) fn has_columns(&self) -> bool {
@@ -106,6 +118,7 @@ impl Table {
         self.rows = self.rows.max(values.len());
         self.mixed += usize::from(matches!(values, Values::Mixed(_)));
         self.fits(self.rows, self.columns.len() + 1)?;
+        self.may_repeat |= matches!(name, Name::Word(_));
         self.columns.push(Column { name, values });
         Ok(())
     }
@@ -156,7 +169,8 @@ impl Table {
         }
         for (column, name) in self.columns.iter_mut().zip(names) {
             if matches!(column.name, Name::Position(_)) && !name.is_empty() {
-                column.name = Name::Word(name.clone());
+                column.name = Name::Word(walk::cut(name).to_owned());
+                self.may_repeat = true;
             }
         }
     }
@@ -174,6 +188,9 @@ impl Table {
             if column.values.len() != self.rows {
                 column.values.resize(self.rows);
             }
+        }
+        if self.may_repeat {
+            keep_last_of_each_name(&mut self.columns);
         }
         (self.rows, self.columns)
     }
@@ -220,6 +237,17 @@ impl Table {
             values: Values::with_capacity(self.rows + 1),
         });
         Ok(())
+    }
+}
+
+/// Of several columns with one name, as a field that is named twice.
+fn keep_last_of_each_name(columns: &mut Vec<Column>) {
+    let mut names = HashSet::with_capacity(columns.len());
+    let from_last = columns.iter().rev();
+    let are_last: Vec<bool> = from_last.map(|column| names.insert(&column.name)).collect();
+    if !are_last.iter().all(|is_last| *is_last) {
+        let mut are_last = are_last.into_iter().rev();
+        columns.retain(|_| are_last.next().unwrap_or(true));
     }
 }
 
@@ -287,6 +315,31 @@ mod tests {
     }
 
     #[test]
+    fn of_columns_with_one_name_the_last_counts() {
+        let column = |numbers: [f64; 2]| numbers.map(Number).into_iter().collect::<Values>();
+        let mut whole = Table::within(0);
+        for (name, numbers) in [("a", [1.0, 2.0]), ("b", [3.0, 4.0]), ("a", [5.0, 6.0])] {
+            let name = Name::Word(name.to_owned());
+            whole.put_column(name, column(numbers)).unwrap();
+        }
+        let mut named = Table::within(0);
+        for numbers in [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]] {
+            for (place, number) in numbers.into_iter().enumerate() {
+                named.put_at(place, Number(number)).unwrap();
+            }
+            named.end_row().unwrap();
+        }
+        named.name(&["a", "b", "a"].map(str::to_owned));
+        for table in [whole, named] {
+            let expected = [
+                ("b".to_owned(), vec![Number(3.0), Number(4.0)]),
+                ("a".to_owned(), vec![Number(5.0), Number(6.0)]),
+            ];
+            assert_eq!(columns(table), expected);
+        }
+    }
+
+    #[test]
     fn many_columns_in_any_order_land_where_they_belong() {
         let names: Vec<String> = (0..500).map(|i| format!("f{i}")).collect();
         let forth: Vec<(&str, f64)> = names.iter().map(|n| (n.as_str(), 1.0)).collect();
@@ -348,6 +401,10 @@ mod tests {
         table.put(&"x€".repeat(100), Missing).unwrap();
         let lengths: Vec<usize> = columns(table).iter().map(|(name, _)| name.len()).collect();
         assert_eq!(lengths, [128, 128]);
+        let mut named = Table::within(0);
+        named.put_at(0, Missing).unwrap();
+        named.name(&["é".repeat(100)]);
+        assert_eq!(columns(named)[0].0.len(), 128);
         assert_eq!(walk::cut(&"€".repeat(100)).len(), 126);
     }
 }

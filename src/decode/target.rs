@@ -10,7 +10,7 @@ pub struct Target<'a> {
 }
 
 /// The model of a path: `/v1/models/{m}[/versions/{v}][:verb]`, `/v2/models/{m}[/versions/{v}]`
-/// with anything below, `/predictions/{m}[/{v}]`, `/models/{m}/invoke`.
+/// with anything below, `/predictions/{m}[/{v}]`, `/explanations/{m}[/{v}]`, `/wfpredict/{m}`, `/models/{m}/invoke`.
 pub fn target(path: &str) -> Target<'_> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     match (segments.next(), segments.next()) {
@@ -18,7 +18,7 @@ pub fn target(path: &str) -> Target<'_> {
             name.split(':').next().filter(|name| !name.is_empty())
         }),
         (Some("v2"), Some("models")) => below_models(segments, Some),
-        (Some("predictions"), Some(model)) => Target {
+        (Some("predictions" | "explanations" | "wfpredict"), Some(model)) => Target {
             model: Some(model),
             version: segments.next(),
         },
@@ -70,6 +70,8 @@ mod tests {
             ("/v2/models/iris/ready", Some("iris"), None),
             ("/predictions/iris/2", Some("iris"), Some("2")),
             ("/models/iris/invoke", Some("iris"), None),
+            ("/explanations/iris/2", Some("iris"), Some("2")),
+            ("/v1/models/iris:explain", Some("iris"), None),
             ("/v2/models", None, None),
             ("/v2/models/stats", None, None),
             ("/v1/models/:predict", None, None),

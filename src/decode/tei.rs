@@ -32,6 +32,9 @@ pub(super) const DECODER: Decoder = Decoder {
 
 /// What stands in `inputs`.
 fn texts(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Table>, DecodeError> {
+    if !pair.asks_object() {
+        return Ok(None);
+    }
     let bytes = pair.request.len();
     let inputs = DataOf {
         names: &["inputs"],
@@ -196,7 +199,7 @@ mod tests {
             "[[0.1,0.2]]",
             r#"[{"generated_text":"b"}]"#,
         ] {
-            let exchange = Exchange::example("/rerank", r#"{"inputs":"a"}"#, response);
+            let exchange = Exchange::example("/rank", r#"{"inputs":"a"}"#, response);
             assert!(decoded(&exchange).is_err(), "{response}");
         }
     }

@@ -1,6 +1,6 @@
 //! `TorchServe`'s inference interface.
 //!
-//! | | path `/predictions/{model}[/{version}]` |
+//! | | path `/predictions/{model}[/{version}]`, of a workflow `/wfpredict/{workflow}` |
 //! |---|---|
 //! | request | JSON (rows, or under `data`, `body`, `instances`), a form of features, or one file: an item without features |
 //! | answer | `{label: probability, ..}` of the best classes, a list of those, of classes, of numbers or of vectors, `{"class", "probability"}`; no content type |
@@ -31,8 +31,12 @@ pub(super) const DECODER: Decoder = Decoder {
 
 /// Model and version are read from the path in one place for all formats.
 fn claims(pair: &Pair<'_>) -> bool {
-    let path = pair.exchange.path.strip_prefix("/predictions/");
-    path.is_some_and(|named| !named.starts_with('/') && named.split('/').count() <= 2)
+    let path = &pair.exchange.path;
+    let named = ["/predictions/", "/wfpredict/"].iter();
+    let mut named = named.filter_map(|start| path.strip_prefix(start));
+    named
+        .next()
+        .is_some_and(|named| !named.starts_with('/') && named.split('/').count() <= 2)
 }
 
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {

@@ -145,6 +145,7 @@ fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, Decod
         model: target.as_ref().and_then(|target| walk::word(target.model)),
         version: target.and_then(|target| walk::word(target.version?)),
         table: table.unwrap_or_else(Table::default),
+        note: None,
     }))
 }
 

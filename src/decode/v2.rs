@@ -6,12 +6,15 @@
 //! | answer | `{"model_name", "model_version", "outputs": [..]}` |
 //!
 //! With the extension for binary tensor data, bytes of tensors stand behind the JSON, whose length
-//! is in a field. From the specification of the Open Inference Protocol and from Triton's extensions
+//! is in a field; 0 of a request says that its body is the bytes of the only input, whose name, type and
+//! shape the model alone knows. From the specification of the Open Inference Protocol and from Triton's extensions
 //! for binary tensor data and for classification.
 
 mod answered;
 mod asked;
 mod document;
+mod events;
+mod parts;
 mod ranking;
 mod tensor;
 
@@ -19,6 +22,8 @@ pub(super) use self::{
     answered::{are_one_row, raw, unbatch},
     asked::table,
     document::{Document, MAX_TENSORS},
+    events::{DECODER as STREAM, UNJOINED},
+    parts::{Parts, prompts},
     tensor::{Cells, Datatype, Kept, Shape, Tensor, name},
 };
 use super::{Answer, Asked, DecodeError, Decoder, Pair, table::Table, walk};
@@ -40,6 +45,9 @@ pub(super) const BINARY: Decoder = Decoder {
     answer: |pair| answer("v2_binary", pair),
     request: |pair, items| request("v2_binary", pair, items),
 };
+
+/// What is said of a request that is a tensor alone.
+const RAW: &str = "the request is one tensor without JSON: only the model knows its type and shape";
 
 fn is_binary(pair: &Pair<'_>) -> bool {
     let exchange = pair.exchange;
@@ -73,6 +81,9 @@ impl<'a> Target<'a> {
 }
 
 fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
+    if Target::of(pair).is_none() && !pair.is_of_route(format) && !pair.answers_object() {
+        return Ok(None);
+    }
     let message = &pair.exchange.response;
     let document = read(format, message, pair.response, "outputs")?;
     let sure = Target::of(pair).is_some() || document.has_types();
@@ -116,6 +127,7 @@ fn request(
         model: target.as_ref().and_then(|target| walk::word(target.model)),
         version: target.and_then(|target| walk::word(target.version?)),
         table,
+        note: (pair.exchange.request.json_bytes == Some(0)).then_some(RAW),
     }))
 }
 

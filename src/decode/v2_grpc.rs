@@ -2,7 +2,9 @@
 //!
 //! Each message of a stream is an inference of its own; the items of all are those of the exchange, in
 //! the order of the requests where messages have ids, else in their own. A request that was
-//! answered with an error has no items, unless all were.
+//! answered with an error has no items, unless all were. A decoupled model answers a request several
+//! times or never: with ids, its rows stand beside each answer; without, or where that would take too
+//! much room, the answers are read alone. Texts in parts are one text.
 //!
 //! From `grpc_service.proto` of the Open Inference Protocol and the specification "gRPC over HTTP2".
 
@@ -14,14 +16,11 @@ pub(super) use self::frames::Frames;
 
 use self::{
     message::{ANSWER, Message, REQUEST},
-    stream::Order,
+    stream::{Order, Replies},
 };
 use super::{
-    Answer, Asked, DecodeError, Decoder, Pair, content,
-    meaning::{Field, Raw},
-    protobuf::Malformed,
-    table::Table,
-    v2,
+    Answer, Asked, DecodeError, Decoder, Generation, Named, Output, Pair, Prediction, content,
+    meaning::Raw, protobuf::Malformed, table::Table, v2,
 };
 
 const FORMAT: &str = "v2_grpc";
@@ -79,14 +78,16 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         ..Answer::default()
     };
     let mut named = Named::default();
-    let mut order = Order::default();
+    let (mut order, mut parts) = (Order::default(), v2::Parts::default());
     let mut bytes = pair.bytes();
     for frame in answers(pair) {
         let frame = frame?;
         // what a message inflates to came with it
         bytes = bytes.max(pair.request.len() + frame.len());
         let body = if is_stream {
-            stream::response(&frame)?.message
+            let response = stream::response(&frame)?;
+            answer.note = answer.note.or(response.is_error().then_some(FAILED));
+            response.message
         } else {
             Some(&*frame)
         };
@@ -96,14 +97,25 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         let message = Message::read(body, &ANSWER, frame.len())?;
         named.add(message.document.model, message.document.version);
         let mut tensors = message.document.tensors.unwrap_or_default();
-        if !is_stream {
+        if is_stream {
+            parts.add(stream::number(message.id), &tensors);
+        } else {
             v2::unbatch(&mut tensors, |items| asks_one_row(pair, items));
         }
         let raw = v2::raw(tensors, bytes).map_err(|_| TOO_LARGE)?;
         order.push(message.id, raw.items());
         answer.raw.append(raw);
     }
-    if is_stream && order.has_several() {
+    if is_stream && let Some((texts, generation)) = parts.finish(requests(pair).count()) {
+        answer.generation = Some(Box::new(Generation {
+            prompts: prompts(pair),
+            ..generation
+        }));
+        answer.raw = Raw {
+            outputs: vec![Output::from(Prediction::Unknown); texts],
+            ..Raw::default()
+        };
+    } else if is_stream && order.has_several() {
         let ids = requests(pair).map_while(|frame| Some(stream::id(&frame.ok()?)));
         if let Some(places) = order.by(ids) {
             answer.raw = answer.raw.reordered(&places);
@@ -113,31 +125,14 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     Ok(Some(answer))
 }
 
-/// Model and version of the messages of a stream.
-#[derive(Default)]
-struct Named {
-    model: Option<String>,
-    version: Option<String>,
-    /// Messages name others: items of one must not count for another.
-    are_several: bool,
-}
+/// What is said of a stream that holds an error beside its answers, or nothing else.
+const FAILED: &str = "requests of the stream were answered with an error";
 
-impl Named {
-    fn add(&mut self, model: Option<String>, version: Option<String>) {
-        let is_other = |known: &Option<String>, named: &Option<String>| {
-            known.is_some() && named.is_some() && known != named
-        };
-        self.are_several |= is_other(&self.model, &model) || is_other(&self.version, &version);
-        self.model = self.model.take().or(model);
-        self.version = self.version.take().or(version);
-    }
-
-    fn of_all(self) -> (Option<String>, Option<String>) {
-        if self.are_several {
-            return (None, None);
-        }
-        (self.model, self.version)
-    }
+/// What was to be continued, of the first request.
+fn prompts(pair: &Pair<'_>) -> Option<Vec<String>> {
+    let frame = requests(pair).next()?.ok()?;
+    let message = Message::read(&frame, &REQUEST, frame.len()).ok()?;
+    v2::prompts(&message.document.tensors?)
 }
 
 /// Whether lists of other lengths than that of the answer were asked.
@@ -153,21 +148,18 @@ fn asks_one_row(pair: &Pair<'_>, items: usize) -> bool {
 /// What cannot be read of a request costs its features.
 fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, DecodeError> {
     let is_stream = Method::of(pair) == Some(Method::Stream);
-    let failed = if is_stream && items.is_some() {
-        stream::failed(answers(pair))
-    } else {
-        stream::Failed::default()
+    let replies = match items {
+        Some(1..) if is_stream => Replies::of(requests(pair), answers(pair)),
+        _ => Replies::default(),
     };
     let mut asked = Asked::default();
-    let mut named = Named::default();
+    let (mut named, mut once) = (Named::default(), 0);
     // with several messages, items are not those of one
-    let items = items.filter(|_| !is_stream);
+    let of_one = items.filter(|_| !is_stream);
     for (place, frame) in requests(pair).enumerate() {
-        let Ok(frame) = frame else {
-            asked.table = Table::default();
-            break;
-        };
-        let Ok(message) = Message::read(&frame, &REQUEST, frame.len()) else {
+        let read = frame.as_ref().map_err(|error| *error);
+        let read = read.and_then(|frame| Message::read(frame, &REQUEST, frame.len()));
+        let Ok(message) = read else {
             asked.table = Table::default();
             break;
         };
@@ -175,59 +167,41 @@ fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, Decod
             message.document.model.clone(),
             message.document.version.clone(),
         );
-        if failed.has(place, message.id) {
+        let times = replies.to(place, message.id);
+        if times == 0 {
             continue;
         }
-        let table = v2::table(message.document, items, frame.len()).map_err(|_| TOO_LARGE)?;
-        asked.table.append(table.unwrap_or_default());
+        let bytes = frame.as_ref().map_or(0, |frame| frame.len());
+        let table = v2::table(message.document, of_one, bytes).map_err(|_| TOO_LARGE)?;
+        let table = table.unwrap_or_default();
+        once += table.rows();
+        let is_small = times == 1 || table.held_bytes().saturating_mul(times) <= pair.bytes();
+        if is_small {
+            (1..times).for_each(|_| asked.table.append(table.clone()));
+            asked.table.append(table);
+        } else {
+            asked.table.append(Table::of_rows(table.rows() * times));
+        }
     }
     (asked.model, asked.version) = named.of_all();
+    if let Some(items) = items.filter(|items| is_stream && *items > 0) {
+        join(&mut asked, once, items);
+    }
     Ok(Some(asked))
 }
 
+/// Drops rows that cannot be those of so many items; `once`: rows where no request counts twice, as of
+/// texts that come in parts.
+fn join(asked: &mut Asked, once: usize, items: usize) {
+    if asked.table.rows() == items || asked.table.rows() == 0 {
+        return;
+    }
+    let is_text = once == items;
+    asked.note = (!is_text).then_some(v2::UNJOINED);
+    asked.table = Table::of_rows(if is_text { once } else { 0 });
+}
+
 impl Raw {
-    /// Adds the items of another message. Vectors stay where both have the same.
-    fn append(&mut self, mut other: Self) {
-        if self.items() == 0 {
-            *self = other;
-            return;
-        }
-        if other.items() == 0 {
-            return;
-        }
-        let are_alike = self.outputs.is_empty() == other.outputs.is_empty()
-            && match (&self.vectors, &other.vectors) {
-                (Some(own), Some(others)) => {
-                    own.width == others.width && own.labels == others.labels
-                }
-                (None, None) => true,
-                _ => false,
-            };
-        if are_alike {
-            if let (Some(own), Some(others)) = (&mut self.vectors, other.vectors) {
-                own.numbers.extend(others.numbers);
-            }
-            self.outputs.extend(other.outputs);
-        } else {
-            self.be_outputs();
-            other.be_outputs();
-            self.outputs.extend(other.outputs);
-        }
-        self.is_ranking &= other.is_ranking;
-        self.is_argmax &= other.is_argmax;
-        if self.field != other.field {
-            self.field = Field::Open;
-        }
-    }
-
-    /// Vectors alone become items of which nothing is known.
-    fn be_outputs(&mut self) {
-        let items = self.items();
-        self.vectors = None;
-        self.outputs
-            .resize_with(items, || super::Prediction::Unknown.into());
-    }
-
     /// The items at `places`, each of them once.
     fn reordered(mut self, places: &[usize]) -> Self {
         if !self.outputs.is_empty() {

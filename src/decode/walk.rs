@@ -1,14 +1,16 @@
 //! One pass over a JSON text, without a tree: what a format does not name is stepped over.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserializer,
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::error::Category;
 
-use super::{DecodeError, Inference, Scalar, content, lenient};
+use super::{
+    DecodeError, Inference, Scalar, content, lenient,
+    reader::{self, Reader, Stop},
+};
 
 /// A place in a document, which says what is done with whatever stands there.
 ///
@@ -23,58 +25,55 @@ pub(super) trait Node<'de>: Sized {
 
     /// A list; by default skipped.
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
+        skip_elements(&mut list)?;
         Ok(self.leaf(Leaf::List))
     }
 
     /// An object; by default skipped.
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Found, A::Error> {
-        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        skip_fields(&mut object)?;
         Ok(self.leaf(Leaf::Object))
     }
 }
 
-/// Reads `body` as JSON, first strictly, then as Python would.
+/// Reads `body` as JSON, as Python would.
 ///
 /// # Errors
 /// When it is not JSON; [`DecodeError::TooLarge`] when a node refused to go on.
-pub(super) fn read<T>(
+pub(super) fn read<'de, N: Node<'de>>(
     format: &'static str,
-    body: &[u8],
-    node: impl for<'de> Node<'de, Found = T> + Copy,
-) -> Result<T, DecodeError> {
+    body: &'de [u8],
+    node: N,
+) -> Result<N::Found, DecodeError> {
     document_of(format, content::json(body)?, node)
 }
 
 /// The same for a body that may be a scalar.
-pub(super) fn value<T>(
+pub(super) fn value<'de, N: Node<'de>>(
     format: &'static str,
-    body: &[u8],
-    node: impl for<'de> Node<'de, Found = T> + Copy,
-) -> Result<T, DecodeError> {
+    body: &'de [u8],
+    node: N,
+) -> Result<N::Found, DecodeError> {
     match content::json(body) {
         // what no document begins with may be read as a word or a number alone
-        Err(DecodeError::NotJson) => strictly(body, node).map_err(|_| DecodeError::NotJson),
+        Err(DecodeError::NotJson) => {
+            let read = Reader::new(body).only(At(node));
+            read.map_err(|_| DecodeError::NotJson)
+        }
         text => document_of(format, text?, node),
     }
 }
 
-fn document_of<T>(
+fn document_of<'de, N: Node<'de>>(
     format: &'static str,
-    text: &[u8],
-    node: impl for<'de> Node<'de, Found = T> + Copy,
-) -> Result<T, DecodeError> {
-    match strictly(text, node) {
-        Err(error) if error.classify() != Category::Data => match lenient::rewrite(text) {
-            Some(text) => strictly(&text, node),
-            None => Err(error),
-        },
-        read => read,
-    }
-    .map_err(|error| match error.classify() {
-        Category::Data => DecodeError::TooLarge { format },
-        _ if std::str::from_utf8(text).is_err() => DecodeError::NotUtf8,
-        _ => DecodeError::Syntax,
+    text: &'de [u8],
+    node: N,
+) -> Result<N::Found, DecodeError> {
+    let mut reader = Reader::new(text);
+    reader.only(At(node)).map_err(|stop| match stop {
+        Stop::Refused => DecodeError::TooLarge { format },
+        Stop::Syntax if reader.is_text() => DecodeError::Syntax,
+        Stop::Syntax => DecodeError::NotUtf8,
     })
 }
 
@@ -85,22 +84,16 @@ fn document_of<T>(
 /// When it is not JSON.
 pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
     let text = std::str::from_utf8(content::json(body)?).map_err(|_| DecodeError::NotUtf8)?;
-    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
-    // what is stepped over may be an infinite number or half a character
-    let has_exponent = |pair: &[u8]| pair[0].is_ascii_digit() && matches!(pair[1], b'e' | b'E');
-    let is_plain = !text.contains('\\') && !text.as_bytes().windows(2).any(has_exponent);
-    if is_plain && is_json(text) {
+    let mut reader = Reader::of_text(text);
+    let read = reader.only(PhantomData::<IgnoredAny>);
+    read.map_err(|_| DecodeError::Syntax)?;
+    if reader.is_strict() {
         return Ok(Cow::Borrowed(text));
     }
-    let rewritten = lenient::rewrite(text.as_bytes());
-    let text = match rewritten.map(String::from_utf8) {
-        Some(rewritten) => Cow::Owned(rewritten.map_err(|_| DecodeError::NotUtf8)?),
-        None => Cow::Borrowed(text),
-    };
-    if is_json(&text) {
-        Ok(text)
-    } else {
-        Err(DecodeError::Syntax)
+    let rewritten = lenient::rewrite(text.as_bytes()).map(String::from_utf8);
+    match rewritten {
+        Some(rewritten) => Ok(Cow::Owned(rewritten.map_err(|_| DecodeError::NotUtf8)?)),
+        None => Ok(Cow::Borrowed(text)),
     }
 }
 
@@ -108,24 +101,29 @@ pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
 ///
 /// # Errors
 /// When a node refused to go on.
-pub(super) fn part<'de, N: Node<'de>>(value: &'de str, node: N) -> serde_json::Result<N::Found> {
-    At(node).deserialize(&mut serde_json::Deserializer::from_str(value))
+pub(super) fn part<'de, N: Node<'de>>(value: &'de str, node: N) -> Result<N::Found, Stop> {
+    Reader::of_text(value).only(At(node))
 }
 
-fn strictly<'de, N: Node<'de>>(text: &'de [u8], node: N) -> serde_json::Result<N::Found> {
-    // to see once that all of it is text takes a tenth of seeing it of each string that is read
-    match std::str::from_utf8(text) {
-        Ok(text) => document(serde_json::Deserializer::from_str(text), node),
-        Err(_) => document(serde_json::Deserializer::from_slice(text), node),
+/// Steps over what is left of a list, at once.
+pub(super) fn skip_elements<'de, A: SeqAccess<'de>>(list: &mut A) -> Result<(), A::Error> {
+    list.next_element_seed(Rest(reader::ELEMENTS)).map(drop)
+}
+
+/// Steps over what is left of an object, at once.
+fn skip_fields<'de, A: MapAccess<'de>>(object: &mut A) -> Result<(), A::Error> {
+    object.next_key_seed(Rest(reader::FIELDS)).map(drop)
+}
+
+/// All that is left, by the name that the reader knows.
+struct Rest(&'static str);
+
+impl<'de> DeserializeSeed<'de> for Rest {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_unit_struct(self.0, IgnoredAny).map(drop)
     }
-}
-
-fn document<'de, N: Node<'de>, R: serde_json::de::Read<'de>>(
-    mut json: serde_json::Deserializer<R>,
-    node: N,
-) -> serde_json::Result<N::Found> {
-    let found = At(node).deserialize(&mut json)?;
-    json.end().map(|()| found)
 }
 
 /// A node as serde wants it.
@@ -155,11 +153,14 @@ impl<'de, N: Node<'de>> Visitor<'de> for At<N> {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<N::Found, E> {
-        Ok(self.0.leaf(Leaf::Integer(value.into())))
+        Ok(self.0.leaf(Leaf::Integer(value)))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<N::Found, E> {
-        Ok(self.0.leaf(Leaf::Integer(value.into())))
+        Ok(self.0.leaf(match i64::try_from(value) {
+            Ok(value) => Leaf::Integer(value),
+            Err(_) => Leaf::Large(value),
+        }))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<N::Found, E> {
@@ -211,8 +212,10 @@ impl<'de> Visitor<'de> for Name {
 pub(super) enum Leaf<'a> {
     Null,
     Bool(bool),
-    /// Written without fraction and exponent, from -2^63 to 2^64 - 1.
-    Integer(i128),
+    /// Written without fraction and exponent.
+    Integer(i64),
+    /// The same of 2^63 and more, below 2^64.
+    Large(u64),
     Real(f64),
     Text(&'a str),
     List,
@@ -221,10 +224,12 @@ pub(super) enum Leaf<'a> {
 
 impl Leaf<'_> {
     /// A number, also from a string that is one; may be infinite.
+    #[inline]
     #[expect(clippy::cast_precision_loss, reason = "features are floats")]
     pub(super) fn number(self) -> Option<f64> {
         match self {
             Leaf::Integer(value) => Some(value as f64),
+            Leaf::Large(value) => Some(value as f64),
             Leaf::Real(value) => Some(value),
             Leaf::Text(text) => number(text),
             Leaf::Null | Leaf::Bool(_) | Leaf::List | Leaf::Object => None,
@@ -242,7 +247,7 @@ impl Leaf<'_> {
             Leaf::Null | Leaf::Text("NaN" | "Infinity" | "-Infinity") => Some(Scalar::Missing),
             Leaf::Bool(value) => Some(Scalar::Bool(value)),
             Leaf::Text(text) => Some(Scalar::Text(text.to_owned())),
-            Leaf::Integer(_) | Leaf::Real(_) | Leaf::List | Leaf::Object => None,
+            Leaf::Integer(_) | Leaf::Large(_) | Leaf::Real(_) | Leaf::List | Leaf::Object => None,
         }
     }
 
@@ -251,6 +256,7 @@ impl Leaf<'_> {
         match self {
             Leaf::Text(text) => word(text),
             Leaf::Integer(value) => Some(value.to_string()),
+            Leaf::Large(value) => Some(value.to_string()),
             // `1.0` is the version "1.0", not "1".
             Leaf::Real(value) => Some(format!("{value:?}")),
             Leaf::Null | Leaf::Bool(_) | Leaf::List | Leaf::Object => None,

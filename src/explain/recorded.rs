@@ -2,13 +2,20 @@
 //!
 //! `expect` of the recorded ones comes from the models' own files, that of the others from the
 //! specifications that their `source` names: never from what is read here.
+//!
+//! Those of a folder are read by its `sidelight.yaml`, where it has one, and those of
+//! `examples/{server}.jsonl` by `config/examples/{server}.yaml`; the others without configuration.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
 use super::Explainer;
-use crate::config;
+use crate::config::{self, Config, Sources};
 
 /// Those whose format is not read yet, as `folder/file/id`. One that is read must leave.
 const UNREAD: &[&str] = &[];
@@ -21,22 +28,59 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let wire = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
     let mut files = Vec::new();
-    for folder in fs::read_dir(wire).unwrap() {
-        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
-            let file = file.unwrap().path();
-            if file.extension().is_some_and(|ending| ending == "jsonl") {
-                files.push(file);
-            }
-        }
+    for folder in fs::read_dir(path("tests/wire")).unwrap() {
+        files.extend(with_ending("jsonl", &folder.unwrap().path()));
     }
     files.sort();
     files.iter().flat_map(|file| of_file(file)).collect()
 }
 
+fn path(below: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
+}
+
+/// The files of `folder` whose names end so.
+fn with_ending(ending: &str, folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path());
+    files
+        .filter(|file| file.extension().is_some_and(|own| own == ending))
+        .collect()
+}
+
+/// What the exchanges of `file` are read by.
+fn config_of(file: &Path) -> Config {
+    let folder = file.parent().unwrap();
+    let own = if folder.ends_with(EXAMPLES) {
+        let name = file.with_extension("yaml");
+        path("config/examples").join(name.file_name().unwrap())
+    } else {
+        folder.join("sidelight.yaml")
+    };
+    if !own.exists() {
+        assert!(!folder.ends_with(EXAMPLES), "there is no {}", own.display());
+        return config::defaults();
+    }
+    // a mounted secret exists only where it is mounted
+    let token = tempfile::NamedTempFile::new().unwrap();
+    fs::write(token.path(), "0123456789abcdef").unwrap();
+    let token = ("SIDELIGHT_OPS__TOKEN_FILE", token.path().display());
+    let sources = Sources {
+        file: Some(own.clone()),
+        env: vec![(token.0.to_owned(), token.1.to_string())],
+        ..Sources::default()
+    };
+    let loaded = sources.load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(loaded.warnings, [""; 0], "{}", own.display());
+    loaded.config
+}
+
+/// The folder of exchanges that the examples read.
+const EXAMPLES: &str = "tests/wire/examples";
+
 fn of_file(file: &Path) -> Vec<Case> {
-    let config = config::defaults();
+    let config = config_of(file);
     let explainer = Explainer::new(&config);
     let folder = file.parent().and_then(Path::file_name).unwrap();
     let prefix = Path::new(folder).join(file.file_stem().unwrap());
@@ -122,6 +166,24 @@ fn every_exchange_is_explained_as_the_model_or_the_specification_tells_it() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn every_example_of_a_configuration_has_exchanges_that_it_reads() {
+    let names = |ending, folder| -> BTreeSet<String> {
+        let files = with_ending(ending, &path(folder));
+        let stem = |file: &PathBuf| file.file_stem().unwrap().to_string_lossy().into_owned();
+        files.iter().map(stem).collect()
+    };
+    let examples = names("yaml", "config/examples");
+    assert_eq!(names("jsonl", EXAMPLES), examples);
+    let cases = cases();
+    for example in examples {
+        let prefix = format!("examples/{example}/");
+        let own = cases.iter().filter(|case| case.name.starts_with(&prefix));
+        let mut read = own.filter(|case| case.said["format"].is_string());
+        assert!(read.next().is_some(), "{example}");
+    }
 }
 
 #[test]

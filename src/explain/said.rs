@@ -194,6 +194,12 @@ impl<'a> Said<'a> {
     }
 
     fn with_generation(self, generation: &'a Generation) -> Self {
+        if generation.is_embedding {
+            return Self {
+                usage: generation.usage,
+                ..self
+            };
+        }
         let prompts = generation.prompts.as_ref();
         Self {
             text: prompts.map(|texts| texts.iter().map(String::as_str).collect()),
@@ -286,6 +292,10 @@ fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
 }
 
 fn of_outputs(inference: &Inference) -> Option<&'static str> {
+    let is_embedding = |generation: &Generation| generation.is_embedding;
+    if inference.generation.as_deref().is_some_and(is_embedding) {
+        return Some("embed");
+    }
     if inference.is_generated() {
         return Some("generate");
     }

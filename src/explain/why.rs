@@ -74,6 +74,7 @@ fn of_inference(exchange: &Exchange, inference: &Inference) -> Vec<String> {
             why.push("no items in the answer".to_owned());
         }
     }
+    why.extend(inference.note.map(str::to_owned));
     if inference.rows == 0 {
         why.push("no rows found in the request".to_owned());
     } else if inference.features.is_empty() && inference.generation.is_none() {

@@ -3,7 +3,7 @@
 /// The bytes of `text`; `None`: it is no base64, or its length cannot be.
 ///
 /// Spaces and line ends between digits are passed over, and the padding may be missing.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end().trim_end_matches('=');
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
     let (mut bits, mut held) = (0_u32, 0_u32);

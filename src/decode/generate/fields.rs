@@ -4,10 +4,10 @@ use std::marker::PhantomData;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, IgnoredAny, SeqAccess},
+    de::{DeserializeSeed, SeqAccess},
 };
 
-use super::super::walk::{At, Leaf, Node};
+use super::super::walk::{At, Leaf, Node, skip_elements};
 
 /// Most entries of a list that are kept: nobody asks for more texts at once.
 pub(super) const FEW: usize = 32;
@@ -45,6 +45,7 @@ impl Node<'_> for Count {
     fn leaf(self, leaf: Leaf<'_>) -> Option<u64> {
         match leaf {
             Leaf::Integer(number) => u64::try_from(number).ok(),
+            Leaf::Large(number) => Some(number),
             _ => None,
         }
     }
@@ -104,7 +105,7 @@ impl<'de, T: Deserialize<'de>> Node<'de> for Few<T> {
                 None => return Ok(Some(few)),
             }
         }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
+        skip_elements(&mut list)?;
         Ok(Some(few))
     }
 }

@@ -84,7 +84,7 @@ fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeErr
 }
 
 fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
-    let request: Option<Request> = super::leniently(body, super::parsed)?;
+    let request: Option<Request> = super::parsed(body)?;
     let request = request.filter(|r| r.prompt.is_some() || r.messages.is_some());
     Ok(request.map(|request| Prompt {
         model: word(request.model),

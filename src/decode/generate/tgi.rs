@@ -1,12 +1,13 @@
 //! Text Generation Inference of Hugging Face.
 //!
-//! | | path `/generate`, `/generate_stream` |
+//! | | path `/generate`, `/generate_stream`; by the shape of the answer `/` and `/invocations` |
 //! |---|---|
 //! | request | `{"inputs": text, "parameters"?, "stream"?}` |
 //! | answer | `{"generated_text", "details"?: {"finish_reason", "generated_tokens"}}`, or a list with one |
 //! | stream | events with `token.text`; the last has `generated_text` and `details` |
 //!
-//! From the `OpenAPI` description of Text Generation Inference.
+//! Pipelines of Transformers name the text `summary_text` and `translation_text` too. From the `OpenAPI`
+//! description of Text Generation Inference, and the documentation of Transformers' pipelines.
 
 use serde::Deserialize;
 
@@ -19,16 +20,32 @@ const FORMAT: &str = "tgi";
 
 pub(in super::super) const DECODER: Decoder = Decoder {
     format: FORMAT,
-    claims: |pair| {
-        matches!(
-            pair.exchange.path.as_str(),
-            "/generate" | "/generate_stream"
-        )
+    claims: |pair| match pair.exchange.path.as_str() {
+        "/generate" | "/generate_stream" => true,
+        // paths of others too
+        path => (path == "/" || path.ends_with("/invocations")) && is_text(pair.response),
     },
     is_anywhere: false,
     answer,
     request,
 };
+
+/// Whether an answer begins as texts do, or is a stream of tokens.
+fn is_text(response: &[u8]) -> bool {
+    const NAMES: [&[u8]; 3] = [
+        b"\"generated_text\"",
+        b"\"summary_text\"",
+        b"\"translation_text\"",
+    ];
+    let text = response.trim_ascii_start();
+    if text.starts_with(b"data:") {
+        return memchr::memmem::find(text, b"\"token\"").is_some();
+    }
+    let text = text.strip_prefix(b"[").unwrap_or(text).trim_ascii_start();
+    let name = text.strip_prefix(b"{").unwrap_or_default();
+    let name = name.trim_ascii_start();
+    NAMES.iter().any(|known| name.starts_with(known))
+}
 
 #[derive(Deserialize)]
 struct Request {
@@ -39,6 +56,7 @@ struct Request {
 #[derive(Deserialize)]
 struct Message {
     #[serde(default, deserialize_with = "fields::text")]
+    #[serde(alias = "summary_text", alias = "translation_text")]
     generated_text: Option<String>,
     token: Option<Token>,
     details: Option<Details>,
@@ -69,7 +87,7 @@ fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeErr
 }
 
 fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
-    let request: Option<Request> = super::leniently(body, super::parsed)?;
+    let request: Option<Request> = super::parsed(body)?;
     let inputs = request.and_then(|request| request.inputs);
     Ok(inputs.map(|text| Prompt {
         texts: Some(vec![text]),

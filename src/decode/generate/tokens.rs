@@ -10,7 +10,7 @@
 use serde::Deserialize;
 
 use super::{
-    super::{Answer, Asked, DecodeError, Decoder, Pair},
+    super::{Answer, Asked, DecodeError, Decoder, Pair, reader},
     Piece, Prompt, Written, fields,
 };
 
@@ -44,7 +44,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let token = match serde_json::from_slice(line) {
+        let token = match reader::parsed(line) {
             Ok(Line { token }) => token,
             Err(_) if lines == 0 => return Ok(None),
             Err(_) => return Err(DecodeError::Syntax),

@@ -6,9 +6,10 @@
 //! | answer | `{"model_name", "model_version"?, "text_output"}` |
 //! | stream | events, each with a part in `text_output` |
 //!
-//! From Triton's description of its generate extension.
+//! Outputs of other names are stepped over: there was one item, of which nothing is known. From Triton's
+//! description of its generate extension.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     super::{Answer, Asked, DecodeError, Decoder, Pair},
@@ -43,6 +44,9 @@ struct Message {
     model_version: Option<String>,
     #[serde(default, deserialize_with = "fields::texts")]
     text_output: Option<Vec<String>>,
+    /// It is one of another kind, and no answer that has outputs of other names.
+    outputs: Option<IgnoredAny>,
+    error: Option<IgnoredAny>,
 }
 
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
@@ -54,7 +58,7 @@ fn request(pair: &Pair<'_>, _: Option<usize>) -> Result<Option<Asked>, DecodeErr
 }
 
 fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
-    let request: Option<Request> = super::leniently(body, super::parsed)?;
+    let request: Option<Request> = super::parsed(body)?;
     let texts = request.and_then(|request| request.text_input);
     Ok(texts.map(|texts| Prompt {
         texts: Some(texts),
@@ -65,7 +69,11 @@ fn prompt(body: &[u8]) -> Result<Option<Prompt>, DecodeError> {
 fn piece(body: &[u8]) -> Result<Option<Piece>, DecodeError> {
     let message: Option<Message> = super::parsed(body)?;
     Ok(message.and_then(|message| {
-        let text = message.text_output?.into_iter().next();
+        let is_other = message.outputs.is_some() || message.error.is_some();
+        if message.text_output.is_none() && (is_other || message.model_name.is_none()) {
+            return None;
+        }
+        let text = message.text_output.unwrap_or_default().into_iter().next();
         Some(Piece {
             model: word(message.model_name),
             version: word(message.model_version),

@@ -5,6 +5,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 use super::super::{
     Answer, DecodeError, Output, Pair, Prediction,
     inference::confidence,
+    is_prediction_route,
     predictions::{self, Builder, Shares, SharesOf},
     walk::{self, At, Leaf, Name, Node, Number, Word},
 };
@@ -14,6 +15,7 @@ pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     // a row of the request has at least eight bytes (`{"a":1},`), so no true batch is refused
     let document = Document {
         bytes: pair.bytes(),
+        takes_plain: is_prediction_route(pair.exchange),
     };
     walk::read(super::FORMAT, pair.response, document)
 }
@@ -23,6 +25,8 @@ pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
 struct Document {
     /// Of both bodies.
     bytes: usize,
+    /// A bare list of classes or numbers may be one of items.
+    takes_plain: bool,
 }
 
 impl<'de> Node<'de> for Document {
@@ -33,7 +37,8 @@ impl<'de> Node<'de> for Document {
     }
 
     fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Answer>, A::Error> {
-        Ok(items(list, self.bytes)?.and_then(Items::bare))
+        let items = items(list, self.bytes, self.takes_plain)?;
+        Ok(items.and_then(Items::bare))
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Option<Answer>, A::Error> {
@@ -138,33 +143,30 @@ impl<'de> Node<'de> for Place {
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Predicted, A::Error> {
         let Some(bytes) = self.bytes else {
-            while list.next_element::<IgnoredAny>()?.is_some() {}
+            walk::skip_elements(&mut list)?;
             return Ok(Predicted::Other);
         };
-        Ok(items(list, bytes)?.map_or(Predicted::Other, Predicted::Many))
+        Ok(items(list, bytes, true)?.map_or(Predicted::Other, Predicted::Many))
     }
 }
 
-/// An element of a list of items.
-enum Element<'de> {
-    Plain(Prediction),
-    Object(Box<Fields<'de>>),
-    List,
-}
+/// The place of an element of a list of items.
+struct Each<'a>(&'a mut Items);
 
-/// The place of an element.
-struct Each;
+impl<'de> Node<'de> for Each<'_> {
+    type Found = Result<(), predictions::TooLarge>;
 
-impl<'de> Node<'de> for Each {
-    type Found = Element<'de>;
-
-    fn leaf(self, leaf: Leaf<'_>) -> Element<'de> {
-        predictions::prediction(leaf).map_or(Element::List, Element::Plain)
+    fn leaf(self, leaf: Leaf<'_>) -> Self::Found {
+        if let Some(prediction) = predictions::prediction(leaf) {
+            return self.0.add(prediction);
+        }
+        self.0.other = true;
+        Ok(())
     }
 
-    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Element<'de>, A::Error> {
+    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Self::Found, A::Error> {
         let fields = fields(object, None)?;
-        Ok(Element::Object(Box::new(fields)))
+        Ok(self.0.add_object(fields))
     }
 }
 
@@ -185,11 +187,19 @@ struct Items {
     other: bool,
 }
 
-/// `None`: the list holds other things.
-fn items<'de, A: SeqAccess<'de>>(mut list: A, bytes: usize) -> Result<Option<Items>, A::Error> {
+/// `None`: the list holds other things, or what is plain where that is not taken.
+fn items<'de, A: SeqAccess<'de>>(
+    mut list: A,
+    bytes: usize,
+    takes_plain: bool,
+) -> Result<Option<Items>, A::Error> {
     let mut items = Items::within(bytes);
-    while let Some(element) = list.next_element_seed(At(Each))? {
-        items.add(element).map_err(A::Error::custom)?;
+    while let Some(added) = list.next_element_seed(At(Each(&mut items)))? {
+        added.map_err(A::Error::custom)?;
+        if items.other || (items.plain > 0 && !takes_plain) {
+            walk::skip_elements(&mut list)?;
+            return Ok(None);
+        }
     }
     let mixed = items.plain > 0 && items.objects > 0;
     let strange = items.objects > 0 && items.predicted == 0;
@@ -210,19 +220,10 @@ impl Items {
         }
     }
 
-    fn add(&mut self, element: Element<'_>) -> Result<(), predictions::TooLarge> {
-        match element {
-            Element::Plain(prediction) => {
-                self.plain += 1;
-                self.vague |= !matches!(prediction, Prediction::Index(_) | Prediction::Name(_));
-                self.builder.output(Output::from(prediction))
-            }
-            Element::Object(fields) => self.add_object(*fields),
-            Element::List => {
-                self.other = true;
-                Ok(())
-            }
-        }
+    fn add(&mut self, prediction: Prediction) -> Result<(), predictions::TooLarge> {
+        self.plain += 1;
+        self.vague |= !matches!(prediction, Prediction::Index(_) | Prediction::Name(_));
+        self.builder.output(Output::from(prediction))
     }
 
     fn add_object(&mut self, mut fields: Fields<'_>) -> Result<(), predictions::TooLarge> {

@@ -6,6 +6,7 @@ use super::{
     super::{
         Answer, DecodeError, Output, Pair,
         inference::confidence,
+        is_prediction_route,
         meaning::{self, Raw, Vectors, as_vector, number},
         predictions::Items,
         walk::{self, At, Leaf, Name, Node, Word},
@@ -15,6 +16,10 @@ use super::{
 
 /// What the answer says; `None`: it is of another shape.
 pub(super) fn read(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
+    if !pair.answers_object() && !is_prediction_route(pair.exchange) {
+        // a bare list is never sure to be a prediction
+        return Ok(None);
+    }
     let items = Items {
         bytes: pair.bytes(),
         has_maps: false,
@@ -23,7 +28,7 @@ pub(super) fn read(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answe
         return Ok(None);
     };
     // a request that is no JSON says nothing
-    let shape = Shape::of(format, pair.request).unwrap_or_default();
+    let shape = pair.shape().unwrap_or_default();
     Ok(found.settle(shape))
 }
 

@@ -30,7 +30,7 @@ pub(in crate::decode) fn asked(
     if items.is_none() && !pair.is_of_route(format) {
         return Ok(None);
     }
-    rows(format, pair.request, items)
+    rows_of(format, pair.request, pair.shape()?, items)
 }
 
 /// The rows of a body with JSON.
@@ -39,7 +39,16 @@ pub(in crate::decode) fn rows(
     body: &[u8],
     items: Option<usize>,
 ) -> Result<Option<Asked>, DecodeError> {
-    let place = Shape::of(format, body)?.place;
+    rows_of(format, body, Shape::of(body)?, items)
+}
+
+fn rows_of(
+    format: &'static str,
+    body: &[u8],
+    shape: Shape,
+    items: Option<usize>,
+) -> Result<Option<Asked>, DecodeError> {
+    let place = shape.place;
     let data = Data { bytes: body.len() };
     let rows = walk::read(format, body, Document { data, place })?;
     let Some(rows) = rows else {
@@ -73,8 +82,8 @@ enum Place {
 
 impl Shape {
     /// That of a body, which may be anything.
-    pub(in crate::decode) fn of(format: &'static str, body: &[u8]) -> Result<Self, DecodeError> {
-        walk::read(format, body, Look)
+    pub(in crate::decode) fn of(body: &[u8]) -> Result<Self, DecodeError> {
+        walk::read(super::FORMAT, body, Look)
     }
 
     /// Whether numbers were sent for just so many items.

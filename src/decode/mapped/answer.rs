@@ -99,18 +99,18 @@ impl Said<'_> {
             share,
             shares,
         } = self;
+        if paths.class.is_none() && shares.has_names() {
+            builder.ranking(&shares)?;
+            if let (Some(best), true) = (builder.outputs_mut().last_mut(), share.is_some()) {
+                best.be_sure(share);
+            }
+            return Ok(());
+        }
         builder.scores(&shares);
         if paths.class.is_some() {
             let class = class.unwrap_or_default();
             let share = share.or_else(|| shares.of(&class));
             return builder.output(Output::new(class, share));
-        }
-        if shares.has_names() {
-            let mut best = shares.best();
-            if share.is_some() {
-                best.be_sure(share);
-            }
-            return builder.output(best);
         }
         if shares.is_empty() || share.is_some() {
             return builder.output(Output::new(Prediction::Unknown, share));

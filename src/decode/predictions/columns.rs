@@ -1,12 +1,12 @@
 //! Items of an answer column by column: an object of tensors, each with as many rows as the others.
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess};
+use serde::de::{MapAccess, SeqAccess};
 
 use super::{
     super::{
         inference::{Output, Prediction},
         meaning::{self, Field, Raw, Vectors},
-        walk::{At, Leaf, Name, Node},
+        walk::{At, Leaf, Name, Node, skip_elements},
     },
     item::{Role, class},
     prediction,
@@ -288,7 +288,7 @@ impl<'de> Node<'de> for Tensor {
                 width = added;
             }
             if !is_row || added != width {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
+                skip_elements(&mut list)?;
                 return Ok(None);
             }
             column.rows += 1;
@@ -318,14 +318,14 @@ impl<'de> Node<'de> for Row<'_> {
         if matches!(word, Prediction::Name(_) | Prediction::Bool(_)) && leaf.number().is_none() {
             self.column.words.push(word);
         }
-        self.column.are_whole &= matches!(leaf, Leaf::Integer(_));
+        self.column.are_whole &= matches!(leaf, Leaf::Integer(_) | Leaf::Large(_));
         self.column.numbers.push(leaf.number().unwrap_or(f64::NAN));
         true
     }
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
         if self.is_inner {
-            while list.next_element::<IgnoredAny>()?.is_some() {}
+            skip_elements(&mut list)?;
             return Ok(false);
         }
         let mut are_rows = true;

@@ -9,12 +9,15 @@ use super::{
         predictions::{Claimed, Columns},
         walk::{self, At, Leaf, Name, Node},
     },
-    FORMAT, is_json, json, lines, rows, says,
+    FORMAT, is_json, json, lines, recordio, rows, says,
 };
 
 pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Raw>, DecodeError> {
     let message = &pair.exchange.response;
     let body = pair.response;
+    if recordio::is_one(body) {
+        return recordio::raw(body);
+    }
     if !is_json(body) && (says(message, "csv") || csv::begins_with_numbers(body)) {
         return Ok(lines::read(pair));
     }

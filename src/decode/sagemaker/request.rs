@@ -11,7 +11,7 @@ use super::{
         table::{Table, TooLarge},
         walk::{self, At, Leaf, Name, Node},
     },
-    FORMAT, is_json, json, model, says,
+    FORMAT, is_json, json, model, recordio, says,
 };
 
 /// The rows that were asked about.
@@ -28,6 +28,9 @@ pub(super) fn read(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked
 fn table(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Table>, DecodeError> {
     let too_large = |_| DecodeError::TooLarge { format: FORMAT };
     let (message, body) = (&pair.exchange.request, pair.request);
+    if recordio::is_one(body) {
+        return recordio::table(body).map(Some);
+    }
     if says(message, "libsvm") {
         // features are those that are not 0: rows are counted alone
         let rows = csv::lines(body);
@@ -218,7 +221,7 @@ impl<'de> Node<'de> for Vector {
         if self.may_be_list {
             return Ok(Some(Flat.list(list)?));
         }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
+        walk::skip_elements(&mut list)?;
         Ok(None)
     }
 

@@ -2,11 +2,15 @@
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
-use super::super::{
-    inference::Scalar,
-    meaning::{Raw, Vectors},
-    table::{Table, TooLarge},
-    walk::{self, At, Leaf, Name, Node, Number, Word},
+use super::{
+    super::{
+        inference::Scalar,
+        meaning::{Raw, Vectors},
+        table::{Table, TooLarge},
+        v2,
+        walk::{self, At, Leaf, Name, Node, Number, Word},
+    },
+    tftensor::TfTensor,
 };
 
 /// What a message holds; `T`: what is made of its rows.
@@ -15,6 +19,7 @@ pub(super) struct Found<T> {
     /// Of `ndarray`.
     pub(super) rows: Option<T>,
     pub(super) tensor: Option<Tensor>,
+    pub(super) tftensor: Option<v2::Tensor<'static>>,
     /// Of `strData` or `jsonData`.
     pub(super) plain: Option<T>,
     /// There is `binData`.
@@ -29,6 +34,7 @@ impl<T> Default for Found<T> {
             names: Vec::new(),
             rows: None,
             tensor: None,
+            tftensor: None,
             plain: None,
             has_bytes: false,
             model: None,
@@ -53,7 +59,11 @@ impl<T> Found<T> {
     }
 
     fn is_message(&self) -> bool {
-        self.rows.is_some() || self.tensor.is_some() || self.plain.is_some() || self.has_bytes
+        self.rows.is_some()
+            || self.tftensor.is_some()
+            || self.tensor.is_some()
+            || self.plain.is_some()
+            || self.has_bytes
     }
 }
 
@@ -118,6 +128,7 @@ impl<'de, N: Node<'de> + Copy> Node<'de> for Part<N> {
                 "names" => found.names = object.next_value_seed(At(Names))?,
                 "ndarray" => found.rows = Some(object.next_value_seed(At(self.0))?),
                 "tensor" => found.tensor = object.next_value_seed(At(Shaped))?,
+                "tftensor" => found.tftensor = object.next_value_seed(At(TfTensor))?,
                 _ => {
                     object.next_value::<IgnoredAny>()?;
                 }

@@ -70,6 +70,44 @@ fn a_tensor_has_its_numbers_in_a_row() {
 }
 
 #[test]
+fn a_tensor_of_tensorflow_has_lists_or_bytes() {
+    let tensor = |kind: &str, dim: &str, elements: &str| {
+        format!(
+            r#"{{"data":{{"names":["a","b"],"tftensor":{{"dtype":"{kind}","tensorShape":{{"dim":[{dim}]}},{elements}}}}}}}"#
+        )
+    };
+    let row = r#"{"size":"1"},{"size":"2"}"#;
+    for request in [
+        tensor("DT_FLOAT", row, r#""floatVal":[1,2]"#),
+        tensor("DT_INT64", row, r#""int64Val":["1","2"]"#),
+        // 1 and 2 as floats of 32 bits
+        tensor("DT_FLOAT", row, r#""tensorContent":"AACAPwAAAEA=""#),
+    ] {
+        let shares = tensor("DT_DOUBLE", row, r#""doubleVal":[0.25,0.75]"#);
+        let read = both(&request, &shares);
+        assert_eq!(features(&read), two_features(), "{request}");
+        assert_eq!(outputs(&read), one("b", Some(0.75)));
+    }
+    let list = r#"{"size":"2"}"#;
+    let same = tensor(
+        "DT_FLOAT",
+        r#"{"size":"2"},{"size":"1"}"#,
+        r#""floatVal":[1.5]"#,
+    );
+    let classes = tensor("DT_STRING", list, r#""stringVal":["eA==","eQ=="]"#);
+    let read = both(&same, &classes);
+    assert_eq!((read.rows, read.features.len()), (2, 1));
+    let words: Vec<_> = outputs(&read).into_iter().map(|(class, _)| class).collect();
+    assert_eq!(words, ["x", "y"]);
+    let huge = tensor(
+        "DT_FLOAT",
+        r#"{"size":"99999999"},{"size":"9999"}"#,
+        r#""floatVal":[1.5]"#,
+    );
+    assert_eq!(both(&huge, SHARES).rows, 0);
+}
+
+#[test]
 fn one_column_is_classes_or_values() {
     let of = |data: &str| outputs(&both(ROW, &format!(r#"{{"data":{data}}}"#)));
     assert_eq!(of(r#"{"names":[],"ndarray":["a"]}"#), one("a", None));

@@ -21,7 +21,7 @@ const FREE_ITEMS: usize = 4096;
 
 /// What the name of an output says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Class,
     Scores,
     /// What was written, which is no class.
@@ -93,7 +93,7 @@ fn is_of(tensor: &Tensor<'_>, role: Role) -> bool {
     self::role(&tensor.name) == role
 }
 
-fn role(name: &str) -> Role {
+pub(super) fn role(name: &str) -> Role {
     let name = name.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     let is_short = || {
@@ -112,7 +112,7 @@ fn role(name: &str) -> Role {
 }
 
 /// The place of the only one.
-fn only(tensors: &[Tensor<'_>], is_it: impl Fn(&Tensor<'_>) -> bool) -> Option<usize> {
+pub(super) fn only(tensors: &[Tensor<'_>], is_it: impl Fn(&Tensor<'_>) -> bool) -> Option<usize> {
     let mut places = (0..tensors.len()).filter(|at| is_it(&tensors[*at]));
     places.next().filter(|_| places.next().is_none())
 }

@@ -5,7 +5,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 use super::{
     super::{
         inference::Scalar,
-        walk::{At, Leaf, Name, Node, Word},
+        walk::{At, Leaf, Name, Node, Word, skip_elements},
     },
     tensor::{Cells, Datatype, Kept, Shape, Tensor},
 };
@@ -183,6 +183,7 @@ impl Node<'_> for Size {
     fn leaf(self, leaf: Leaf<'_>) -> Option<usize> {
         match leaf {
             Leaf::Integer(size) => usize::try_from(size).ok(),
+            Leaf::Large(size) => usize::try_from(size).ok(),
             _ => None,
         }
     }
@@ -219,11 +220,8 @@ impl<'de> Node<'de> for Elements<'_> {
     #[expect(clippy::cast_precision_loss, reason = "elements are floats")]
     fn leaf(self, leaf: Leaf<'_>) {
         match leaf {
-            // no integer of 128 bits is made a float where one of 64 will do
-            Leaf::Integer(value) => match i64::try_from(value) {
-                Ok(value) => self.kept.number(value as f64),
-                Err(_) => self.kept.number(value as f64),
-            },
+            Leaf::Integer(value) => self.kept.number(value as f64),
+            Leaf::Large(value) => self.kept.number(value as f64),
             Leaf::Real(value) => self.kept.number(value),
             Leaf::Text(text) => self.kept.push(Scalar::Text(text.to_owned())),
             leaf => self.kept.push(leaf.scalar().unwrap_or(Scalar::Missing)),
@@ -232,7 +230,7 @@ impl<'de> Node<'de> for Elements<'_> {
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         if self.depth == 0 {
-            while list.next_element::<IgnoredAny>()?.is_some() {}
+            skip_elements(&mut list)?;
             self.leaf(Leaf::List);
             return Ok(());
         }

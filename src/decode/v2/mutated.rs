@@ -1,4 +1,4 @@
-//! Tensors as broken as chance makes them, in each of their three forms.
+//! Tensors as broken as chance makes them, in each of their forms.
 
 use std::fs;
 
@@ -13,8 +13,16 @@ fn exchanges() -> Vec<Exchange> {
         body_limit: 1 << 20,
     };
     let wire = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire");
-    let lines = ["v2", "v2_binary", "v2_grpc"]
-        .map(|folder| fs::read_to_string(format!("{wire}/{folder}/specified.jsonl")).unwrap());
+    let files = [
+        "v2/specified",
+        "v2/streams",
+        "v2_binary/specified",
+        "v2_grpc/specified",
+        "v2_grpc/streams",
+        "sagemaker/recordio",
+        "seldon/tftensor",
+    ];
+    let lines = files.map(|file| fs::read_to_string(format!("{wire}/{file}.jsonl")).unwrap());
     let lines = lines.iter().flat_map(|text| text.lines());
     let exchange = |line: &str| {
         let recorded = recorded::Recorded::read(line.as_bytes()).unwrap();

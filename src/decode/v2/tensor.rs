@@ -131,6 +131,36 @@ impl Kept {
         }
     }
 
+    /// Those that little-endian bytes are, truth values as numbers; none of a type without a size.
+    pub(in crate::decode) fn of_bytes(bytes: &[u8], datatype: Datatype) -> Self {
+        let datatype = match datatype {
+            Datatype::Bool => Datatype::Uint8,
+            datatype => datatype,
+        };
+        let is_whole = |size| bytes.len().is_multiple_of(size);
+        let values = match datatype.size() {
+            Some(size) if is_whole(size) => raw(bytes, datatype, 0, 1),
+            _ => Values::default(),
+        };
+        Self {
+            len: values.len(),
+            values,
+            ..Self::default()
+        }
+    }
+
+    /// Lets the last number stand for all that a shape has more, up to `most`.
+    pub(in crate::decode) fn repeat_last(&mut self, shape: Shape, most: usize) {
+        let wanted = shape.rows.saturating_mul(shape.width);
+        if let Values::Numbers(numbers) = &mut self.values
+            && let Some(last) = numbers.last().copied()
+            && (self.len..=most).contains(&wanted)
+        {
+            numbers.resize(wanted, last);
+            self.len = wanted;
+        }
+    }
+
     /// How much of it is taken.
     pub(in crate::decode) fn taken(&self) -> usize {
         match &self.values {

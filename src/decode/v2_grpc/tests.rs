@@ -273,3 +273,99 @@ fn truth_values_of_many_tensors_share_one_room() {
     let kept: usize = read.features.iter().map(|c| c.values.held_bytes()).sum();
     assert!(kept <= 1 << 19, "{kept}");
 }
+
+/// An answer in the envelope of a stream.
+fn wrapped(id: &str, class: u8) -> Vec<u8> {
+    field(2, &answered(id, class))
+}
+
+/// The last answer to a request of a decoupled model, without outputs.
+fn ended(id: &str) -> Vec<u8> {
+    let flag = [field(1, b"triton_final_response"), field(2, &[1 << 3, 1])].concat();
+    let end = [field(1, b"iris"), field(3, id.as_bytes()), field(4, &flag)].concat();
+    field(2, &end)
+}
+
+#[test]
+fn answers_of_a_decoupled_model_are_joined_with_its_requests_by_id() {
+    let requests = [asked("a", 10), asked("b", 20), asked("c", 30)];
+    let answers = [
+        wrapped("b", 1),
+        wrapped("a", 2),
+        wrapped("b", 3),
+        ended("a"),
+        ended("b"),
+        ended("c"),
+    ];
+    let read = stream(&requests, &answers);
+    assert_eq!(numbers(&read), [[10.0, 20.0, 20.0]]);
+    assert_eq!(
+        (classes(&read).concat(), read.note),
+        ("213".to_owned(), None)
+    );
+}
+
+#[test]
+fn answers_that_cannot_be_joined_are_read_alone_and_say_so() {
+    let requests = [asked("", 10), asked("", 20)];
+    let answers = [wrapped("", 1), wrapped("", 2), wrapped("", 3), ended("")];
+    let read = stream(&requests, &answers);
+    assert_eq!((read.rows, classes(&read).concat()), (0, "123".to_owned()));
+    assert_eq!(read.note, Some(v2::UNJOINED));
+    let fewer = stream(&requests, &[wrapped("", 1), ended("")]);
+    assert_eq!((fewer.rows, fewer.items()), (0, 1));
+    let requests = [asked("a", 10), asked("b", 20)];
+    let none = stream(&requests, &[ended("a"), ended("b")]);
+    assert_eq!((none.rows, none.outputs.len(), none.note), (2, 0, None));
+}
+
+#[test]
+fn an_error_of_a_stream_is_told_and_costs_its_request_alone() {
+    let requests = [asked("a", 10), asked("b", 20)];
+    let named = [field(1, b"no such model"), field(2, &message("a", &[]))].concat();
+    let read = stream(&requests, &[named, wrapped("b", 1), wrapped("b", 2)]);
+    assert_eq!(numbers(&read), [[20.0, 20.0]]);
+    assert_eq!(read.note, Some(FAILED));
+}
+
+#[test]
+fn parts_of_a_text_in_a_stream_are_one_text() {
+    let prompt = |id: &str| {
+        let text = tensor("text_input", "BYTES", &[1], &field(8, b"Hello?"));
+        message(id, &[text])
+    };
+    let part = |id: &str, text: &str| {
+        let output = tensor("text_output", "BYTES", &[1], &field(8, text.as_bytes()));
+        field(2, &message(id, &[output]))
+    };
+    let read = stream(
+        &[prompt("a")],
+        &[part("a", "Hi"), part("a", " !"), ended("a")],
+    );
+    assert_eq!((read.items(), read.rows, read.features.len()), (1, 1, 0));
+    assert_eq!((classes(&read).len(), read.note), (0, None));
+    let generation = read.generation.unwrap();
+    assert_eq!(
+        (generation.output.as_str(), generation.content_chunks),
+        ("Hi !", Some(2))
+    );
+    assert_eq!(generation.prompts.unwrap(), ["Hello?"]);
+    let two = [part("a", "Hi"), part("b", "No"), part("a", " !")];
+    let read = stream(&[prompt("a"), prompt("b")], &two);
+    assert_eq!(
+        (read.items(), read.generation.unwrap().output),
+        (2, "Hi !".to_owned())
+    );
+}
+
+#[test]
+fn features_that_many_answers_would_repeat_are_not_kept() {
+    let many = field(1, &[1; 1024]);
+    let request = message("a", &[tensor("x", "BOOL", &[1, 0x80, 8], &many)]);
+    let answers = vec![wrapped("a", 1); 200];
+    let read = stream(&[request], &answers);
+    assert_eq!(
+        (read.rows, read.features.len(), read.items()),
+        (200, 0, 200)
+    );
+}

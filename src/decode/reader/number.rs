@@ -1,0 +1,168 @@
+//! Numbers, exactly: the float that is nearest to what is written.
+
+use super::{Reader, Stop};
+
+/// What is written without fraction and exponent stays whole where 64 bits hold it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    Unsigned(u64),
+    Signed(i64),
+    Real(f64),
+    /// Beyond the largest float, or infinite by name.
+    Infinite,
+}
+
+/// Digits that any number of 64 bits has room for.
+const DIGITS: usize = 19;
+/// Whole numbers up to here are floats, each of them.
+const EXACT: u64 = 1 << 53;
+/// So are these powers of ten: with one of them and such a number, one rounding is the only one.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+impl Reader<'_> {
+    /// The number of a few digits that begins here, where a list or an object goes on or ends behind it.
+    #[inline]
+    pub(super) fn short_number(&mut self) -> Option<u64> {
+        let rest = self.bytes.get(self.at..)?;
+        let mut value = 0;
+        for (count, byte) in rest.iter().take(DIGITS).enumerate() {
+            match byte {
+                b'0'..=b'9' => value = value * 10 + u64::from(byte - b'0'),
+                b',' | b']' | b'}' if count == 1 || rest.first() != Some(&b'0') => {
+                    self.at += count;
+                    return Some(value);
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// The number that begins here.
+    #[inline]
+    pub(super) fn number(&mut self) -> Result<Number, Stop> {
+        let start = self.at;
+        let is_negative = self.bytes.get(start) == Some(&b'-');
+        let first = start + usize::from(is_negative);
+        let (whole, end) = digits(self.bytes, first, 0);
+        let count = end - first;
+        if count == 0 || (count > 1 && self.bytes.get(first) == Some(&b'0')) {
+            return self.no_number(count, is_negative);
+        }
+        self.at = end;
+        if matches!(self.bytes.get(end), Some(b'.' | b'e' | b'E')) {
+            return self.real(start, whole, count);
+        }
+        if count > DIGITS {
+            return self.long(start);
+        }
+        if !is_negative {
+            return Ok(Number::Unsigned(whole));
+        }
+        Ok(match 0_i64.checked_sub_unsigned(whole) {
+            // there is no whole negative zero
+            Some(0) => Number::Real(-0.0),
+            Some(value) => Number::Signed(value),
+            None => return self.parsed(start),
+        })
+    }
+
+    fn no_number(&mut self, count: usize, is_negative: bool) -> Result<Number, Stop> {
+        if count > 0 || !is_negative {
+            return Err(Stop::Syntax);
+        }
+        self.loose_word(b"-Infinity").map(|()| Number::Infinite)
+    }
+
+    /// One with a fraction or an exponent; `whole`: what stands before these, of `count` digits.
+    fn real(&mut self, start: usize, whole: u64, mut count: usize) -> Result<Number, Stop> {
+        let (mut value, mut scale) = (whole, 0_i64);
+        if self.bytes.get(self.at) == Some(&b'.') {
+            let first = self.at + 1;
+            let (more, end) = digits(self.bytes, first, value);
+            if end == first {
+                return Err(Stop::Syntax);
+            }
+            value = more;
+            count += end - first;
+            scale = -i64::try_from(end - first).unwrap_or(i64::MAX);
+            self.at = end;
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            scale = scale.saturating_add(self.exponent()?);
+        }
+        let power = usize::try_from(scale.unsigned_abs()).unwrap_or(usize::MAX);
+        if count > DIGITS || value > EXACT || power >= POWERS.len() {
+            return self.parsed(start);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "it is exact up to here")]
+        let value = value as f64;
+        let magnitude = if scale < 0 {
+            value / POWERS[power]
+        } else {
+            value * POWERS[power]
+        };
+        let is_negative = self.bytes.get(start) == Some(&b'-');
+        Ok(Number::Real(if is_negative {
+            -magnitude
+        } else {
+            magnitude
+        }))
+    }
+
+    /// What stands behind `e`, which is next.
+    pub(super) fn exponent(&mut self) -> Result<i64, Stop> {
+        self.at += 1;
+        let sign = self.bytes.get(self.at);
+        let is_negative = sign == Some(&b'-');
+        let first = self.at + usize::from(matches!(sign, Some(b'-' | b'+')));
+        let (value, end) = digits(self.bytes, first, 0);
+        if end == first {
+            return Err(Stop::Syntax);
+        }
+        self.at = end;
+        // of more digits the value means nothing, but that it is far from 0
+        let value = if end - first < DIGITS {
+            value
+        } else {
+            u64::MAX
+        };
+        let value = i64::try_from(value).unwrap_or(i64::MAX / 2);
+        Ok(if is_negative { -value } else { value })
+    }
+
+    /// A whole one of many digits.
+    fn long(&mut self, start: usize) -> Result<Number, Stop> {
+        match self.slice(start, self.at)?.parse() {
+            Ok(value) => Ok(Number::Unsigned(value)),
+            Err(_) => self.parsed(start),
+        }
+    }
+
+    /// What stands from `start` to here, the long way.
+    fn parsed(&mut self, start: usize) -> Result<Number, Stop> {
+        let value: f64 = self
+            .slice(start, self.at)?
+            .parse()
+            .map_err(|_| Stop::Syntax)?;
+        if value.is_infinite() {
+            self.is_strict = false;
+            return Ok(Number::Infinite);
+        }
+        Ok(Number::Real(value))
+    }
+}
+
+/// The digits from `at` on behind those of `value`, and where they end. Of more than [`DIGITS`], the value
+/// means nothing.
+#[inline]
+fn digits(bytes: &[u8], mut at: usize, mut value: u64) -> (u64, usize) {
+    while let Some(byte @ b'0'..=b'9') = bytes.get(at) {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+        at += 1;
+    }
+    (value, at)
+}

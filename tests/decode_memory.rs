@@ -1,0 +1,63 @@
+//! What decoding of bodies that are made to cost takes of memory: at its peak, with what is returned.
+//!
+//! The process has one test and one thread that works, so all that grows is of the decoder.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+#[path = "hostile/cases.rs"]
+mod cases;
+#[path = "hostile/heap.rs"]
+mod heap;
+#[path = "hostile/places.rs"]
+mod places;
+#[path = "hostile/tensors.rs"]
+mod tensors;
+#[path = "hostile/values.rs"]
+mod values;
+
+use sidelight::{config::defaults, decode::decode};
+
+#[global_allocator]
+static HEAP: heap::Heap = heap::Heap;
+
+/// Of a body; some cases have two.
+const BODY_BYTES: usize = 64 << 10;
+/// As last accepted, where a list that grows is there twice. What is aimed at is 16: 1 MiB for a
+/// body of 64 KiB.
+const BYTES_A_BYTE: usize = 23;
+/// The same where paths are followed: what they lead to is gathered before it is read.
+const BYTES_A_BYTE_MAPPED: usize = 29;
+
+/// Of all cases, so many are left out for each that is taken; every place comes with several values.
+const EVERY: usize = 23;
+
+#[test]
+fn no_body_takes_more_memory_than_it_did() {
+    judge(cases::cases(BODY_BYTES).step_by(EVERY));
+}
+
+fn judge(cases: impl Iterator<Item = cases::Case>) {
+    let bounds = defaults().capture;
+    let mut costs = Vec::new();
+    for case in cases {
+        let growth = heap::growth(|| drop(decode(&case.exchange, &bounds)));
+        // a few bytes around a body are of it
+        let bytes = case.bytes().max(BODY_BYTES);
+        costs.push((growth.div_ceil(bytes), case.name));
+    }
+    costs.sort_unstable_by(|one, other| other.cmp(one));
+    println!(
+        "bytes a byte, of {} cases: {:#?}",
+        costs.len(),
+        &costs[..20]
+    );
+    costs.retain(|(each, name)| {
+        *each
+            > if name.starts_with("mapped") {
+                BYTES_A_BYTE_MAPPED
+            } else {
+                BYTES_A_BYTE
+            }
+    });
+    assert!(costs.is_empty(), "{} cases: {costs:#?}", costs.len());
+}
