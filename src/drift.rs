@@ -21,6 +21,7 @@ pub mod scan;
 pub mod series;
 mod store;
 mod verdict;
+mod words;
 
 pub use baseline::{Baseline, BaselineError, Origin};
 pub use baselines::{Baselines, Key, MAX_BASELINES};

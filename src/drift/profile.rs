@@ -89,20 +89,19 @@ impl Profile {
     /// they came.
     pub fn of_numbers(values: &[f64], is_ordered: bool) -> Option<Self> {
         let (edges, reference) = Edges::of(values)?;
-        let ordered = is_ordered.then(|| Ordered {
-            bins: values.iter().map(|value| edges.bin(*value)).collect(),
-            longest_run: longest_run(values, |a, b| a.to_bits() == b.to_bits()),
+        let ordered = is_ordered.then(|| {
+            let bins = values.iter().map(|value| edges.bin(*value));
+            Ordered::new(bins.collect(), values, |a, b| a.to_bits() == b.to_bits())
         });
         Some(Self::of(Bins::Numbers(edges), reference, ordered))
     }
 
-    /// Of words, likewise; `None` is a missing one.
-    pub fn of_words(values: &[Option<&str>], is_ordered: bool) -> Self {
-        let (classes, reference) = Classes::of(values.iter().copied());
-        let ordered = is_ordered.then(|| Ordered {
-            bins: values.iter().map(|value| classes.bin(*value)).collect(),
-            longest_run: longest_run(values, |a, b| a == b),
-        });
+    /// Of classes, with what their order tells where that means something.
+    pub(super) fn of_classes(
+        classes: Classes,
+        reference: Reference,
+        ordered: Option<Ordered>,
+    ) -> Self {
         Self::of(Bins::Classes(classes), reference, ordered)
     }
 
@@ -141,9 +140,19 @@ impl Profile {
 }
 
 /// What the order of values tells.
-struct Ordered {
+pub(super) struct Ordered {
     bins: Vec<usize>,
     longest_run: u32,
+}
+
+impl Ordered {
+    /// `bins`: those of `values`.
+    pub(super) fn new<T>(bins: Vec<usize>, values: &[T], is_same: impl Fn(&T, &T) -> bool) -> Self {
+        Self {
+            bins,
+            longest_run: longest_run(values, is_same),
+        }
+    }
 }
 
 /// How many in a row are the same at most.
