@@ -305,6 +305,8 @@ pub struct Drift {
     pub check_interval: Duration,
     /// Most values of a baseline.
     pub max_baseline: usize,
+    /// Files that `sidelight baseline` wrote.
+    pub baseline_files: Vec<PathBuf>,
 }
 
 /// `state`: what survives a restart.

@@ -30,7 +30,7 @@ pub use gather::Gathered;
 pub use ks_window::{KsWindow, Retired, VERSIONS_PER_MODEL, Windows};
 pub use name::SeriesName;
 pub use posted::{PostedError, posted};
-pub use profile::{Profile, Value};
+pub use profile::{Bins, Profile, Value};
 pub use sample::Sample;
 pub use store::{Damage, Loaded, Store, StoreError};
 pub use verdict::{CheckInput, Checked, Verdict, check};

@@ -87,6 +87,7 @@ pub const KEYS: &[Key] = keys! {
     live drift.threshold;
     live drift.check_interval;
     live drift.max_baseline;
+    live drift.baseline_files;
     restart state.dir;
     live drain.delay;
     live drain.deadline;

@@ -176,9 +176,7 @@ impl Gathered {
     /// Remembers the first rows before they become a sample.
     fn keep_first(&mut self) {
         if self.first.is_none() {
-            let mut first = self.kept.clone();
-            first.cut(ORDERED.min(self.room.values));
-            self.first = Some(first);
+            self.first = Some(self.kept.head(ORDERED.min(self.room.values)));
         }
     }
 
@@ -257,6 +255,15 @@ impl Rows {
             (Self::Numbers(numbers), Kept::Number(number)) => numbers[place] = number,
             (Self::Words(words), Kept::Word(word)) => words[place] = word,
             _ => {}
+        }
+    }
+
+    /// A copy of the first `count`.
+    fn head(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        match self {
+            Self::Numbers(numbers) => Self::Numbers(numbers[..count].to_vec()),
+            Self::Words(words) => Self::Words(words[..count].to_vec()),
         }
     }
 

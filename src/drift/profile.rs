@@ -49,6 +49,22 @@ impl Bins {
         }
     }
 
+    /// What it is a series of: `numeric` or `categorical`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Numbers(_) => "numeric",
+            Self::Classes(_) => "categorical",
+        }
+    }
+
+    /// How many ranges of numbers or known classes there are.
+    pub fn known(&self) -> usize {
+        match self {
+            Self::Numbers(edges) => edges.edges().len() + 1,
+            Self::Classes(classes) => classes.names().len(),
+        }
+    }
+
     /// The bin of a value. A number among classes is one of them, a word among numbers is missing.
     pub fn bin(&self, value: Value<'_>) -> usize {
         match (self, value) {

@@ -79,7 +79,8 @@ impl Words {
         let mut by_count: Vec<(Box<str>, u16)> = self.known.drain().collect();
         by_count.sort_unstable_by(|a, b| {
             let [first, second] = [a, b].map(|(_, number)| counts[usize::from(*number)]);
-            second.cmp(&first).then_with(|| a.0.cmp(&b.0))
+            // of equal ones those that have been known for longer
+            second.cmp(&first).then(a.1.cmp(&b.1))
         });
         let mut renamed = vec![OTHER; counts.len()];
         renamed[usize::from(MISSING)] = MISSING;
