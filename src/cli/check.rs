@@ -210,12 +210,16 @@ fn log(log: &config::Log) -> String {
 }
 
 fn drift(drift: &config::Drift) -> String {
-    format!(
+    let mut text = format!(
         "the last {} confidences against the baseline every {}; p below {} is drift",
         drift.window,
         written(drift.check_interval),
         drift.threshold
-    )
+    );
+    for file in &drift.baseline_files {
+        let _ = write!(text, "\na baseline is read from {}", file.display());
+    }
+    text
 }
 
 fn state(state: &config::State) -> String {

@@ -85,7 +85,7 @@ impl Lines {
         }
         match serde_json::from_slice(&self.text) {
             Ok(found) => Ok(Some(found)),
-            // its position is that in the line, and what it quotes is no value
+            // the position that it names is that within the line
             Err(error) => Err(line_error(
                 &self.path,
                 self.line,
