@@ -1,5 +1,7 @@
 //! The agent put together: the only module that names every part.
 
+pub mod baseline;
+mod baseline_files;
 mod descriptors;
 mod explain;
 pub mod history;
@@ -9,6 +11,7 @@ mod reload;
 mod tls;
 mod upstream;
 
+pub use baseline_files::examine;
 pub use explain::explain;
 pub use probe::probe;
 
@@ -33,7 +36,7 @@ use tokio::{
 };
 use tracing::level_filters::LevelFilter;
 
-use self::{reload::Reloader, tls::Ends, upstream::Origin};
+use self::{baseline_files::BaselineFiles, reload::Reloader, tls::Ends, upstream::Origin};
 use crate::{
     capture::queue::{self, Depth},
     config::{self, Config, Level, Loaded, Sources, Watch},
@@ -115,6 +118,8 @@ impl Agent {
         let (drain, leaving) = Drain::new();
         let metrics = Arc::new(Metrics::new(config.metrics.max_series)?);
         let (baselines, windows, store) = stored(&config.state)?;
+        let (baseline_files, refused) = BaselineFiles::read(&config, &BaselineFiles::default());
+        baseline_files::report(&refused);
         let ops_listener = TcpListener::bind(config.ops.listen)
             .await
             .map_err(|e| taken(e, config.ops.listen, "--ops-listen ADDR or ops.listen"))?;
@@ -149,6 +154,11 @@ impl Agent {
             .map_err(|e| taken(e, config.proxy.listen, "--listen ADDR or proxy.listen"))?;
         drop(parts);
 
+        let mut keeper = Keeper::new(baselines, store.clone(), observer.clone());
+        if let Err(error) = keeper.use_files(baseline_files.baselines()).await {
+            tracing::warn!(%error, "baseline files are not used");
+        }
+        let keeper = Arc::new(Mutex::new(keeper));
         let health = Arc::new(Health::default());
         health.watch_threads(proxy.runtimes());
         let asking = ops::Settings::new(&config, tls.upstream.clone());
@@ -160,11 +170,7 @@ impl Agent {
             observer: observer.clone(),
             drain: leaving,
             settings: ops_changes,
-            keeper: Arc::new(Mutex::new(Keeper::new(
-                baselines,
-                store.clone(),
-                observer.clone(),
-            ))),
+            keeper: Arc::clone(&keeper),
             judge: ops::Judge::default(),
             scrapes: ops::Scrapes::default(),
             reload,
@@ -184,6 +190,8 @@ impl Agent {
             path: path_settings,
             ops: ops_settings,
             observer,
+            keeper,
+            baseline_files,
             level,
             metrics: Arc::clone(&metrics),
         };

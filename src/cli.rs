@@ -10,7 +10,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::Parser as _;
 
-pub use arguments::Drift;
+pub use arguments::{Baseline, Drift};
 pub use report::Report;
 
 use crate::config::{self, ConfigErrors, Flags, Sources};
@@ -20,7 +20,7 @@ use arguments::{Arguments, Subcommand};
 pub const OK: u8 = 0;
 /// Exit code: it was understood, and failed; of `drift`, that something drifts.
 pub const FAILED: u8 = 1;
-/// Exit code of `drift`: it failed.
+/// Exit code of `drift` and `baseline`: it failed.
 pub const DRIFT_FAILED: u8 = 2;
 /// Exit code: wrong usage or configuration (`EX_USAGE` of BSD's `sysexits`).
 pub const USAGE: u8 = 64;
@@ -36,6 +36,8 @@ pub enum Command {
     Check(Sources),
     /// Print the documented default file.
     Config,
+    /// Build a baseline file.
+    Baseline(Baseline),
     /// Look for drift in files.
     Drift(Drift),
     /// Say what would be read of recorded exchanges.
@@ -115,6 +117,7 @@ pub fn parse_from(
         Some(Subcommand::Iris { listen, child }) => Command::Iris(Iris { listen, child }),
         Some(Subcommand::Check { file }) => Command::Check(sources(file, Flags::default(), env)),
         Some(Subcommand::Config) => Command::Config,
+        Some(Subcommand::Baseline(baseline)) => Command::Baseline(baseline),
         Some(Subcommand::Drift(drift)) => Command::Drift(drift),
         Some(Subcommand::Explain { config, file }) => Command::Explain(Explain {
             sources: sources(config, Flags::default(), env),

@@ -327,6 +327,8 @@ pub struct Drift {
     pub export_series: usize,
     /// Predictions of a version without a baseline that become one; `None`: they do not.
     pub capture: Option<usize>,
+    /// Files that `sidelight baseline` wrote.
+    pub baseline_files: Vec<PathBuf>,
 }
 
 /// `state`: what survives a restart.

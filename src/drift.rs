@@ -31,6 +31,7 @@ mod store;
 mod tally;
 mod verdict;
 mod versions;
+mod words;
 
 pub use baseline::{Baseline, BaselineError, Origin};
 pub use baselines::{Baselines, Key, MAX_BASELINES};
@@ -39,7 +40,7 @@ pub use gather::Gathered;
 pub use ks_window::KsWindow;
 pub use name::SeriesName;
 pub use posted::{PostedError, posted};
-pub use profile::{Profile, Value};
+pub use profile::{Bins, Profile, Value};
 pub use sample::Sample;
 pub use snapshot::{SeriesState, Snapshot};
 pub use store::{Damage, Loaded, Store, StoreError};

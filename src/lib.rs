@@ -18,7 +18,7 @@
 //! threads of their own.
 //!
 //! [`explain`] says of recorded exchanges what [`decode`] would read of them, [`history`] what [`drift`]
-//! would have said of rows in files.
+//! would have said of rows in files, and makes baselines of them.
 //!
 //! [`iris`] is a model server to try all this on; it knows nothing of the agent and runs as a
 //! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds

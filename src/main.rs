@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use sidelight::{
-    app::{self, history},
+    app::{self, baseline, history},
     cli::{self, Command, Report},
     tls,
 };
@@ -23,8 +23,9 @@ fn main() -> ExitCode {
         },
         Command::Iris(cli::Iris { child: true, .. }) => of_outcome(app::iris::serve_as_child()),
         Command::Iris(cli::Iris { listen, .. }) => of_outcome(app::iris::serve(listen)),
-        Command::Check(sources) => cli::check::report(&sources),
+        Command::Check(sources) => cli::check::report(&sources, app::examine),
         Command::Config => cli::documented(),
+        Command::Baseline(asked) => return build_baseline(asked),
         Command::Drift(asked) => return drift(asked),
         Command::Explain(explain) => match explain.sources.load() {
             Ok(loaded) => app::explain(&loaded.config, explain.file.as_deref()),
@@ -37,6 +38,32 @@ fn main() -> ExitCode {
             }
         }
     };
+    ExitCode::from(report.print())
+}
+
+fn build_baseline(asked: cli::Baseline) -> ExitCode {
+    let request = baseline::Request {
+        rows: asked.file,
+        options: baseline::BuildOptions {
+            key: baseline::Key {
+                model: asked.model,
+                version: asked.version,
+            },
+            ordered: asked.ordered,
+            categorical: asked.categorical,
+            // more rows than can be counted are all
+            limit: asked.limit.and_then(|limit| limit.try_into().ok()),
+        },
+        output: asked.output,
+    };
+    match baseline::baseline(&request) {
+        Ok(()) => ExitCode::from(cli::OK),
+        Err(error) => failed_with(&error, cli::DRIFT_FAILED),
+    }
+}
+
+fn failed_with(error: &anyhow::Error, code: u8) -> ExitCode {
+    let report = Report::error(format!("sidelight: {error:#}\n"), code);
     ExitCode::from(report.print())
 }
 
@@ -54,10 +81,7 @@ fn drift(asked: cli::Drift) -> ExitCode {
     match history::drift(&request) {
         Ok(false) => ExitCode::from(cli::OK),
         Ok(true) => ExitCode::from(cli::FAILED),
-        Err(error) => {
-            let report = Report::error(format!("sidelight: {error:#}\n"), cli::DRIFT_FAILED);
-            ExitCode::from(report.print())
-        }
+        Err(error) => failed_with(&error, cli::DRIFT_FAILED),
     }
 }
 

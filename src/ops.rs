@@ -4,11 +4,13 @@
 //! `router` has the one table of routes; `access` decides who may change something; `headers` are
 //! what browsers are told; `scrapes` are the metrics on their way to slow clients; `probes` are
 //! health, readiness and liveness; `drift` answers with verdicts, which `judge` makes, on
-//! demand and on a schedule; `models` lists what was seen of each model; `keeper` holds the baselines; `prober` finds out what the upstream says of its model; `admin`
+//! demand and on a schedule; `baselines` shows what
+//! these are compared with, which `keeper` holds; `models` lists what was seen of each model; `prober` finds out what the upstream says of its model; `admin`
 //! reloads the configuration.
 
 mod access;
 mod admin;
+mod baselines;
 mod drift;
 mod headers;
 mod judge;
@@ -28,7 +30,7 @@ use tokio::{
 
 pub use admin::{ReloadOutcome, ReloadRequest};
 pub use judge::{Judge, check_on_schedule, save_windows_on_schedule};
-pub use keeper::Keeper;
+pub use keeper::{Keeper, Unchanged};
 pub use prober::probe_upstream;
 pub use router::{ROUTES, Route};
 pub use scrapes::Scrapes;

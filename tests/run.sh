@@ -174,6 +174,7 @@ suites() {
     step "e2e: the comparison with recordings" suite oracle_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
+    step "e2e: baselines" suite baseline python3
     step "e2e: faults of the agent" suite faults_agent python3
     step "e2e: faults of clients" suite faults_clients python3
 }

@@ -113,6 +113,6 @@ fn table_end(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
 }
 
 /// A name of a file's without characters that a terminal obeys.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().flat_map(char::escape_debug).collect()
 }

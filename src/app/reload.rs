@@ -9,17 +9,24 @@ use tokio::{
     time::timeout,
 };
 
-use super::{level_filter, tls::Ends};
+use super::{
+    baseline_files::{self, BaselineFiles},
+    level_filter,
+    tls::Ends,
+};
 use crate::{
     config::{self, Config, ConfigErrors, Loaded, Sources, Watch, reload},
     metrics::{Metrics, catalogue},
     observe::{command::Handle, worker},
-    ops::{self, ReloadOutcome, ReloadRequest},
+    ops::{self, Keeper, ReloadOutcome, ReloadRequest},
     panics::{contain, contained, hook},
     proxy,
     telemetry::events::LevelHandle,
     tls,
 };
+
+/// The key of files that may change while their names do not.
+const BASELINE_FILES: &str = "drift.baseline_files";
 
 /// Longest wait for the files.
 const READING: Duration = Duration::from_secs(5);
@@ -32,6 +39,8 @@ pub(super) struct Reloader {
     pub(super) path: watch::Sender<Arc<proxy::Settings>>,
     pub(super) ops: watch::Sender<Arc<ops::Settings>>,
     pub(super) observer: Handle,
+    pub(super) keeper: Arc<Mutex<Keeper>>,
+    pub(super) baseline_files: BaselineFiles,
     pub(super) level: LevelHandle,
     pub(super) drain: watch::Sender<config::Drain>,
     pub(super) files: watch::Sender<Vec<PathBuf>>,
@@ -47,7 +56,7 @@ impl Reloader {
     /// Reads all sources again; applies what can change live, whole or not at all.
     async fn reload(&mut self) -> ReloadOutcome {
         let outcome = match self.read().await {
-            Ok(loaded) => self.take(&loaded).await,
+            Ok((loaded, files)) => self.take(&loaded, files).await,
             Err(errors) => ReloadOutcome::Refused { errors },
         };
         self.metrics
@@ -58,23 +67,35 @@ impl Reloader {
     }
 
     /// All sources anew. A network file system may keep a read waiting: not on this thread.
-    async fn read(&self) -> Result<Loaded, Vec<String>> {
-        let sources = self.sources.clone();
+    async fn read(&self) -> Result<(Loaded, BaselineFiles), Vec<String>> {
+        let (sources, before) = (self.sources.clone(), self.baseline_files.clone());
         let panics = Self::panics(&self.metrics);
         let reading = tokio::task::spawn_blocking(move || {
-            contain(&panics, || sources.load_with(tls::examine))
+            contain(&panics, || {
+                let loaded = sources.load_with(tls::examine)?;
+                let (files, refused) = BaselineFiles::read(&loaded.config, &before);
+                Ok((loaded, files, refused))
+            })
         });
         match timeout(READING, reading).await {
-            Ok(Ok(Ok(loaded))) => loaded.map_err(|errors| in_words(&errors)),
+            Ok(Ok(Ok(Ok((loaded, files, refused))))) => {
+                baseline_files::report(&refused);
+                Ok((loaded, files))
+            }
+            Ok(Ok(Ok(Err(errors)))) => Err(in_words(&errors)),
             Ok(_) => Err(vec!["the configuration could not be read".to_owned()]),
             Err(_) => Err(vec![format!("no file came within {} s", READING.as_secs())]),
         }
     }
 
-    async fn take(&mut self, read: &Loaded) -> ReloadOutcome {
+    async fn take(&mut self, read: &Loaded, files: BaselineFiles) -> ReloadOutcome {
         let (config, needs_restart) = reload::merge_live(&self.config, &read.config);
         let needs_restart = needs_restart.into_iter().map(str::to_owned).collect();
-        let changed = reload::diff(&self.config, &config);
+        let mut changed = reload::diff(&self.config, &config);
+        if files != self.baseline_files && !changed.contains(&BASELINE_FILES) {
+            // the same names with other contents
+            changed.push(BASELINE_FILES);
+        }
         if changed.is_empty() {
             return ReloadOutcome::Unchanged { needs_restart };
         }
@@ -83,7 +104,7 @@ impl Reloader {
             let errors = in_words(&errors);
             return ReloadOutcome::Refused { errors };
         }
-        if let Err(error) = self.apply(&config).await {
+        if let Err(error) = self.apply(&config, files).await {
             let errors = vec![format!("{error:#}")];
             return ReloadOutcome::Refused { errors };
         }
@@ -99,8 +120,13 @@ impl Reloader {
     }
 
     /// What can refuse comes first, and then nothing has changed: certificates, the observer.
-    async fn apply(&mut self, config: &Config) -> anyhow::Result<()> {
+    async fn apply(&mut self, config: &Config, baselines: BaselineFiles) -> anyhow::Result<()> {
         let tls = self.tls.renewed(&self.config, config).await?;
+        if baselines != self.baseline_files {
+            let mut keeper = self.keeper.lock().await;
+            keeper.use_files(baselines.baselines()).await?;
+            self.baseline_files = baselines;
+        }
         let settings = worker::Settings::new(config);
         self.observer.apply(settings).await?;
         let path = proxy::Settings::new(config, tls.server.clone(), tls.upstream.clone());

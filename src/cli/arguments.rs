@@ -74,7 +74,10 @@ pub(super) enum Subcommand {
     },
     /// Print the default configuration: every setting with its meaning
     Config,
-    /// The drift detector over files of rows: CSV with a header line, or JSON lines; exit 1 if any drifts
+    /// Build a baseline file from rows: CSV with a header line, JSON lines, or Sidelight's own log
+    #[command(after_help = COLUMNS)]
+    Baseline(Baseline),
+    /// The drift detector over files of rows: CSV with a header line, JSON lines or a log; exit 1 if any drifts
     Drift(Drift),
     /// Say what would be read of recorded exchanges, and why: one JSON line for each
     Explain {
@@ -98,14 +101,51 @@ pub(super) enum Subcommand {
     },
 }
 
+const COLUMNS: &str = "\
+Columns: `confidence` is that of the predictions; `class`, `predicted_class` or `prediction` the
+predicted class; `value` the predicted number of a regression; all others are features, by the
+names that pass through the proxy. Of a log, lines of exchanges that predicted are rows, one for
+each item (of more than 64 in a request 64, evenly spaced); its other lines are skipped. Its rows
+are in their order, unless its times say otherwise.
+
+A column with words is one of classes; empty, null and NaN are missing. Of more than 100,000 rows
+a sample of all is kept.
+
+Exit codes: 0 done, 2 failed, 64 wrong usage.";
+
+/// `sidelight baseline`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Baseline {
+    /// Rows as they should be; `-`: standard input
+    pub file: PathBuf,
+    /// Whose baseline it is; of a log, only what this model predicted [default: every model's, or the log's]
+    #[arg(long, value_name = "M", value_parser = name)]
+    pub model: Option<String>,
+    /// Of which version; of a log, only what this version predicted [default: each of them]
+    #[arg(long, value_name = "V", value_parser = name)]
+    pub version: Option<String>,
+    /// The rows are in the order in which they came, so that they tell how dependent neighbours are
+    #[arg(long)]
+    pub ordered: bool,
+    /// A column whose numbers are classes; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub categorical: Vec<String>,
+    /// Take the first N rows alone
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Where the baseline goes, whole or not at all [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
 /// `sidelight drift`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct Drift {
-    /// Rows as they should be
+    /// Rows as they should be, or what `sidelight baseline` wrote
     pub baseline: PathBuf,
     /// Rows that may have drifted; `-`: standard input
     pub stream: PathBuf,
-    /// The rows of BASELINE are in the order in which they came
+    /// The rows of BASELINE are in the order in which they came; or it has tau, and it counts
     #[arg(long)]
     pub ordered: bool,
     /// False alarms per million rows that are accepted [default: 0.6]
@@ -117,6 +157,14 @@ pub struct Drift {
     /// One JSON object a line instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// A name of a model or version.
+fn name(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("expected a name".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A number of false alarms.

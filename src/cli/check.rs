@@ -3,17 +3,15 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::{
-    config::{
-        self, Config, Features, Lines, Loaded, Origin, Route, Sources,
-        units::{written, written_bytes},
-    },
-    tls,
+use crate::config::{
+    self, Config, Features, Findings, Lines, Loaded, Origin, Route, Sources,
+    units::{written, written_bytes},
 };
 
-/// Says what `sources` would do, or everything that is wrong with them.
-pub fn report(sources: &Sources) -> Report {
-    match sources.load_with(tls::examine) {
+/// Says what `sources` would do, or everything that is wrong with them; `examine` looks into the files
+/// that they name.
+pub fn report(sources: &Sources, examine: impl Fn(&Config, &mut Findings<'_>)) -> Report {
+    match sources.load_with(examine) {
         Ok(loaded) => Report::text(text(sources, &loaded)),
         Err(errors) => Report::of_errors(&errors),
     }
@@ -214,12 +212,16 @@ fn log(log: &config::Log) -> String {
 }
 
 fn drift(drift: &config::Drift) -> String {
-    format!(
+    let mut text = format!(
         "the last {} confidences against the baseline every {}; p below {} is drift",
         drift.window,
         written(drift.check_interval),
         drift.threshold
-    )
+    );
+    for file in &drift.baseline_files {
+        let _ = write!(text, "\na baseline is read from {}", file.display());
+    }
+    text
 }
 
 fn state(state: &config::State) -> String {
@@ -245,7 +247,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::{OK, USAGE},
-        tls::tests::authority::Authority,
+        tls::{self, tests::authority::Authority},
     };
 
     fn of(text: &str, env: &[(&str, &str)]) -> Report {
@@ -253,11 +255,12 @@ mod tests {
         let file = dir.path().join("own.yaml");
         std::fs::write(&file, text).unwrap();
         let env = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-        report(&Sources {
+        let sources = Sources {
             file: Some(file),
             env: env.collect(),
             ..Sources::default()
-        })
+        };
+        report(&sources, tls::examine)
     }
 
     #[test]

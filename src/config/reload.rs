@@ -93,6 +93,7 @@ pub const KEYS: &[Key] = keys! {
     live drift.max_series;
     live drift.export_series;
     live drift.capture;
+    live drift.baseline_files;
     restart state.dir;
     live drain.delay;
     live drain.deadline;

@@ -49,14 +49,34 @@ impl Baselines {
     pub fn set(
         &mut self,
         key: Key,
-        baseline: Baseline,
+        baseline: impl Into<Arc<Baseline>>,
     ) -> Result<Option<Arc<Baseline>>, BaselineError> {
         if self.0.len() >= MAX_BASELINES && !self.0.contains_key(&key) {
             return Err(BaselineError::NoRoom {
                 limit: MAX_BASELINES,
             });
         }
-        Ok(self.0.insert(key, Arc::new(baseline)))
+        Ok(self.0.insert(key, baseline.into()))
+    }
+
+    /// These, and of `others` those whose key has none.
+    ///
+    /// # Errors
+    /// [`BaselineError::NoRoom`] when that is more than [`MAX_BASELINES`].
+    pub fn before(&self, others: &Self) -> Result<Self, BaselineError> {
+        let mut all = others.0.clone();
+        all.extend(self.0.clone());
+        if all.len() > MAX_BASELINES {
+            return Err(BaselineError::NoRoom {
+                limit: MAX_BASELINES,
+            });
+        }
+        Ok(Self(all))
+    }
+
+    /// Whether `key` has one.
+    pub fn has(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
     }
 
     /// Takes the baseline of `key` away.
@@ -170,6 +190,22 @@ mod tests {
             [0.6]
         );
         assert!(all.is_empty() && all.resolve("a", "b").is_none());
+    }
+
+    #[test]
+    fn of_two_for_the_same_key_that_of_the_first_counts() {
+        let (mut first, mut others) = (Baselines::new(), Baselines::new());
+        first.set(key(Some("a"), None), baseline(&[0.1])).unwrap();
+        others.set(key(Some("a"), None), baseline(&[0.2])).unwrap();
+        others.set(key(Some("b"), None), baseline(&[0.3])).unwrap();
+        let all = first.before(&others).unwrap();
+        let mean = |model| all.resolve(model, "1").unwrap().sample().unwrap().mean();
+        assert!(mean("a") < 0.15 && mean("b") > 0.25 && all.len() == 2);
+        for i in 0..MAX_BASELINES - 1 {
+            let key = key(Some(&i.to_string()), None);
+            first.set(key, baseline(&[0.5])).unwrap();
+        }
+        assert_eq!(first.before(&others).unwrap_err().reason(), "no_room");
     }
 
     #[test]

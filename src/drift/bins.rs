@@ -3,7 +3,7 @@
 //! A region is a set of values whose share is watched: for numbers `x <= edge` for every edge, for
 //! classes each known one and those that are not known; and always the missing values.
 
-use std::io::Write;
+use std::{collections::BTreeMap, io::Write};
 
 /// Parts into which the quantiles of a baseline cut.
 const PARTS: usize = 20;
@@ -127,17 +127,27 @@ impl Classes {
     /// there are as many as were seen once only (Good and Turing). Of more than 100 classes the most
     /// frequent are known, and the others count as unseen.
     pub fn of<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> (Self, Reference) {
-        let mut counted = std::collections::BTreeMap::<&str, u32>::new();
-        let (mut missing, mut total) = (0, 0);
+        let mut counted = BTreeMap::<&str, u32>::new();
+        let mut missing = 0;
         for value in values {
-            total += 1;
             match value {
                 Some(value) => *counted.entry(value).or_default() += 1,
                 None => missing += 1,
             }
         }
+        Self::counted(counted, 0, missing)
+    }
+
+    /// Likewise, of words that are counted already; `others` are of words that were not kept.
+    pub(super) fn counted(
+        mut counted: BTreeMap<&str, u32>,
+        others: u32,
+        missing: u32,
+    ) -> (Self, Reference) {
+        let others = others + keep_most_frequent(&mut counted);
+        // of those that are not kept, all count as unseen already
         let once = counted.values().filter(|count| **count == 1).count();
-        let others = keep_most_frequent(&mut counted);
+        let total = counted.values().sum::<u32>() + others + missing;
         let mut counts: Vec<u32> = counted.values().copied().collect();
         let mut bins = counts.clone();
         bins.extend([others, missing]);
@@ -209,7 +219,7 @@ impl Classes {
 const MOST_CLASSES: usize = 100;
 
 /// How many values are of the classes that are not kept.
-fn keep_most_frequent(counted: &mut std::collections::BTreeMap<&str, u32>) -> u32 {
+fn keep_most_frequent(counted: &mut BTreeMap<&str, u32>) -> u32 {
     if counted.len() <= MOST_CLASSES {
         return 0;
     }
@@ -294,4 +304,23 @@ fn sum(bins: &[u32]) -> Option<u32> {
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_baseline_of_words_that_are_all_different_is_restored_as_it_was() {
+        let words: Vec<String> = (0..1000).map(|i| format!("id {i}")).collect();
+        let (classes, reference) = Classes::of(words.iter().map(|word| Some(word.as_str())));
+        let unseen = reference.count(classes.names().len());
+        // the 100 that are known were seen once each
+        assert_eq!(
+            (classes.names().len(), unseen, reference.total()),
+            (100, 1000, 1000)
+        );
+        let again = Classes::restored(classes.names().to_vec(), reference.bins().to_vec(), unseen);
+        assert_eq!(again, Some((classes, reference)));
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::{
     borrow::Cow,
-    fs::File,
-    io::{self, Read},
+    fs::{self, File},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -26,8 +26,16 @@ const VERSION: u64 = 2;
 /// Has confidences alone.
 const OLDEST: u64 = 1;
 
+/// Ends the name of a file that is not finished.
+pub(super) const TEMPORARY: &str = ".tmp";
+
 /// How every such file begins.
-pub(super) const START: &[u8] = b"{\"sidelight_baseline\":";
+const START: &[u8] = b"{\"sidelight_baseline\":";
+
+/// Whether what begins so is meant to be one.
+pub fn is_baseline(bytes: &[u8]) -> bool {
+    bytes.starts_with(START)
+}
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -232,6 +240,39 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         .take(LARGEST + 1)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Puts `bytes` in the place of a file, all of them or none: a crash or a full disk leaves the old file.
+/// What is no file, such as a pipe, is written to.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // a link stays one
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return File::options().write(true).open(&path)?.write_all(bytes);
+    }
+    let mut temporary = path.clone().into_os_string();
+    temporary.push(TEMPORARY);
+    let dir = match path.parent() {
+        Some(dir) if dir != Path::new("") => dir,
+        _ => Path::new("."),
+    };
+    write(Path::new(&temporary), bytes)
+        .and_then(|()| fs::rename(&temporary, &path))
+        // it lasts once the folder is on the disk
+        .and_then(|()| File::open(dir)?.sync_all())
+        .inspect_err(|_| {
+            // on a full disk the part that was written would keep it full
+            let _ = fs::remove_file(&temporary);
+        })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// What [`render`] wrote.

@@ -171,9 +171,14 @@ impl Monitor {
     }
 }
 
-/// Whether item `item` of `count` enters the scan: at most [`ITEMS`] do, evenly spaced.
+/// The item of `count` that enters the scan as number `place`, from 0: at most [`ITEMS`] do, evenly spaced.
+pub fn entering(place: usize, count: usize) -> usize {
+    place * count / count.clamp(1, ITEMS)
+}
+
+/// Whether item `item` of `count` enters the scan.
 pub fn enters_scan(item: usize, count: usize) -> bool {
-    count <= ITEMS || item * ITEMS / count != (item + 1) * ITEMS / count
+    count <= ITEMS || entering((item * ITEMS).div_ceil(count), count) == item
 }
 
 impl Watched {
@@ -344,8 +349,9 @@ mod tests {
     #[test]
     fn of_a_large_request_64_items_enter_the_scan_and_all_are_counted() {
         for count in [1, 63, 64, 65, 100, 1000, 4097] {
-            let entering = (0..count).filter(|item| enters_scan(*item, count)).count();
-            assert_eq!(entering, count.min(ITEMS), "{count}");
+            let found: Vec<usize> = (0..count).filter(|i| enters_scan(*i, count)).collect();
+            let expected: Vec<usize> = (0..count.min(ITEMS)).map(|p| entering(p, count)).collect();
+            assert_eq!(found, expected, "{count}");
         }
         let mut monitor = monitor();
         for item in 0..1000 {

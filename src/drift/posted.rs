@@ -114,7 +114,7 @@ pub fn posted(
     limit: usize,
     set_at: Timestamp,
 ) -> Result<(Option<Key>, Baseline), PostedError> {
-    if body.starts_with(file::START) {
+    if file::is_baseline(body) {
         let (key, baseline) = file::parse(body)?;
         return Ok((Some(key), baseline));
     }

@@ -49,6 +49,22 @@ impl Bins {
         }
     }
 
+    /// What it is a series of: `numeric` or `categorical`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Numbers(_) => "numeric",
+            Self::Classes(_) => "categorical",
+        }
+    }
+
+    /// How many ranges of numbers or known classes there are.
+    pub fn known(&self) -> usize {
+        match self {
+            Self::Numbers(edges) => edges.edges().len() + 1,
+            Self::Classes(classes) => classes.names().len(),
+        }
+    }
+
     /// The bin of a value. A number among classes is one of them, a word among numbers is missing.
     pub fn bin(&self, value: Value<'_>) -> usize {
         match (self, value) {
@@ -65,14 +81,6 @@ impl Bins {
         match self {
             Self::Numbers(_) => None,
             Self::Classes(classes) => Some(classes.bins()),
-        }
-    }
-
-    /// `number` or `class`.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Numbers(_) => "number",
-            Self::Classes(_) => "class",
         }
     }
 
@@ -97,20 +105,27 @@ impl Profile {
     /// they came.
     pub fn of_numbers(values: &[f64], is_ordered: bool) -> Option<Self> {
         let (edges, reference) = Edges::of(values)?;
-        let ordered = is_ordered.then(|| Ordered {
-            bins: values.iter().map(|value| edges.bin(*value)).collect(),
-            longest_run: longest_run(values, |a, b| a.to_bits() == b.to_bits()),
+        let ordered = is_ordered.then(|| {
+            let bins = values.iter().map(|value| edges.bin(*value));
+            Ordered::new(bins.collect(), values, |a, b| a.to_bits() == b.to_bits())
         });
         Some(Self::of(Bins::Numbers(edges), reference, ordered))
     }
 
-    /// Of words, likewise; `None` is a missing one.
-    pub fn of_words(values: &[Option<&str>], is_ordered: bool) -> Self {
-        let (classes, reference) = Classes::of(values.iter().copied());
-        let ordered = is_ordered.then(|| Ordered {
-            bins: values.iter().map(|value| classes.bin(*value)).collect(),
-            longest_run: longest_run(values, |a, b| a == b),
-        });
+    /// Of words in no order.
+    #[cfg(test)]
+    pub(super) fn of_test_words<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        let mut gathered = super::Gathered::new(true);
+        words.for_each(|word| gathered.push(Value::Word(word)));
+        gathered.profile(false).expect("there are words")
+    }
+
+    /// Of classes, with what their order tells where that means something.
+    pub(super) fn of_classes(
+        classes: Classes,
+        reference: Reference,
+        ordered: Option<Ordered>,
+    ) -> Self {
         Self::of(Bins::Classes(classes), reference, ordered)
     }
 
@@ -149,9 +164,19 @@ impl Profile {
 }
 
 /// What the order of values tells.
-struct Ordered {
+pub(super) struct Ordered {
     bins: Vec<usize>,
     longest_run: u32,
+}
+
+impl Ordered {
+    /// `bins`: those of `values`.
+    pub(super) fn new<T>(bins: Vec<usize>, values: &[T], is_same: impl Fn(&T, &T) -> bool) -> Self {
+        Self {
+            bins,
+            longest_run: longest_run(values, is_same),
+        }
+    }
 }
 
 /// How many in a row are the same at most.

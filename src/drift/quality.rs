@@ -333,8 +333,7 @@ mod tests {
             findings(&constant, &stream(5000, |_| Value::Number(1.0))),
             []
         );
-        let words: Vec<Option<&str>> = (0..300).map(|i| Some(["a", "b", "c"][i % 3])).collect();
-        let words = Profile::of_words(&words, false);
+        let words = Profile::of_test_words((0..300).map(|i| ["a", "b", "c"][i % 3]));
         let values = stream(200, |i| Value::Word(["a", "b", "new"][i % 3]));
         let found = findings(&words, &values);
         assert_eq!(found.len(), 1, "{found:?}");

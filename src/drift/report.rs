@@ -47,7 +47,7 @@ pub struct Report {
 pub struct SeriesReport {
     /// Its label.
     pub name: String,
-    /// `number` or `class`.
+    /// `numeric` or `categorical`.
     pub kind: &'static str,
     /// Whether it drifts.
     pub drift_detected: bool,
@@ -100,7 +100,7 @@ pub struct Found {
 /// A histogram of the baseline and of the window, for a picture.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Histograms {
-    /// `number` or `class`.
+    /// `numeric` or `categorical`.
     pub kind: &'static str,
     /// Upper edges of the bins of numbers; one bin more is above all, and one of missing values.
     #[serde(skip_serializing_if = "Option::is_none")]

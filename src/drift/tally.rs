@@ -146,8 +146,7 @@ mod tests {
         let words: Vec<String> = (0..20)
             .flat_map(|i| vec![format!("c{i:02}"); i + 1])
             .collect();
-        let words: Vec<Option<&str>> = words.iter().map(|word| Some(word.as_str())).collect();
-        let profile = Profile::of_words(&words, false);
+        let profile = Profile::of_test_words(words.iter().map(String::as_str));
         let mut tally = Tally::new(&profile.bins, &profile.reference);
         for word in ["c19", "c00", "new"] {
             tally.push(profile.bins.bin(crate::drift::Value::Word(word)));

@@ -1,11 +1,18 @@
 //! A stream of rows against a baseline.
 
-use std::path::Path;
+use std::{
+    io::{BufRead, Read},
+    path::Path,
+};
 
-use super::table::{Table, TableError};
+use super::{
+    columns::{Columns, series_of},
+    table::{self, Input, Table, TableError},
+};
 use crate::drift::{
-    Gathered, Value,
+    Key, Profile, SeriesName, Value,
     episode::Change,
+    file,
     scan::{self, Alarm},
     series::Series,
 };
@@ -63,25 +70,25 @@ pub fn detect(
     options: &Options,
     mut each: impl FnMut(&Alarmed),
 ) -> Result<Summary, TableError> {
-    let columns = gather(Table::open(baseline)?, options)?;
-    let mut rows = Table::open(stream)?;
+    let (key, expected) = expected(baseline, options)?;
+    let mut rows = Table::new(stream, table::open(stream)?)?;
+    rows.choose(key);
     let base = options.rate.map_or(THRESHOLD, scan::base_threshold);
-    let mut watched = Watched::new(columns, rows.names(), options.ordered, base);
+    let mut watched = Watched::new(expected, rows.names(), base);
     let mut summary = Summary {
         predictions: 0,
         series: 0,
         alarms: 0,
     };
-    watched.place(rows.names());
     loop {
         let mut alarms = Vec::new();
-        let has_row = rows.row(|place, cell| alarms.extend(watched.push(place, cell)))?;
+        let has_row =
+            rows.row(|place, name, cell| alarms.extend(watched.push(place, name, cell)))?;
         if !has_row {
             break;
         }
         summary.predictions += 1;
         alarms.extend(watched.end_row());
-        watched.place(rows.names());
         summary.alarms += alarms.len() as u64;
         alarms.iter().for_each(&mut each);
     }
@@ -89,68 +96,59 @@ pub fn detect(
     Ok(summary)
 }
 
-/// One column of a baseline.
-struct Column {
-    name: String,
-    values: Gathered,
-}
+/// What a series should be like, as its file calls it.
+type Expected = (String, Profile);
 
-/// All columns of a baseline.
-fn gather(mut table: Table, options: &Options) -> Result<Vec<Column>, TableError> {
-    let mut columns: Vec<Column> = Vec::new();
-    let mut count = 0;
-    loop {
-        let mut later = Vec::new();
-        let has_row = table.row(|place, cell| match columns.get_mut(place) {
-            Some(column) => column.values.push(cell),
-            None => later.push(owned(cell)),
-        })?;
-        if !has_row {
-            return Ok(columns);
-        }
-        // columns of JSON lines that were not there before
-        for (value, name) in later
-            .into_iter()
-            .zip(&table.names()[columns.len()..].to_vec())
-        {
-            let mut values = Gathered::new(options.categorical.contains(name));
-            values.fill(count);
-            values.push(value.cell());
-            columns.push(Column {
-                name: name.clone(),
-                values,
-            });
-        }
-        count += 1;
-        for column in &mut columns {
-            column.values.fill(count);
-        }
+/// What a file says of each series: rows, or what `sidelight baseline` wrote, which says whose it is.
+fn expected(path: &Path, options: &Options) -> Result<(Key, Vec<Expected>), TableError> {
+    let mut input = table::open(path)?;
+    let start = input.fill_buf();
+    if file::is_baseline(start.map_err(|source| table::io_error(path, source))?) {
+        return written(path, input, options);
     }
+    let mut table = Table::new(path, input)?;
+    let is_categorical = |column: &str| options.categorical.iter().any(|name| name == column);
+    let columns = Columns::gather(&mut table, usize::MAX, is_categorical, |_, _| Ok(()))?;
+    let profiles = columns.all.into_iter().filter_map(|column| {
+        let profile = column.values.profile(options.ordered)?;
+        Some((column.name, profile))
+    });
+    Ok((Key::default(), profiles.collect()))
 }
 
-/// A value that outlives its row.
-enum Owned {
-    Missing,
-    Number(f64),
-    Word(String),
-}
-
-impl Owned {
-    fn cell(&self) -> Value<'_> {
-        match self {
-            Self::Missing => Value::Missing,
-            Self::Number(number) => Value::Number(*number),
-            Self::Word(word) => Value::Word(word),
+/// What `sidelight baseline` wrote.
+fn written(
+    path: &Path,
+    input: Input,
+    options: &Options,
+) -> Result<(Key, Vec<Expected>), TableError> {
+    let refused = |message: String| TableError::File {
+        path: path.to_owned(),
+        message,
+    };
+    let mut bytes = Vec::new();
+    input
+        .take(file::LARGEST)
+        .read_to_end(&mut bytes)
+        .map_err(|source| table::io_error(path, source))?;
+    let (key, baseline) = file::parse(&bytes).map_err(|damage| {
+        refused(format!(
+            "expected a baseline as sidelight baseline wrote it: {damage}"
+        ))
+    })?;
+    let profiles = baseline.profiles().iter().map(|(name, profile)| {
+        let mut profile = profile.clone();
+        if !options.ordered {
+            profile.tau = None;
+        } else if profile.tau.is_none() {
+            let message = "expected a baseline of ordered rows: build it with --ordered, or leave \
+                           --ordered out";
+            return Err(refused(message.to_owned()));
         }
-    }
-}
-
-fn owned(cell: Value<'_>) -> Owned {
-    match cell {
-        Value::Missing => Owned::Missing,
-        Value::Number(number) => Owned::Number(number),
-        Value::Word(word) => Owned::Word(word.to_owned()),
-    }
+        Ok((name.label().into_owned(), profile))
+    });
+    let profiles: Result<Vec<_>, _> = profiles.collect();
+    Ok((key, profiles?))
 }
 
 /// The series of a stream.
@@ -171,44 +169,48 @@ struct Of {
 
 impl Watched {
     /// `names`: those of the stream's columns, as far as they are known.
-    fn new(columns: Vec<Column>, names: &[String], is_ordered: bool, base: f64) -> Self {
-        let baselines = columns.into_iter().filter_map(|column| {
-            let baseline = column.values.profile(is_ordered)?;
-            Some((column.name, baseline))
-        });
-        let baselines: Vec<_> = baselines.collect();
-        let count = baselines
-            .iter()
-            .filter(|(name, _)| names.contains(name))
-            .count();
-        let series = baselines.into_iter().map(|(name, baseline)| Of {
+    fn new(expected: Vec<Expected>, names: &[String], base: f64) -> Self {
+        let known = |name: &str| place_of(expected.iter().map(|(name, _)| name.as_str()), name);
+        let count = names.iter().filter(|name| known(name).is_some()).count();
+        // those of a log are not known before its first row
+        let count = if names.is_empty() {
+            expected.len()
+        } else {
+            count
+        };
+        let series = expected.into_iter().map(|(name, profile)| Of {
             name,
-            series: Series::new(baseline, base, count, 0.0),
+            series: Series::new(profile, base, count, 0.0),
             is_in_use: false,
             is_pushed: false,
         });
-        Self {
+        let mut watched = Self {
             series: series.collect(),
             places: Vec::new(),
+        };
+        for name in names {
+            watched.place(name);
         }
+        watched
     }
 
-    /// Finds the series of the stream's columns by their names.
-    fn place(&mut self, names: &[String]) {
-        for name in &names[self.places.len().min(names.len())..] {
-            let place = self.series.iter().position(|of| of.name == *name);
-            if let Some(of) = place.and_then(|place| self.series.get_mut(place)) {
-                of.is_in_use = true;
-            }
-            self.places.push(place);
+    /// Finds the series of the stream's next column by its name.
+    fn place(&mut self, name: &str) {
+        let place = place_of(self.series.iter().map(|of| of.name.as_str()), name);
+        if let Some(of) = place.and_then(|place| self.series.get_mut(place)) {
+            of.is_in_use = true;
         }
+        self.places.push(place);
     }
 
     fn in_use(&self) -> usize {
         self.series.iter().filter(|of| of.is_in_use).count()
     }
 
-    fn push(&mut self, column: usize, cell: Value<'_>) -> Option<Alarmed> {
+    fn push(&mut self, column: usize, name: &str, cell: Value<'_>) -> Option<Alarmed> {
+        if column == self.places.len() {
+            self.place(name);
+        }
         let place = self.places.get(column).copied().flatten()?;
         let of = self.series.get_mut(place)?;
         of.is_pushed = true;
@@ -225,6 +227,13 @@ impl Watched {
         }
         alarms
     }
+}
+
+/// The series that is called so, or else what another name stands for.
+fn place_of<'a>(series: impl Iterator<Item = &'a str> + Clone, name: &str) -> Option<usize> {
+    let same = series.clone().position(|known| known == name);
+    let stands_for: SeriesName = series_of(name);
+    same.or_else(|| series.map(series_of).position(|known| known == stands_for))
 }
 
 impl Of {
@@ -252,6 +261,7 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
+    use crate::history::{BuildOptions, build};
 
     /// A file of this text, gone with it.
     fn written(text: &str) -> NamedTempFile {
@@ -343,6 +353,7 @@ mod tests {
     #[test]
     fn a_file_that_is_no_table_is_refused_with_its_line() {
         for (text, expected) in [
+            ("a,a\n1,2\n", "line 1: expected different names"),
             ("", "expected a header line"),
             ("{\"a\":1}\n{\"a\":\n", "line 2: expected a JSON object"),
             ("a,b\n1,2\n1,2,3\n", "line 3"),
@@ -354,5 +365,58 @@ mod tests {
         let nowhere = Path::new("/nowhere/at/all.csv");
         let error = detect(nowhere, nowhere, &Options::default(), |_| ()).unwrap_err();
         assert!(error.to_string().contains("cannot read"), "{error}");
+    }
+
+    #[test]
+    fn a_baseline_that_was_built_finds_what_its_rows_find() {
+        let rows_of = csv(&rows(1, 2000, 2000, 0.0));
+        let options = BuildOptions {
+            ordered: true,
+            ..BuildOptions::default()
+        };
+        let file_of = |options: &BuildOptions| {
+            let built = build(written(&rows_of).path(), options).unwrap();
+            String::from_utf8(file::render(&built.key, &built.baseline)).unwrap()
+        };
+        let stream = csv(&rows(3, 3000, 1000, 0.4));
+        let found = run(&file_of(&options), &stream);
+        assert_eq!(found, run(&rows_of, &stream));
+        assert!(found.0.alarms > 0);
+        let (unordered, stream) = (file_of(&BuildOptions::default()), written(&stream));
+        let options = Options {
+            ordered: true,
+            ..Options::default()
+        };
+        let error = detect(written(&unordered).path(), stream.path(), &options, |_| ());
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("expected a baseline of ordered rows"),
+            "{error}"
+        );
+        let live = detect(
+            written(&unordered).path(),
+            stream.path(),
+            &Options::default(),
+            |_| (),
+        );
+        assert_eq!(live.unwrap().series, 2);
+        let damaged = unordered.replace("\"x\"", "\"y\"");
+        let error = detect(
+            written(&damaged).path(),
+            stream.path(),
+            &Options::default(),
+            |_| (),
+        );
+        assert!(error.unwrap_err().to_string().contains("checksum"));
+    }
+
+    #[test]
+    fn series_match_by_what_they_are_where_names_differ() {
+        let baseline = "predicted_class,confidence\na,0.5\n";
+        let (summary, _) = run(
+            baseline,
+            "{\"prediction\":\"a\",\"confidence\":0.5,\"x\":1}\n",
+        );
+        assert_eq!((summary.series, summary.predictions), (2, 1));
     }
 }

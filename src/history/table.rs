@@ -1,19 +1,34 @@
-//! Rows of a file: CSV with a header line, or JSON lines.
+//! Rows of a file: CSV with a header line, JSON lines, or Sidelight's own log.
+
+mod lines;
+mod log;
 
 use std::{
+    cell::Cell,
     collections::HashMap,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use csv::{ByteRecord, ReaderBuilder};
 use serde_json::Value as Json;
 
-use crate::drift::Value;
+pub(super) use self::log::is_hashed;
+use self::{
+    lines::{Fields, Lines},
+    log::Log,
+};
+use crate::drift::{Gathered, Key, Value};
 
 /// Bytes that are read at once.
 const BUFFER: usize = 256 * 1024;
+/// Bytes of a row; a quote that is never closed must not take the whole file into memory.
+const LONGEST_ROW: usize = 16 << 20;
+
+/// A file that is being read.
+pub(super) type Input = BufReader<Box<dyn Read>>;
 
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +42,13 @@ pub enum TableError {
         /// What it said.
         source: io::Error,
     },
-    /// There is no header line, or no row below it.
-    #[error("{}: expected a header line with names, or JSON lines", path.display())]
-    Empty {
+    /// The file as a whole is not what was expected.
+    #[error("{}: {message}", path.display())]
+    File {
         /// The file.
         path: PathBuf,
+        /// What was expected.
+        message: String,
     },
     /// A line is not what the format wants.
     #[error("{}, line {line}: {message}", path.display())]
@@ -61,154 +78,182 @@ fn value_of(text: &str) -> Value<'_> {
     }
 }
 
+/// Opens a file; `-` is what comes in on standard input.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn open(path: &Path) -> Result<Input, TableError> {
+    let input: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).map_err(|source| io_error(path, source))?)
+    };
+    Ok(BufReader::with_capacity(BUFFER, input))
+}
+
 /// A file of rows, read as they are asked for.
 pub struct Table {
     path: PathBuf,
-    names: Vec<String>,
+    names: Names,
     rows: Rows,
+}
+
+/// The names of the columns, and where each is.
+#[derive(Default)]
+struct Names {
+    all: Vec<String>,
+    places: HashMap<String, usize>,
 }
 
 enum Rows {
     Csv {
         reader: csv::Reader<Box<dyn Read>>,
         record: ByteRecord,
+        /// Bytes that the row under way may still take.
+        left: Rc<Cell<usize>>,
     },
     Json {
-        reader: BufReader<Box<dyn Read>>,
-        line: u64,
-        text: String,
-        places: HashMap<String, usize>,
+        lines: Lines,
         values: Vec<Json>,
-        /// The first line was read for its names.
-        has_first: bool,
     },
+    Log(Log),
 }
 
 impl Table {
-    /// Opens a file; `-` is what comes in on standard input.
+    /// Reads the header line or the first object of an open file.
     ///
     /// # Errors
-    /// When it cannot be read, or has neither a header line nor a first object.
-    pub fn open(path: &Path) -> Result<Self, TableError> {
-        let input: Box<dyn Read> = if path.as_os_str() == "-" {
-            Box::new(io::stdin())
-        } else {
-            Box::new(File::open(path).map_err(|source| io_error(path, source))?)
-        };
-        let mut reader = BufReader::with_capacity(BUFFER, input);
+    /// When it cannot be read, or has neither.
+    pub(super) fn new(path: &Path, mut reader: Input) -> Result<Self, TableError> {
         let start = reader.fill_buf().map_err(|source| io_error(path, source))?;
         let is_json = start.trim_ascii_start().first() == Some(&b'{');
+        let mut names = Names::default();
+        let rows = if is_json {
+            objects(Lines::new(path, reader))?
+        } else {
+            csv(path, reader, &mut names)?
+        };
         let mut table = Self {
             path: path.to_owned(),
-            names: Vec::new(),
-            rows: if is_json { json(reader) } else { csv(reader) },
+            names,
+            rows,
         };
-        table.read_names()?;
-        if table.names.is_empty() {
-            return Err(TableError::Empty { path: table.path });
+        if let Rows::Json { lines, values } = &mut table.rows {
+            // so that names are known before the first row is asked for
+            table.names.take(lines, values)?;
+            lines.again();
+        }
+        if table.names.all.is_empty() && !matches!(table.rows, Rows::Log(_)) {
+            let message = "expected a header line with names, or JSON lines";
+            return Err(table.refused(message));
         }
         Ok(table)
     }
 
-    /// The names of the columns. Those of JSON lines grow with fields that come later.
+    /// The names of the columns. Those of JSON lines grow with fields that come later. Those of a log are
+    /// labels of series.
     pub fn names(&self) -> &[String] {
-        &self.names
+        &self.names.all
     }
 
-    fn read_names(&mut self) -> Result<(), TableError> {
-        match &mut self.rows {
-            Rows::Csv { reader, .. } => {
-                let names = reader
-                    .byte_headers()
-                    .map_err(|error| csv_error(&self.path, &error))?;
-                let name = |field: &[u8]| String::from_utf8_lossy(field).trim().to_owned();
-                self.names = names.iter().map(name).collect();
-                if let Some(first) = self.names.first_mut() {
-                    *first = first.trim_start_matches('\u{feff}').to_owned();
-                }
-                Ok(())
-            }
-            Rows::Json { .. } => {
-                let has_row = self.read_line()?;
-                if let Rows::Json { has_first, .. } = &mut self.rows {
-                    *has_first = has_row;
-                }
-                Ok(())
-            }
+    /// Of a log, takes only what this model and version predicted.
+    pub(super) fn choose(&mut self, wanted: Key) {
+        if let Rows::Log(log) = &mut self.rows {
+            log.choose(wanted);
         }
     }
 
-    /// Reads the next row and tells `each` of every value with the place of its column; `false`: there is
-    /// none.
+    /// The log that it is.
+    pub(super) fn log(&self) -> Option<&Log> {
+        match &self.rows {
+            Rows::Log(log) => Some(log),
+            Rows::Csv { .. } | Rows::Json { .. } => None,
+        }
+    }
+
+    /// What was expected of the file.
+    pub(super) fn refused(&self, message: impl Into<String>) -> TableError {
+        TableError::File {
+            path: self.path.clone(),
+            message: message.into(),
+        }
+    }
+
+    /// What was expected of the row that was read last.
+    pub(super) fn refused_row(&self, message: impl Into<String>) -> TableError {
+        let line = match &self.rows {
+            Rows::Csv { record, .. } => record.position().map_or(0, csv::Position::line),
+            Rows::Json { lines, .. } => lines.line(),
+            Rows::Log(log) => log.line(),
+        };
+        line_error(&self.path, line, message)
+    }
+
+    /// Reads the next row and tells `each` of every value with the place and the name of its column;
+    /// `false`: there is none.
     ///
     /// # Errors
     /// When the file cannot be read on, or a line is none of its format.
-    pub fn row(&mut self, mut each: impl FnMut(usize, Value<'_>)) -> Result<bool, TableError> {
-        if let Rows::Json { has_first, .. } = &mut self.rows {
-            if !std::mem::take(has_first) && !self.read_line()? {
-                return Ok(false);
+    pub fn row(
+        &mut self,
+        mut each: impl FnMut(usize, &str, Value<'_>),
+    ) -> Result<bool, TableError> {
+        match &mut self.rows {
+            Rows::Csv {
+                reader,
+                record,
+                left,
+            } => {
+                left.set(LONGEST_ROW);
+                let begins = reader.position().line();
+                let has_row = reader.read_byte_record(record);
+                if !has_row.map_err(|error| csv_error(&self.path, begins, &error))? {
+                    return Ok(false);
+                }
+                for (place, (name, field)) in self.names.all.iter().zip(record.iter()).enumerate() {
+                    match std::str::from_utf8(field) {
+                        Ok(text) => each(place, name, value_of(text)),
+                        Err(_) => each(place, name, value_of(&String::from_utf8_lossy(field))),
+                    }
+                }
+                Ok(true)
             }
-            if let Rows::Json { values, .. } = &self.rows {
-                values
-                    .iter()
-                    .enumerate()
-                    .for_each(|(place, json)| each(place, value(json)));
+            Rows::Json { lines, values } => {
+                if !self.names.take(lines, values)? {
+                    return Ok(false);
+                }
+                for (place, (name, json)) in self.names.all.iter().zip(values).enumerate() {
+                    each(place, name, value(json));
+                }
+                Ok(true)
             }
-            return Ok(true);
+            Rows::Log(log) => log.row(&mut self.names, each),
         }
-        let Rows::Csv { reader, record, .. } = &mut self.rows else {
-            return Ok(false);
-        };
-        if !reader
-            .read_byte_record(record)
-            .map_err(|error| csv_error(&self.path, &error))?
-        {
-            return Ok(false);
+    }
+}
+
+impl Names {
+    /// The place of a column; a new one is the last. `None`: there are too many.
+    fn place(&mut self, name: String) -> Option<usize> {
+        let all = &mut self.all;
+        if all.len() >= Gathered::MOST && !self.places.contains_key(&name) {
+            return None;
         }
-        for (place, field) in record.iter().enumerate() {
-            match std::str::from_utf8(field) {
-                Ok(text) => each(place, value_of(text)),
-                Err(_) => each(place, value_of(&String::from_utf8_lossy(field))),
-            }
-        }
-        Ok(true)
+        let place = self.places.entry(name).or_insert_with_key(|name| {
+            all.push(name.clone());
+            all.len() - 1
+        });
+        Some(*place)
     }
 
-    /// Reads one line of JSON into the values; `false`: there is none.
-    fn read_line(&mut self) -> Result<bool, TableError> {
-        let Rows::Json {
-            reader,
-            line,
-            text,
-            places,
-            values,
-            ..
-        } = &mut self.rows
-        else {
+    /// Reads one object into `values`; `false`: there is none.
+    fn take(&mut self, lines: &mut Lines, values: &mut Vec<Json>) -> Result<bool, TableError> {
+        let Some(Fields(fields)) = lines.next("expected a JSON object")? else {
             return Ok(false);
         };
-        let object = loop {
-            text.clear();
-            *line += 1;
-            let read = reader.read_line(text);
-            if read.map_err(|source| io_error(&self.path, source))? == 0 {
-                return Ok(false);
-            }
-            if !text.trim().is_empty() {
-                break serde_json::from_str::<serde_json::Map<String, Json>>(text);
-            }
-        };
-        let object = object.map_err(|error| TableError::Line {
-            path: self.path.clone(),
-            line: *line,
-            message: format!("expected a JSON object: {error}"),
-        })?;
         values.fill(Json::Null);
-        for (name, value) in object {
-            let place = *places.entry(name).or_insert_with_key(|name| {
-                self.names.push(name.clone());
-                self.names.len() - 1
-            });
+        for (name, value) in fields {
+            let place = self.place(name).ok_or_else(|| lines.refused(TOO_MANY))?;
             if place >= values.len() {
                 values.resize(place + 1, Json::Null);
             }
@@ -218,24 +263,69 @@ impl Table {
     }
 }
 
-fn csv(reader: BufReader<Box<dyn Read>>) -> Rows {
-    let reader: Box<dyn Read> = Box::new(reader);
-    Rows::Csv {
-        reader: ReaderBuilder::new()
-            .buffer_capacity(BUFFER)
-            .from_reader(reader),
-        record: ByteRecord::new(),
-    }
+const TOO_MANY: &str = "expected at most 2000 different columns";
+
+/// JSON lines, or the log, by their first line.
+fn objects(mut lines: Lines) -> Result<Rows, TableError> {
+    let first = lines.next("expected a JSON object")?;
+    lines.again();
+    Ok(match first {
+        Some(first) if log::is_line(&first) => Rows::Log(Log::new(lines)),
+        _ => Rows::Json {
+            lines,
+            values: Vec::new(),
+        },
+    })
 }
 
-fn json(reader: BufReader<Box<dyn Read>>) -> Rows {
-    Rows::Json {
+fn csv(path: &Path, reader: Input, names: &mut Names) -> Result<Rows, TableError> {
+    let left = Rc::new(Cell::new(LONGEST_ROW));
+    let bounded: Box<dyn Read> = Box::new(Bounded {
+        input: reader,
+        left: Rc::clone(&left),
+    });
+    let mut reader = ReaderBuilder::new()
+        .buffer_capacity(BUFFER)
+        .from_reader(bounded);
+    let header = reader.byte_headers().cloned();
+    let header = header.map_err(|error| csv_error(path, 1, &error))?;
+    for (place, field) in header.iter().enumerate() {
+        let name = String::from_utf8_lossy(field);
+        let name = name.trim().trim_start_matches('\u{feff}');
+        let refused = |message: &str| line_error(path, 1, message);
+        match names.place(name.to_owned()) {
+            Some(found) if found == place => {}
+            Some(_) => {
+                let message = format!("expected different names, {name:?} is there twice");
+                return Err(refused(&message));
+            }
+            None => return Err(refused(TOO_MANY)),
+        }
+    }
+    if names.all == [""] {
+        names.all.clear();
+    }
+    Ok(Rows::Csv {
         reader,
-        line: 0,
-        text: String::new(),
-        places: HashMap::new(),
-        values: Vec::new(),
-        has_first: false,
+        record: ByteRecord::new(),
+        left,
+    })
+}
+
+/// Reads on only while the row under way is not too long.
+struct Bounded {
+    input: Input,
+    left: Rc<Cell<usize>>,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.left.get().checked_sub(into.len()) else {
+            let message = "expected the end of a row within 16 MiB; a quote may never be closed";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        };
+        self.left.set(left);
+        self.input.read(into)
     }
 }
 
@@ -249,17 +339,30 @@ fn value(json: &Json) -> Value<'_> {
     }
 }
 
-fn io_error(path: &Path, source: io::Error) -> TableError {
+pub(super) fn io_error(path: &Path, source: io::Error) -> TableError {
     TableError::Io {
         path: path.to_owned(),
         source,
     }
 }
 
-fn csv_error(path: &Path, error: &csv::Error) -> TableError {
+fn line_error(path: &Path, line: u64, message: impl Into<String>) -> TableError {
     TableError::Line {
         path: path.to_owned(),
-        line: error.position().map_or(0, csv::Position::line),
-        message: error.to_string(),
+        line,
+        message: message.into(),
     }
+}
+
+/// `begins`: the line where the row begins.
+fn csv_error(path: &Path, begins: u64, error: &csv::Error) -> TableError {
+    let line = error.position().map_or(begins, csv::Position::line);
+    let message = match error.kind() {
+        csv::ErrorKind::Io(error) => error.to_string(),
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => format!("expected {expected_len} fields as in the header, found {len}"),
+        _ => error.to_string(),
+    };
+    line_error(path, line, message)
 }

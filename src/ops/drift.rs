@@ -116,7 +116,11 @@ pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
         Ok(posted) => posted,
         Err(error) => return refused(error.reason(), error),
     };
-    let key = named.unwrap_or_else(|| key(request));
+    // a file says whose it is where the request does not
+    let key = match (key(request), named) {
+        (asked, Some(named)) if asked == Key::default() => named,
+        (asked, _) => asked,
+    };
     let samples = baseline.rows();
     let (mean, std) = match baseline.sample() {
         Some(sample) => (Some(sample.mean()), Some(sample.std())),
@@ -156,7 +160,7 @@ pub(super) async fn remove_baseline(ops: &Ops, request: &Request) -> Response {
 }
 
 /// Whose baseline is meant: without a model every model's, without a version each of its versions'.
-fn key(request: &Request) -> Key {
+pub(super) fn key(request: &Request) -> Key {
     Key {
         model: request.query_value("model"),
         version: request.query_value("version"),
@@ -193,6 +197,7 @@ fn of_unchanged(ops: &Ops, unchanged: &Unchanged) -> Response {
     match unchanged {
         Unchanged::Refused(error) => refused(error.reason(), error),
         Unchanged::Missing => error_json(StatusCode::NOT_FOUND, "no_such_baseline", unchanged),
+        Unchanged::OfFile => error_json(StatusCode::CONFLICT, "configured", unchanged),
         Unchanged::NotSaved(error) => {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             tracing::error!(%error, cause, "baseline not saved");
@@ -275,5 +280,29 @@ mod tests {
         change(&keeper, of_model("a"), None).await.unwrap();
         let gone = change(&keeper, of_model("a"), None).await;
         assert!(matches!(gone, Err(Unchanged::Missing)));
+    }
+
+    #[tokio::test]
+    async fn what_was_set_comes_before_a_file_and_only_it_is_saved_and_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(dir.path()).unwrap();
+        let keeper = keeper(Some(store));
+        let mut files = Baselines::new();
+        for model in ["a", "b"] {
+            let of_file = Baseline::of_confidences([0.1], 10, Timestamp::now()).unwrap();
+            files.set(of_model(model), of_file).unwrap();
+        }
+        keeper.lock().await.use_files(files).await.unwrap();
+        change(&keeper, of_model("a"), baseline()).await.unwrap();
+        let rows = |all: &Baselines| all.iter().map(|(_, b)| b.rows()).collect::<Vec<_>>();
+        assert_eq!(rows(&keeper.lock().await.all()), [2, 1]);
+        let refused = change(&keeper, of_model("b"), None).await;
+        assert!(matches!(refused, Err(Unchanged::OfFile)));
+        change(&keeper, of_model("a"), None).await.unwrap();
+        assert_eq!(rows(&keeper.lock().await.all()), [1, 1]);
+        change(&keeper, of_model("b"), baseline()).await.unwrap();
+        drop(keeper);
+        let (_, loaded) = Store::open(dir.path()).unwrap();
+        assert_eq!(rows(&loaded.baselines), [2]);
     }
 }

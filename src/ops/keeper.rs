@@ -13,7 +13,10 @@ use crate::{
 /// it is used, so what is in use is always what a restart would find.
 #[derive(Debug)]
 pub struct Keeper {
+    /// Those that were posted or captured.
     baselines: Baselines,
+    /// Those of `drift.baseline_files`.
+    files: Baselines,
     /// `None` keeps baselines in memory only.
     store: Option<Arc<Store>>,
     observer: Handle,
@@ -21,15 +24,24 @@ pub struct Keeper {
 
 /// Why a change was not made. The baselines before it stay in use.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unchanged {
+#[non_exhaustive]
+pub enum Unchanged {
+    /// It is no baseline, or there is no room for it.
     #[error(transparent)]
     Refused(#[from] BaselineError),
+    /// There is nothing to take away.
     #[error("no baseline was set for exactly this model and version")]
     Missing,
+    /// It is not ours to take away.
+    #[error("this baseline is one of drift.baseline_files: take it out there")]
+    OfFile,
+    /// The disk refused.
     #[error("the baseline could not be saved, the one before stays in use")]
     NotSaved(#[from] StoreError),
+    /// Saving panicked.
     #[error("the baseline could not be saved: its writer panicked")]
     Panicked,
+    /// It would not be used.
     #[error(transparent)]
     Observer(#[from] Unavailable),
 }
@@ -39,9 +51,33 @@ impl Keeper {
     pub fn new(baselines: Baselines, store: Option<Arc<Store>>, observer: Handle) -> Self {
         Self {
             baselines,
+            files: Baselines::new(),
             store,
             observer,
         }
+    }
+
+    /// Uses those of `drift.baseline_files`, in place of others that were.
+    ///
+    /// # Errors
+    /// When there are too many together, or the observer does not take them: the others stay.
+    pub async fn use_files(&mut self, files: Baselines) -> Result<(), Unchanged> {
+        let all = self.baselines.before(&files)?;
+        self.observer.use_baselines(all).await?;
+        self.files = files;
+        Ok(())
+    }
+
+    /// Those in use.
+    pub(super) fn all(&self) -> Baselines {
+        // there was room when each was set
+        let all = self.baselines.before(&self.files);
+        all.unwrap_or_else(|_| self.baselines.clone())
+    }
+
+    /// Whether the baseline of `key` is one of `drift.baseline_files`.
+    pub(super) fn is_of_file(&self, key: &Key) -> bool {
+        self.files.has(key) && !self.baselines.has(key)
     }
 
     /// Sets the baseline of `key`.
@@ -53,6 +89,9 @@ impl Keeper {
 
     /// Takes the baseline of `key` away.
     pub(super) async fn remove(&mut self, key: &Key) -> Result<(), Unchanged> {
+        if self.is_of_file(key) {
+            return Err(Unchanged::OfFile);
+        }
         let mut baselines = self.baselines.clone();
         baselines.remove(key).ok_or(Unchanged::Missing)?;
         self.replace(baselines).await
@@ -64,8 +103,9 @@ impl Keeper {
     }
 
     async fn replace(&mut self, baselines: Baselines) -> Result<(), Unchanged> {
+        let all = baselines.before(&self.files)?;
         self.save(&baselines).await?;
-        if let Err(error) = self.observer.use_baselines(baselines.clone()).await {
+        if let Err(error) = self.observer.use_baselines(all).await {
             // as it was, so that a restart finds what is in use; it could be saved a moment ago
             self.save(&self.baselines).await?;
             return Err(error.into());

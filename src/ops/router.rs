@@ -4,7 +4,7 @@ use std::{fmt::Write, future::Future, pin::Pin, sync::Arc};
 
 use ::http::{HeaderValue, Method, StatusCode, header};
 
-use super::{Ops, access, admin, drift, headers, models, probes};
+use super::{Ops, access, admin, baselines, drift, headers, models, probes};
 use crate::{
     http::{Handler, Request, Response, content, error_json, text},
     panics::hook,
@@ -14,7 +14,7 @@ type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
 /// One route of the operator's port.
 pub struct Route {
-    /// `GET` also answers `HEAD`; any other changes something, and who may is checked.
+    /// `GET` also answers `HEAD`; any other changes something.
     pub method: Method,
     /// The path; `{name}` stands for any one part of it.
     pub path: &'static str,
@@ -23,11 +23,19 @@ pub struct Route {
     handler: for<'a> fn(&'a Ops, &'a Request) -> Answering<'a>,
 }
 
+/// A baseline holds values and words of bodies.
+const BASELINE: &str = "/drift/baseline";
+
 impl Route {
     fn is_of(&self, path: &str) -> bool {
         let parts = || self.path.split('/').zip(path.split('/'));
         self.path.split('/').count() == path.split('/').count()
             && parts().all(|(own, part)| own == part || own.starts_with('{') && !part.is_empty())
+    }
+
+    /// Whether not everybody who reaches the port may ask for it.
+    fn is_guarded(&self) -> bool {
+        self.method != Method::GET || self.path == BASELINE
     }
 }
 
@@ -76,14 +84,26 @@ pub static ROUTES: &[Route] = &[
         handler: |ops, request| Box::pin(drift::histograms(ops, request)),
     },
     Route {
+        method: Method::GET,
+        path: "/drift/baselines",
+        help: "Every baseline: whose, where it comes from, rows, and its series with kind and missing share.",
+        handler: |ops, _| Box::pin(baselines::list(ops)),
+    },
+    Route {
+        method: Method::GET,
+        path: BASELINE,
+        help: "The baseline of exactly `?model=` and `?version=`, as a file that can be posted again; for who may change it.",
+        handler: |ops, request| Box::pin(baselines::get(ops, request)),
+    },
+    Route {
         method: Method::POST,
-        path: "/drift/baseline",
-        help: "Sets the baseline: a JSON list of confidences, or an object with confidence, classes, values and features; `?model=` and `?version=` say whose, else everyone's.",
+        path: BASELINE,
+        help: "Sets the baseline: a JSON list of confidences, lists by series, or a file of `sidelight baseline`; `?model=` and `?version=` say whose, else the file, else everyone's.",
         handler: |ops, request| Box::pin(drift::set_baseline(ops, request)),
     },
     Route {
         method: Method::DELETE,
-        path: "/drift/baseline",
+        path: BASELINE,
         help: "Takes the baseline of exactly `?model=` and `?version=` away.",
         handler: |ops, request| Box::pin(drift::remove_baseline(ops, request)),
     },
@@ -139,7 +159,7 @@ fn route(ops: &Ops, request: &Request) -> Result<&'static Route, Box<Response>> 
     let Some(&route) = of_path.iter().find(|route| route.method == method) else {
         return Err(not_allowed(&of_path).into());
     };
-    if route.method != Method::GET {
+    if route.is_guarded() {
         let settings = ops.settings.borrow().clone();
         let token = settings.ops.token.as_deref();
         access::may_change(request, token).map_err(access::Refusal::response)?;

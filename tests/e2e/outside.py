@@ -54,6 +54,7 @@ def without_a_token_nobody_outside_can_change_anything():
                         {"X-Forwarded-For": h.HOST, "Host": "localhost"}):
             answer = from_outside(running.ops, "POST", "/drift/baseline", "[0.5, 0.75]", headers)
             check(answer.status in (401, 403), f"status {answer.status} with {headers}")
+        check(from_outside(running.ops, "GET", "/drift/baseline").status in (401, 403), "a baseline from outside")
         equal(from_outside(running.ops, "GET", "/drift").json()["status"], "no_baseline", "/drift")
         for path in ("/metrics", "/health", "/ready", "/live"):
             equal(from_outside(running.ops, "GET", path).status, 200, f"status of {path}")

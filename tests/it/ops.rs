@@ -81,6 +81,66 @@ fn whoever_knows_the_token_changes_things_by_any_name_and_nobody_else() {
 }
 
 #[test]
+fn a_baseline_is_listed_for_all_and_given_as_a_file_to_whoever_may_change_it() {
+    let port = Port::start(Some("correct-horse-battery"));
+    let own = format!("Host: {}\r\n", port.address);
+    let set = |target: &str, body: &str| {
+        let length = body.len();
+        port.ask(&format!(
+            "POST {target} HTTP/1.1\r\nContent-Length: {length}\r\n{own}\r\n{body}"
+        ))
+    };
+    let get =
+        |target: &str, fields: &str| port.ask(&format!("GET {target} HTTP/1.1\r\n{fields}\r\n"));
+    let body = r#"{"confidence":[0.5,0.75],"features":{"city":["Bern",null]}}"#;
+    assert_eq!(
+        set("/drift/baseline?model=churn&version=7", body).status(),
+        200
+    );
+    let listed = get("/drift/baselines", "Host: pod.example\r\n");
+    assert_eq!(listed.status(), 200);
+    let listed: serde_json::Value = serde_json::from_str(listed.body()).unwrap();
+    let entry = &listed["baselines"][0];
+    assert_eq!(
+        (
+            &entry["model"],
+            &entry["version"],
+            &entry["origin"],
+            &entry["rows"]
+        ),
+        (&"churn".into(), &"7".into(), &"posted".into(), &2.into())
+    );
+    let city = serde_json::json!({
+        "series": "city", "kind": "categorical", "missing": 0.5, "tau": null
+    });
+    assert_eq!(
+        (&entry["series"][1], &entry["configured"]),
+        (&city, &false.into())
+    );
+
+    let target = "/drift/baseline?model=churn&version=7";
+    let elsewhere = "Host: pod.example\r\n";
+    assert_eq!(get(target, elsewhere).status(), 401);
+    let token = format!("{elsewhere}Authorization: Bearer correct-horse-battery\r\n");
+    let file = get(target, &token);
+    assert_eq!(file.status(), 200);
+    assert_eq!(get(target, &own).body(), file.body());
+    assert_eq!(get("/drift/baseline?model=churn", &own).status(), 404);
+
+    // it says itself whose it is, unless the request does
+    assert_eq!(
+        set("/drift/baseline?model=other", file.body()).status(),
+        200
+    );
+    assert_eq!(get("/drift/baseline?model=other", &own).status(), 200);
+    let removed = port.ask(&format!("DELETE {target} HTTP/1.1\r\n{own}\r\n"));
+    assert_eq!(removed.status(), 200);
+    assert_eq!(get(target, &own).status(), 404);
+    assert_eq!(set("/drift/baseline", file.body()).status(), 200);
+    assert_eq!(get(target, &own).body(), file.body());
+}
+
+#[test]
 fn a_name_from_elsewhere_may_read() {
     let port = Port::start(None);
     for path in ["/metrics", "/live", "/health", "/drift"] {
@@ -188,7 +248,7 @@ fn another_method_is_told_which_there_are() {
         ("TRACE", "/metrics", "GET, HEAD"),
         ("BREW", "/", "GET, HEAD"),
         ("GET", "/admin/reload", "POST"),
-        ("HEAD", "/drift/baseline", "POST, DELETE"),
+        ("PUT", "/drift/baseline", "GET, HEAD, POST, DELETE"),
     ] {
         let answer = port.ask(&format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert_eq!(

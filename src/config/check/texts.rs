@@ -35,6 +35,12 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
             findings.refuse(key, "expected a path or null, found \"\"");
         }
     }
+    for (place, file) in config.drift.baseline_files.iter().enumerate() {
+        if file.as_os_str().is_empty() {
+            let key = format!("drift.baseline_files[{place}]");
+            findings.refuse(&key, "expected a path, found \"\"");
+        }
+    }
     token(config, findings);
     redaction(config, findings);
 }

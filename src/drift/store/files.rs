@@ -2,17 +2,18 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
-use crate::drift::{Key, baseline::hexadecimal};
-
-/// Ends the name of a file that is not finished.
-const TEMPORARY: &str = ".tmp";
+use crate::drift::{
+    Key,
+    baseline::hexadecimal,
+    file::{self, TEMPORARY},
+};
 
 /// The name of the file of `kind` that belongs to `key`: a model's name may hold what a file's must not.
 pub(super) fn name(kind: &str, key: &Key) -> String {
@@ -67,21 +68,8 @@ pub(super) fn ours(kind: &str, dir: &Path, is_allowed: bool) -> Result<Vec<Strin
 
 /// Puts `bytes` in the place of the file `name`, all of them or none.
 pub(super) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    let (path, temporary) = (dir.join(name), dir.join(format!("{name}{TEMPORARY}")));
-    write(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, &path))
-        .and_then(|()| synchronize(dir))
-        .map_err(|error| {
-            // On a full disk the part that was written would keep it full.
-            let _ = fs::remove_file(&temporary);
-            StoreError::io("write", &path)(error)
-        })
-}
-
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let path = dir.join(name);
+    file::replace(&path, bytes).map_err(StoreError::io("write", &path))
 }
 
 /// A rename or removal lasts once the folder is on the disk.

@@ -247,6 +247,10 @@ fn texts_that_become_labels_and_paths_are_looked_at() {
         ("model: {ready_path: ready}", "model.ready_path"),
         ("model: {ready_path: '/ready?a=b'}", "model.ready_path"),
         ("state: {dir: ''}", "state.dir"),
+        (
+            "drift: {baseline_files: [a, '']}",
+            "drift.baseline_files[1]",
+        ),
         ("ops: {token_file: ''}", "ops.token_file"),
         ("log: {redact: ['']}", "log.redact"),
         ("log: {redact_key: ''}", "log.redact_key"),
