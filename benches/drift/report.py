@@ -2,7 +2,6 @@
 
 import math
 
-import figures
 import streams
 
 
@@ -50,11 +49,12 @@ def summary(found, costs):
 
     def row(tool):
         of, all_ = found[tool], found[tool].all_delays
-        return [tool, number(1e6 * of.rate("iid")), *(number(1e5 * of.rate("dependent", size)) for size in streams.BASELINES),
+        dependent = (number(1e5 * of.rate("dependent", size)) for size in streams.BASELINES)
+        return [tool, number(1e6 * of.rate("iid")), *dependent,
                 number(all_.geometric_mean()), number(all_.capped_mean()), f"{100 * all_.missed():.0f} %",
                 all_.standing, number(costs[tool].each() / base)]
-    head = ["tool", "FA", *(f"dependent, {size:,}" for size in streams.BASELINES), "delay", "delay, capped", "missed",
-            "in alarm before", "CPU"]
+    head = ["tool", "iid, per million", *(f"dependent, per 100,000, baseline {size:,}" for size in streams.BASELINES),
+            "delay", "with the missed", "missed", "in alarm before", "CPU"]
     return table(head, map(row, found))
 
 
@@ -64,7 +64,8 @@ def delays(found):
         missed = of.seen.count(math.inf)
         return number(of.median()) + (f" ({missed} of {len(of.seen)} missed)" if missed else "")
     kinds = next(iter(found.values())).delays
-    return table(["median delay", *found], ([kind, *(cell(of.delays[kind]) for of in found.values())] for kind in kinds))
+    return table(["median delay", *found],
+                 ([kind, *(cell(of.delays[kind]) for of in found.values())] for kind in kinds))
 
 
 def wide(found):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Other tools over streams that are there as files: `tools.py TOOL FOLDER`, in the tool's own environment.
 
-Prints a line of JSON for each folder: the verdict as in `figures.py`, and the CPU seconds that the tool itself used, null
-where that was not taken. Whatever a tool leaves open (how much at once, how often) is said at its class.
+Prints a line of JSON for each folder: the verdict as in `figures.py`, and the CPU seconds that the tool itself used,
+null where that was not taken. Whatever a tool leaves open (how much at once, how often) is said at its class.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 
-# one thread, so that CPU time says what it costs; and nothing is told to anybody: NannyML and Evidently report their use
+# one thread, so that CPU time says what it costs; and NannyML and Evidently report their use to nobody
 os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")},
                   NML_DISABLE_USAGE_LOGGING="1", DO_NOT_TRACK="1", ITERATIVE_DO_NOT_TRACK="1",
                   HF_HUB_OFFLINE="1")
