@@ -2,7 +2,7 @@
 # Every check of the project. `all` (default) needs at most 60 minutes on 2 cores; `quick` is
 # what needs no download but the crates and takes under 10; `soak` is what takes longer: fuzzing for
 # 5 minutes a target, the same build twice, the memory of other proxies, SOAK_MINUTES (10) of mixed traffic, and what
-# `drift` does alone: the drift detector beside others on the same streams (half an hour, 2 GB of packages).
+# `drift` does alone: the drift detector beside others on the same streams (10 to 25 minutes, 2 GB of packages).
 # Installs what it needs: Debian's packages as root (else it says what is missing and stops),
 # Python environments in .cache/. Goes on after a failure, sums up, exits 1.
 set -uo pipefail

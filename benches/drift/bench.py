@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Sidelight's drift detector beside others, on the same streams.
 
-    bench.py check             Sidelight alone, against bounds.toml; exit 1 when it is worse (half a minute)
-    bench.py peers [TOOL...]   the others, in environments of their own (half an hour)
+    bench.py check             Sidelight alone, against bounds.toml; exit 1 when it is worse (a minute)
+    bench.py peers [TOOL...]   the others, in environments of their own (10 to 25 minutes)
     bench.py table             both, as Markdown
 
 What was found stays in target/drift. `check` needs Python's standard library and the release build.
