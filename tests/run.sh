@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every check of the project. `all` (default) needs at most 60 minutes on 2 cores; `quick` is
 # what needs no download but the crates and takes under 10; `soak` is what takes longer: fuzzing for
-# 5 minutes a target, the same build twice, the memory of other proxies, SOAK_MINUTES (10) of mixed traffic.
+# 5 minutes a target, the same build twice, the memory of other proxies, SOAK_MINUTES (10) of mixed traffic, and what
+# `drift` does alone: the drift detector beside others on the same streams (10 to 25 minutes, 2 GB of packages).
 # Installs what it needs: Debian's packages as root (else it says what is missing and stops),
 # Python environments in .cache/. Goes on after a failure, sums up, exits 1.
 set -uo pipefail
@@ -15,9 +16,9 @@ suite_limit=20m
 export PYTHONDONTWRITEBYTECODE=1 UV_CACHE_DIR=$PWD/.cache/uv-cache UV_PYTHON_DOWNLOADS=never
 
 case $mode in
-all | quick | soak) ;;
+all | quick | soak | drift) ;;
 *)
-    echo "usage: tests/run.sh [all|quick|soak]" >&2
+    echo "usage: tests/run.sh [all|quick|soak|drift]" >&2
     exit 64
     ;;
 esac
@@ -196,6 +197,18 @@ long_suites() {
     step "e2e: memory" suite memory python3
     step "e2e: HTTP/2" suite http2 python3
     step "e2e: recorded exchanges" suite replay python3
+    step "e2e: false alarms and delays of drift" drift check
+}
+
+# The streams are always the same, and so is what Sidelight says of them.
+drift() {
+    timeout --foreground "$suite_limit" python3 benches/drift/bench.py "$@"
+}
+
+drift_peers() {
+    environment drift_peers benches/drift/peers.txt &&
+        environment drift_alibi benches/drift/alibi.txt &&
+        drift peers
 }
 
 # mutations [SEED]: of the same seed every time, or a change would fail for what it has not done.
@@ -269,6 +282,15 @@ soak)
     suite_limit=0
     step "e2e: memory of peers" suite memory_peers python3
     step "e2e: soak" suite soak python3
+    step "drift: false alarms and delays" drift check
+    step "drift: beside others" drift_peers
+    ;;
+drift)
+    require python3=python3
+    release
+    suite_limit=0
+    step "drift: false alarms and delays" drift check
+    step "drift: beside others" drift_peers
     ;;
 esac
 
