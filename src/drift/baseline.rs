@@ -145,6 +145,23 @@ impl Baseline {
         self.sample.as_ref()
     }
 
+    /// Edges for a histogram of the numbers of a regression: the tenths of the baseline, ascending. `None`: it
+    /// is not of numbers, or all are the same.
+    pub fn value_edges(&self) -> Option<Vec<f64>> {
+        let is_of = |wanted: SeriesName| self.profiles.iter().any(|(name, _)| *name == wanted);
+        // the sample is of the numbers where there are no confidences
+        if !is_of(SeriesName::Value) || is_of(SeriesName::Confidence) {
+            return None;
+        }
+        let values = self.sample.as_ref()?.values();
+        let last = values.len() - 1;
+        let mut edges: Vec<f64> = (1..=TENTHS)
+            .map(|part| values[part * last / TENTHS])
+            .collect();
+        edges.dedup_by(|later, before| later <= before);
+        (edges.len() > 1).then_some(edges)
+    }
+
     /// What is known of each series, in the order in which they are shown.
     pub fn profiles(&self) -> &[(SeriesName, Profile)] {
         &self.profiles
@@ -182,6 +199,9 @@ impl Baseline {
         &self.hash[..12]
     }
 }
+
+/// Parts of the histogram of the numbers of a baseline.
+const TENTHS: usize = 10;
 
 fn hash(sample: Option<&Sample>, profiles: &[(SeriesName, Profile)]) -> String {
     let mut sha = Sha256::new();
@@ -236,6 +256,21 @@ mod tests {
         assert_ne!(one.hash(), near.hash());
         assert_eq!(one.hash().len(), 64);
         assert!(one.hash().starts_with(one.short_hash()));
+    }
+
+    #[test]
+    fn numbers_of_a_regression_have_edges_and_confidences_have_none() {
+        let posted = |body: &str| {
+            let read = crate::drift::posted(body.as_bytes(), 1000, Timestamp::UNIX_EPOCH);
+            read.unwrap().1.value_edges()
+        };
+        let numbers: Vec<u32> = (0..=100).collect();
+        let edges = posted(&format!(r#"{{"values":{numbers:?}}}"#)).unwrap();
+        let tenths: Vec<f64> = (1..=10).map(|part| 10.0 * f64::from(part)).collect();
+        assert_eq!(edges, tenths);
+        assert_eq!(posted(r#"{"values":[7,7,7]}"#), None);
+        assert_eq!(posted(r#"{"values":[1,2],"confidence":[0.5,0.6]}"#), None);
+        assert_eq!(posted("[0.5,0.6]"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     capture::{Exchange, Fault},
     config,
     decode::{self, DecodeError, Inference},
+    drift::Baselines,
     metrics::{Edged, Metrics, catalogue},
 };
 
@@ -66,11 +67,29 @@ struct ByRoute {
 /// Results of an exchange whose bodies were not read, but for those that broke off.
 const UNREAD: [Outcome; 2] = [Outcome::DecodeFailed, Outcome::TooLong];
 
-/// Edges of histograms of values where a route has none, and how often they were set: after each
-/// time those of every model are looked at again.
+/// Edges of histograms of values: those of a route, of the baseline, or those that all have. `round`: how
+/// often they were set; after each time those of every model are looked at again.
 struct Edges {
     common: Arc<[f64]>,
+    baselines: Baselines,
     round: u64,
+}
+
+impl Edges {
+    fn wanted(&self, exchange: &Exchange, (model, version): (&str, &str)) -> Arc<[f64]> {
+        let route = exchange.route.as_deref();
+        let own = route.and_then(|route| route.value_edges.clone());
+        let of_baseline = || {
+            Some(
+                self.baselines
+                    .resolve(model, version)?
+                    .value_edges()?
+                    .into(),
+            )
+        };
+        own.or_else(of_baseline)
+            .unwrap_or_else(|| Arc::clone(&self.common))
+    }
 }
 
 /// What one version of a model counts into.
@@ -88,6 +107,7 @@ impl Record {
         Self {
             edges: Edges {
                 common: Arc::from(&bounds.value_edges[..]),
+                baselines: Baselines::new(),
                 round: 0,
             },
             names: Names::new(bounds, &metrics),
@@ -117,6 +137,12 @@ impl Record {
         self.edges.common = Arc::from(&bounds.value_edges[..]);
         self.edges.round += 1;
         self.names.set_bounds(bounds);
+    }
+
+    /// Takes edges from these baselines from now on.
+    pub(super) fn use_baselines(&mut self, baselines: Baselines) {
+        self.edges.baselines = baselines;
+        self.edges.round += 1;
     }
 
     /// Counts what became of an exchange.
@@ -247,7 +273,7 @@ impl Version {
         }
     }
 
-    /// Counts a predicted number, by the edges of its route or those that all have.
+    /// Counts a predicted number.
     fn value(
         &mut self,
         metrics: &Metrics,
@@ -261,11 +287,9 @@ impl Version {
             .as_ref()
             .is_none_or(|(round, _)| *round != edges.round)
         {
-            let route = exchange.route.as_deref();
-            let own = route.and_then(|route| route.value_edges.as_ref());
-            let wanted = own.unwrap_or(&edges.common);
+            let wanted = edges.wanted(exchange, (model, version));
             let labels = [model, version];
-            let found = metrics.edged(&catalogue::PREDICTION_VALUE, &labels, wanted);
+            let found = metrics.edged(&catalogue::PREDICTION_VALUE, &labels, &wanted);
             if found.is_none() {
                 metrics
                     .counter(&catalogue::LABEL_OVERFLOWS, &["model_version"])

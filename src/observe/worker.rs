@@ -71,9 +71,11 @@ pub fn start(
     known: (Baselines, Vec<Snapshot>),
 ) -> std::io::Result<(Handle, JoinHandle<Vec<Snapshot>>)> {
     let (handle, commands) = command::channel();
+    let mut record = Record::new(Arc::clone(&metrics), settings.metrics.clone());
+    record.use_baselines(known.0.clone());
     let mut worker = Worker {
         models: Models::new(settings.metrics.clone()),
-        record: Record::new(Arc::clone(&metrics), settings.metrics.clone()),
+        record,
         numbers: Numbers::default(),
         tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log: AccessLog::new(sink, settings.log)?,
@@ -181,7 +183,10 @@ impl Worker {
         match command {
             // whoever asked may have left
             Command::Copy(which, reply) => drop(reply.send(self.series.copy(which))),
-            Command::UseBaselines(baselines) => self.series.use_baselines(baselines),
+            Command::UseBaselines(baselines) => {
+                self.record.use_baselines(baselines.clone());
+                self.series.use_baselines(baselines);
+            }
             Command::Publish(verdicts) => self.series.judge(verdicts),
             Command::Model(state) => self.series.set_state(state),
             Command::Apply(settings) => self.apply(*settings),

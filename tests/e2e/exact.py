@@ -171,7 +171,8 @@ def health_ready_live_and_drift_have_their_fields():
         equal(version, agent.send("POST", "/predict", ROWS[0]).json()["model_version"], "model_version")
         equal(agent.ask("GET", "/live").json(), {"status": "alive"}, "/live")
 
-        equal(agent.ask("GET", "/drift").json(), {"status": "no_baseline", "drift_detected": False}, "/drift")
+        added = {"model": "default", "model_version": "1.0.0", "decision": "ks", "baseline": None, "scan": None, "series": []}
+        equal(agent.ask("GET", "/drift").json(), {"status": "no_baseline", "drift_detected": False, **added}, "/drift")
         baseline = [0.5 + i / 100 for i in range(40)]
         answer = agent.ask("POST", "/drift/baseline", baseline)
         equal(answer.status, 200, "status of a baseline")
