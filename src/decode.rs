@@ -335,14 +335,10 @@ fn are_mixed(features: &[Column]) -> bool {
 fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
     let outputs = answer.raw.items();
     let is_submitted = answer.task.is_some() && outputs == 0;
-    let mut asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
+    let asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {
         Err(error @ DecodeError::TooLarge { .. }) => return Err(error),
         read => read.ok().flatten().unwrap_or_default(),
     };
-    if answer.generation.is_some() {
-        // what a model of texts was asked is no feature
-        asked.table = Table::of_rows(asked.table.rows());
-    }
     let inference = inference(decoder.format, pair, asked, answer);
     let rows = inference.rows;
     if rows != outputs && rows > 0 && outputs > 0 {
@@ -356,8 +352,13 @@ fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference,
 }
 
 /// What both sides say, with what the route says of them.
-fn inference(format: &'static str, pair: &Pair<'_>, asked: Asked, answer: Answer) -> Inference {
+fn inference(format: &'static str, pair: &Pair<'_>, mut asked: Asked, answer: Answer) -> Inference {
     let route = pair.exchange.route.as_deref();
+    let is_of_texts = route.is_some_and(|route| route.kind == RouteKind::Generate);
+    if is_of_texts || answer.generation.is_some() {
+        // what a model of texts was asked is no feature
+        asked.table = Table::of_rows(asked.table.rows());
+    }
     let (rows, mut features) = asked.table.finish();
     if let Some(route) = route {
         name_features(&mut features, &route.features);
