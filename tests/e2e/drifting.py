@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Drift of every series in the running agent: captured, found, told once, kept over a restart and a crash.
+
+Needs the release binary and Python's standard library.
+"""
+
+import random
+import tempfile
+
+import harness as h
+from harness import Agent, Client, case, check, equal, wait_until
+
+CAPTURED = 400
+SETTINGS = {"drift": {"capture": CAPTURED, "check_interval": "1s"}}
+
+
+class Traffic:
+    """Rows of a Gaussian around those of the flowers, always the same for a seed."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.rows = [{name: float(value) for name, value in row.items() if name != "species"} for row in h.rows()]
+
+    def row(self, **shifts):
+        row = self.random.choice(self.rows)
+        return {name: round(max(0.1, value + self.random.gauss(0, 0.1) + shifts.get(name, 0)), 2)
+                for name, value in row.items()}
+
+    def send(self, agent, count, **shifts):
+        with Client(agent.port) as client:
+            for _ in range(count):
+                equal(client.request("POST", "/predict", self.row(**shifts)).status, 200, "status")
+
+
+def drift(agent):
+    return agent.ask("GET", "/drift").json()
+
+
+def series(agent, name):
+    return next(one for one in drift(agent)["series"] if one["name"] == name)
+
+
+def told(agent, message, **fields):
+    return [event for event in agent.events() if event.get("message") == message
+            and all(event.get(key) == value for key, value in fields.items())]
+
+
+def captured(agent, traffic):
+    """The first predictions are the baseline."""
+    traffic.send(agent, CAPTURED)
+    agent.wait_event(message="Baseline captured")
+    wait_until(lambda: drift(agent)["decision"] == "ks" or drift(agent)["scan"], "the baseline in use")
+    # the scan of a captured baseline is warm with the first value that it compares
+    traffic.send(agent, 40)
+    agent.settled()
+    equal(drift(agent)["decision"], "scan", "who decides")
+
+
+@case
+def the_first_predictions_are_a_baseline_and_a_feature_that_moves_drifts_and_no_other():
+    traffic = Traffic(1)
+    with Agent(config=SETTINGS) as agent:
+        captured(agent, traffic)
+        traffic.send(agent, 1500)
+        agent.settled()
+        before = drift(agent)
+        equal((before["drift_detected"], before["scan"]["drifting"]), (False, []), "while nothing drifts")
+        equal([one["name"] for one in before["series"]],
+              ["confidence", "class", "sepal_length", "sepal_width", "petal_length", "petal_width"], "series")
+        equal(before["scan"]["baseline_origin"], "captured", "origin")
+        traffic.send(agent, 300, sepal_width=0.6)
+        agent.settled()
+        after = drift(agent)
+        check("sepal_width" in after["scan"]["drifting"], lambda: after)
+        check(not {"petal_length", "sepal_length"} & set(after["scan"]["drifting"]), lambda: after)
+        equal((after["drift_detected"], after["decision"]), (True, "scan"), "/drift")
+        found = series(agent, "sepal_width")
+        check(found["psi"] > 0.1 and found["wasserstein_over_iqr"] > 0.1, lambda: found)
+        check(1000 < found["episode"]["since_prediction"] <= 40 + 1500 + 32, lambda: found)
+        event = agent.wait_event(message="Drift detected!", series="sepal_width")
+        check(event["recent_share"] != event["baseline_share"] and event["region"], lambda: event)
+        labels = {"model": "default", "model_version": "1.0.0", "series": "sepal_width"}
+        wait_until(lambda: agent.metrics().one("ml_drift_detected", **labels) == 1, "the gauge")
+        metrics = agent.metrics()
+        check(metrics.one("ml_drift_score", **labels) > 0, "score")
+        equal(metrics.one("ml_drift_alarms_total", **labels), 1, "alarms")
+        equal(metrics.sum("ml_drift_observations_total", **labels), 40 + 1500 + 300, "observations")
+        check(abs(metrics.sum("ml_drift_baseline_ratio", **labels) - 1) < 1e-9, "shares of the baseline")
+        check(abs(metrics.sum("ml_model_class_share", model="default") - 1) < 1e-9, "shares of the classes")
+        histograms = agent.ask("GET", "/drift/default/sepal_width").json()
+        equal(sum(histograms["baseline"]), CAPTURED, "values of the baseline")
+        equal(sum(histograms["recent"]), histograms["window"], "values of the window")
+        equal(agent.ask("GET", "/drift/default/nothing").status, 404, "status of no series")
+        equal(len(told(agent, "Drift detected!", series="sepal_width")), 1, "times that it was told")
+
+
+@case
+def a_batch_counts_whole_and_enters_the_scan_with_64_items():
+    traffic = Traffic(2)
+    with Agent(config=SETTINGS) as agent:
+        captured(agent, traffic)
+        before = series(agent, "confidence")["predictions"]
+        batch = [traffic.row() for _ in range(500)]
+        equal(agent.send("POST", "/predict/batch", batch).status, 200, "status")
+        agent.settled()
+        equal(series(agent, "confidence")["predictions"] - before, 64, "items of the scan")
+        equal(series(agent, "petal_width")["predictions"] - before, 64, "rows of the scan")
+        counted = lambda: agent.metrics().sum("ml_drift_observations_total", series="petal_width")
+        wait_until(lambda: counted() == before + 500, "all rows are counted")
+
+
+@case
+def windows_and_episodes_go_on_after_a_restart_and_after_a_crash():
+    traffic = Traffic(3)
+    with tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as folder:
+        settings = {**SETTINGS, "state": {"dir": folder}}
+        with Agent(config=settings) as agent:
+            captured(agent, traffic)
+            traffic.send(agent, 300, petal_width=0.8)
+            agent.settled()
+            before = series(agent, "petal_width")
+            check(before["drift_detected"], lambda: before)
+            agent.stop()
+        with Agent(config=settings) as agent:
+            traffic.send(agent, 1, petal_width=0.8)
+            agent.settled()
+            after = series(agent, "petal_width")
+            equal((after["predictions"], after["alarms"]), (before["predictions"] + 1, before["alarms"]), "after a restart")
+            equal(after["episode"]["since_prediction"], before["episode"]["since_prediction"], "since when")
+            equal(told(agent, "Drift detected!", series="petal_width"), [], "told again")
+            agent.kill()
+        with Agent(config=settings) as agent:
+            traffic.send(agent, 1, petal_width=0.8)
+            agent.settled()
+            # what came since the last writing is lost, what was written is not
+            equal(series(agent, "petal_width")["predictions"], before["predictions"] + 1, "after a crash")
+
+
+@case
+def a_posted_baseline_says_which_features_do_not_match():
+    baseline = {"confidence": [0.9, 0.95, 0.99] * 40, "features": {"petal_length": [1.0, 2.0, 3.0] * 40,
+                                                                "petal_size": [1, 2, 3] * 40}}
+    traffic = Traffic(4)
+    with Agent(config={"drift": {"check_interval": "1s"}}) as agent:
+        equal(agent.ask("POST", "/drift/baseline", baseline).json(), {"status": "baseline_set", "samples": 120}, "answer")
+        traffic.send(agent, 20)
+        agent.settled()
+        said = drift(agent)
+        equal((said["decision"], said["scan"]["status"]), ("ks", "warming"), "before the scan is warm")
+        equal(said["scan"]["unmatched"], ["petal_size"], "unmatched")
+        event = agent.wait_event(message="features of the baseline and of the traffic differ")
+        equal((event["only_in_baseline"], event["only_in_traffic"]),
+              ("petal_size", "sepal_length, sepal_width, petal_width"), "names")
+        equal(agent.metrics().sum("ml_model_feature_missing_total", feature="petal_size"), 0, "missing of what never was")
+
+
+if __name__ == "__main__":
+    h.main("drifting")
