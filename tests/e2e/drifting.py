@@ -100,13 +100,13 @@ def a_batch_counts_whole_and_enters_the_scan_with_64_items():
     with Agent(config=SETTINGS) as agent:
         captured(agent, traffic)
         before = series(agent, "confidence")["predictions"]
-        batch = [traffic.row() for _ in range(500)]
+        batch = [traffic.row() for _ in range(200)]
         equal(agent.send("POST", "/predict/batch", batch).status, 200, "status")
         agent.settled()
         equal(series(agent, "confidence")["predictions"] - before, 64, "items of the scan")
         equal(series(agent, "petal_width")["predictions"] - before, 64, "rows of the scan")
         counted = lambda: agent.metrics().sum("ml_drift_observations_total", series="petal_width")
-        wait_until(lambda: counted() == before + 500, "all rows are counted")
+        wait_until(lambda: counted() == before + 200, "all rows are counted")
 
 
 @case
