@@ -22,6 +22,10 @@ use sidelight::{
     decode::decode,
 };
 
+/// That of the program, whose steps are counted with the rest.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What callgrind counts: its name is known there.
 #[inline(never)]
 fn decoded(exchange: &Exchange, bounds: &Capture) {

@@ -23,6 +23,7 @@ mod inference;
 mod iris;
 mod json;
 mod lenient;
+mod lot;
 mod mapped;
 mod meaning;
 mod messages;
@@ -57,6 +58,7 @@ pub use generation::{Generation, Usage};
 pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
+pub use lot::Lot;
 use meaning::{Meaning, Raw, Rules};
 use messages::Named;
 pub use stated::{identity, named};
@@ -166,6 +168,14 @@ impl<'a> Pair<'a> {
     /// Whether the answer is an object, from its first byte.
     fn answers_object(&self) -> bool {
         begins_object(self.response)
+    }
+
+    /// Whether the answer is an object that may have a field of that name, which takes less to see than
+    /// to read it.
+    fn answers_with(&self, name: &str) -> bool {
+        let has = |text: &[u8]| memchr::memmem::find(self.response, text).is_some();
+        // a letter is escaped by its number alone
+        self.answers_object() && (has(name.as_bytes()) || has(b"\\u"))
     }
 
     /// Whether the request is one, likewise.

@@ -37,7 +37,7 @@ pub(super) fn table(text: &[u8], header: Header) -> Result<Option<Table>, TooLar
     let mut is_ragged = false;
     while let Some((field, is_last)) = fields.next() {
         if !(is_ragged || table.is_too_wide()) {
-            table.put_at(position, cell(&field))?;
+            table.put_at(position, cell(&field));
         }
         position += 1;
         if is_last {
@@ -90,20 +90,20 @@ fn line(fields: &mut Fields<'_>) -> Vec<String> {
 
 /// Whether the first line may be one of names: none is a number, and none is empty.
 pub(super) fn begins_with_names(text: &[u8]) -> bool {
-    begins_with(text, |value| matches!(value, Scalar::Text(_)))
+    begins_with(text, |kind| kind == Kind::Text)
 }
 
 /// Whether the first line is of numbers alone, at least one.
 pub(super) fn begins_with_numbers(text: &[u8]) -> bool {
-    begins_with(text, |value| matches!(value, Scalar::Number(_)))
+    begins_with(text, |kind| kind == Kind::Number)
 }
 
 /// Whether all fields of the first line are such, as far as columns are kept.
-fn begins_with(text: &[u8], is_such: impl Fn(Scalar) -> bool) -> bool {
+fn begins_with(text: &[u8], is_such: impl Fn(Kind) -> bool) -> bool {
     let mut fields = Fields::of(text);
     for count in 0..Table::MAX_COLUMNS {
         match fields.next() {
-            Some((field, _)) if !is_such(cell(&field)) => return false,
+            Some((field, _)) if !is_such(Kind::of(&field)) => return false,
             Some((_, true)) => return true,
             Some((_, false)) => {}
             None => return count > 0,
@@ -112,9 +112,44 @@ fn begins_with(text: &[u8], is_such: impl Fn(Scalar) -> bool) -> bool {
     true
 }
 
+/// What a field is, without a copy of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    Text,
+    Other,
+}
+
+impl Kind {
+    fn of(field: &str) -> Self {
+        let text = field.trim_ascii();
+        if is_word(text) {
+            return Self::Text;
+        }
+        match cell(text) {
+            Scalar::Number(_) => Self::Number,
+            Scalar::Text(_) => Self::Text,
+            Scalar::Missing | Scalar::Bool(_) => Self::Other,
+        }
+    }
+}
+
+/// Whether it is plain to see that it is a text: a letter that no word for something else begins with.
+fn is_word(text: &str) -> bool {
+    let first = text.as_bytes().first().copied().unwrap_or_default();
+    first.is_ascii_alphabetic() && !b"nNtTfFiI".contains(&first)
+}
+
 /// The value of a field.
 pub(super) fn cell(field: &str) -> Scalar {
-    match field.trim_ascii() {
+    let text = field.trim_ascii();
+    if text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return Leaf::Text(text).scalar().unwrap_or(Scalar::Missing);
+    }
+    if is_word(text) {
+        return Scalar::Text(text.to_owned());
+    }
+    match text {
         "" | "nan" | "NA" | "N/A" | "null" | "NULL" | "None" | "inf" | "-inf" => Scalar::Missing,
         "true" | "True" | "TRUE" => Scalar::Bool(true),
         "false" | "False" | "FALSE" => Scalar::Bool(false),

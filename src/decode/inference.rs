@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Generation;
+use super::{Generation, Lot};
 
 /// What was asked and answered.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -109,15 +109,15 @@ impl Name {
 #[derive(Debug, Clone)]
 pub enum Values {
     /// Numbers alone, finite; `NaN` stands for a missing one.
-    Numbers(Vec<f64>),
+    Numbers(Lot<f64>),
     /// At least one is something else.
-    Mixed(Vec<Scalar>),
+    Mixed(Lot<Scalar>),
 }
 
 impl Values {
     /// None yet, with room for `room`.
     pub fn with_capacity(room: usize) -> Self {
-        Self::Numbers(Vec::with_capacity(room))
+        Self::Numbers(Lot::with_capacity(room))
     }
 
     /// How many.
@@ -134,16 +134,23 @@ impl Values {
     }
 
     /// Adds one.
+    #[inline]
     pub fn push(&mut self, value: Scalar) {
         match (&mut *self, value) {
             (Self::Numbers(numbers), Scalar::Number(number)) => numbers.push(number),
             (Self::Numbers(numbers), Scalar::Missing) => numbers.push(f64::NAN),
-            (Self::Numbers(numbers), value) => {
-                let mut values: Vec<_> = numbers.iter().map(|n| Scalar::of_number(*n)).collect();
+            (_, value) => self.push_other(value),
+        }
+    }
+
+    fn push_other(&mut self, value: Scalar) {
+        match self {
+            Self::Numbers(numbers) => {
+                let mut values: Lot<_> = numbers.iter().map(|n| Scalar::of_number(*n)).collect();
                 values.push(value);
                 *self = Self::Mixed(values);
             }
-            (Self::Mixed(values), value) => values.push(value),
+            Self::Mixed(values) => values.push(value),
         }
     }
 
@@ -200,13 +207,13 @@ impl Values {
     /// Bytes on the heap.
     pub fn held_bytes(&self) -> usize {
         match self {
-            Self::Numbers(numbers) => numbers.capacity() * size_of::<f64>(),
+            Self::Numbers(numbers) => numbers.room() * size_of::<f64>(),
             Self::Mixed(values) => {
                 let text = |value: &Scalar| match value {
                     Scalar::Text(text) => text.capacity(),
                     _ => 0,
                 };
-                values.capacity() * size_of::<Scalar>() + values.iter().map(text).sum::<usize>()
+                values.room() * size_of::<Scalar>() + values.iter().map(text).sum::<usize>()
             }
         }
     }
@@ -449,10 +456,13 @@ mod tests {
         let expected = [0.0, 2.0, 5.0, 7.0];
         assert_eq!(
             inference.features[0].values,
-            Values::Numbers(expected.to_vec())
+            Values::Numbers(expected.to_vec().into())
         );
         let texts = ["0", "2", "5", "7"].map(|text| Scalar::Text(text.to_owned()));
-        assert_eq!(inference.features[1].values, Values::Mixed(texts.to_vec()));
+        assert_eq!(
+            inference.features[1].values,
+            Values::Mixed(texts.to_vec().into())
+        );
         assert_eq!(
             (inference.rows, inference.sampled(), inference.items()),
             (10, 4, 10)

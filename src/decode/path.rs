@@ -204,6 +204,9 @@ impl<'t, 'a> Walk<'t, 'a> {
 
     /// The field of that name; of several the last, as in Python.
     fn named(&mut self, from: Place, name: &str) -> Result<Option<Place>, Stop> {
+        if !self.tape.is_object(from) {
+            return Ok(None);
+        }
         let mut found = None;
         for (named, place) in self.tape.children(from) {
             self.steps.take(1)?;

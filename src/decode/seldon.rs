@@ -46,7 +46,7 @@ fn claims(pair: &Pair<'_>) -> bool {
 }
 
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
-    if !claims(pair) && !pair.answers_object() {
+    if !claims(pair) && !pair.answers_with("data") {
         return Ok(None);
     }
     let items = Items {

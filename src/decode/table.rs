@@ -1,8 +1,13 @@
 //! Rows of values, gathered column by column.
 
-use std::collections::{HashMap, HashSet};
+mod places;
+
+use std::collections::HashSet;
+
+use self::places::Places;
 
 use super::{
+    Lot,
     inference::{Column, Name, Scalar, Values},
     walk,
 };
@@ -25,11 +30,13 @@ pub(super) struct Table {
     /// Columns that hold more than numbers.
     mixed: usize,
     /// Columns by name; there when there are too many to look through.
-    places: Option<HashMap<String, usize>>,
+    places: Option<Box<Places>>,
     /// There are more positions than columns are kept, as in an image: rows are counted alone.
     is_too_wide: bool,
     /// Columns got their names together, so that two may have one.
     may_repeat: bool,
+    /// Values by position of the current row, as long as there is no column.
+    row: Vec<Scalar>,
 }
 
 impl Table {
@@ -84,22 +91,96 @@ impl Table {
         Ok(())
     }
 
-    /// The value at a position of the current row.
-    pub(super) fn put_at(&mut self, position: usize, value: Scalar) -> Result<(), TooLarge> {
+    /// The value at a position of the current row. More than are kept are counted alone.
+    #[inline]
+    pub(super) fn put_at(&mut self, position: usize, value: Scalar) {
+        if position < self.columns.len() && !self.is_too_wide {
+            self.set(position, value);
+        } else if self.columns.is_empty() && position == self.row.len() && !self.is_full() {
+            self.row.push(value);
+        } else {
+            self.put_apart(position, value);
+        }
+    }
+
+    /// Whether no value by position is gathered any more.
+    fn is_full(&self) -> bool {
+        self.is_too_wide || self.row.len() == Self::MAX_COLUMNS
+    }
+
+    /// A value that is neither of a column nor the next of the first row.
+    fn put_apart(&mut self, position: usize, value: Scalar) {
         if self.is_too_wide {
-            return Ok(());
+            return;
         }
         if position >= Self::MAX_COLUMNS {
-            self.is_too_wide = true;
-            self.columns = Vec::new();
-            self.mixed = 0;
-            return Ok(());
+            return self.be_too_wide();
+        }
+        if self.columns.is_empty() {
+            // sparse, or named twice: the last counts
+            self.row
+                .resize(self.row.len().max(position + 1), Scalar::Missing);
+            self.row[position] = value;
+            return;
         }
         while self.columns.len() <= position {
-            let name = Name::Position(self.columns.len());
-            self.push_column(name)?;
+            if self
+                .push_column(Name::Position(self.columns.len()))
+                .is_err()
+            {
+                // the end of the row tells
+                self.max_bytes = 0;
+                return;
+            }
         }
         self.set(position, value);
+    }
+
+    /// A row by position.
+    pub(super) fn put_row(&mut self, values: Values) -> Result<(), TooLarge> {
+        if values.len() > Self::MAX_COLUMNS {
+            self.be_too_wide();
+        } else if let (true, Values::Numbers(numbers)) = (self.columns.is_empty(), &values) {
+            self.fits(self.rows + 1, numbers.len())?;
+            if !self.is_too_wide {
+                let rows = self.rows;
+                let numbers = numbers.iter().map(|number| of_number(rows, *number));
+                self.columns = columns_of(numbers);
+            }
+        } else {
+            match values {
+                Values::Numbers(numbers) => {
+                    let numbers = numbers.iter().map(|number| Scalar::of_number(*number));
+                    numbers
+                        .enumerate()
+                        .for_each(|(place, number)| self.put_at(place, number));
+                }
+                Values::Mixed(values) => {
+                    let values = values.into_iter().enumerate();
+                    values.for_each(|(place, value)| self.put_at(place, value));
+                }
+            }
+        }
+        self.end_row()
+    }
+
+    fn be_too_wide(&mut self) {
+        self.is_too_wide = true;
+        self.columns = Vec::new();
+        self.row = Vec::new();
+        self.mixed = 0;
+    }
+
+    /// Makes columns of the first row by position.
+    fn place_row(&mut self) -> Result<(), TooLarge> {
+        self.fits(self.rows + 1, self.row.len())?;
+        let (row, rows) = (std::mem::take(&mut self.row), self.rows);
+        self.columns = columns_of(row.into_iter().map(|value| of_value(rows, value)));
+        self.mixed = self
+            .columns
+            .iter()
+            .filter(|column| is_mixed(column))
+            .count();
         Ok(())
     }
 
@@ -107,6 +188,9 @@ impl Table {
         let values = &mut self.columns[place].values;
         if values.len() != self.rows {
             values.resize(self.rows);
+        }
+        if let (Values::Numbers(numbers), Scalar::Number(number)) = (&mut *values, &value) {
+            return numbers.push(*number);
         }
         let were_numbers = matches!(values, Values::Numbers(_));
         values.push(value);
@@ -157,8 +241,11 @@ impl Table {
             self.columns = Vec::new();
             self.is_too_wide = true;
         }
-        let is_mixed = |column: &&Column| matches!(column.values, Values::Mixed(_));
-        self.mixed = self.columns.iter().filter(is_mixed).count();
+        self.mixed = self
+            .columns
+            .iter()
+            .filter(|column| is_mixed(column))
+            .count();
         self.rows += other.rows;
     }
 
@@ -177,6 +264,9 @@ impl Table {
 
     /// Ends the current row.
     pub(super) fn end_row(&mut self) -> Result<(), TooLarge> {
+        if !self.row.is_empty() {
+            self.place_row()?;
+        }
         self.rows += 1;
         self.next = 0;
         self.fits(self.rows, self.columns.len())
@@ -217,11 +307,9 @@ impl Table {
         if self.columns.len() <= Self::FEW {
             return self.columns.iter().position(|column| is(column, name));
         }
-        let places = self.places.get_or_insert_default();
-        for place in places.len()..self.columns.len() {
-            places.insert(self.columns[place].name.text().into_owned(), place);
-        }
-        places.get(name).copied()
+        self.places
+            .get_or_insert_default()
+            .find(&self.columns, name)
     }
 
     fn add(&mut self, name: &str) -> Result<usize, TooLarge> {
@@ -238,6 +326,43 @@ impl Table {
         });
         Ok(())
     }
+}
+
+/// Values by position, a column each.
+fn columns_of(values: impl Iterator<Item = Values>) -> Vec<Column> {
+    let column = |(place, values)| Column {
+        name: Name::Position(place),
+        values,
+    };
+    values.enumerate().map(column).collect()
+}
+
+/// A value behind so many rows that lack it.
+fn of_value(rows: usize, value: Scalar) -> Values {
+    match value {
+        Scalar::Number(number) => of_number(rows, number),
+        value => {
+            let mut values = Values::with_capacity(rows + 1);
+            values.resize(rows);
+            values.push(value);
+            values
+        }
+    }
+}
+
+/// The same of a number.
+#[inline]
+fn of_number(rows: usize, number: f64) -> Values {
+    if rows == 0 {
+        return Values::Numbers(Lot::One(number));
+    }
+    let mut numbers = vec![f64::NAN; rows];
+    numbers.push(number);
+    Values::Numbers(numbers.into())
+}
+
+fn is_mixed(column: &Column) -> bool {
+    matches!(column.values, Values::Mixed(_))
 }
 
 /// Of several columns with one name, as a field that is named twice.
@@ -325,7 +450,7 @@ mod tests {
         let mut named = Table::within(0);
         for numbers in [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]] {
             for (place, number) in numbers.into_iter().enumerate() {
-                named.put_at(place, Number(number)).unwrap();
+                named.put_at(place, Number(number));
             }
             named.end_row().unwrap();
         }
@@ -367,9 +492,9 @@ mod tests {
         let mut bits = Table::within(1000 * 22);
         for _ in 0..1000 {
             for place in 0..10 {
-                bits.put_at(place, Number(1.0)).unwrap();
+                bits.put_at(place, Number(1.0));
             }
-            bits.put_at(10, Scalar::Text("m".to_owned())).unwrap();
+            bits.put_at(10, Scalar::Text("m".to_owned()));
             bits.end_row().unwrap();
         }
         assert_eq!(bits.finish().0, 1000);
@@ -402,7 +527,8 @@ mod tests {
         let lengths: Vec<usize> = columns(table).iter().map(|(name, _)| name.len()).collect();
         assert_eq!(lengths, [128, 128]);
         let mut named = Table::within(0);
-        named.put_at(0, Missing).unwrap();
+        named.put_at(0, Missing);
+        named.end_row().unwrap();
         named.name(&["é".repeat(100)]);
         assert_eq!(columns(named)[0].0.len(), 128);
         assert_eq!(walk::cut(&"€".repeat(100)).len(), 126);

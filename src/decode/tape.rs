@@ -166,7 +166,9 @@ impl<'a> Tape<'a> {
 
     /// Whether `name` is written there, as the name of a field or as any string.
     pub(super) fn reads(&self, place: Place, name: &str) -> bool {
-        string(self.text(place)).is_some_and(|written| written == name)
+        let text = self.text(place);
+        may_read(text.as_bytes(), name.as_bytes())
+            && string(text).is_some_and(|written| written == name)
     }
 }
 
@@ -190,6 +192,25 @@ impl Iterator for Children<'_, '_> {
         self.next = self.tape.after(value);
         Some((name, value))
     }
+}
+
+/// Whether a string, with its quotes, may be `name`, from its first byte: escapes cost.
+fn may_read(text: &[u8], name: &[u8]) -> bool {
+    let first = match text {
+        [_, b'\\', escape, ..] => match escape {
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            // any character
+            b'u' => return true,
+            other => *other,
+        },
+        [_, first, ..] => *first,
+        _ => return false,
+    };
+    name.first().copied().unwrap_or(b'"') == first
 }
 
 /// The string that is written as `text`, with its quotes.

@@ -12,7 +12,7 @@
 //! the text classification pipeline in the documentation of Transformers.
 
 use super::{
-    Answer, Asked, DecodeError, Decoder, Output, Pair,
+    Answer, Asked, DecodeError, Decoder, Output, Pair, Prediction,
     meaning::{self, Raw, Vectors},
     predictions::Items,
     rows::{Data, DataOf},
@@ -70,7 +70,13 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
 
 /// The items of an answer to so many texts; `None`: it holds other things than labels with scores.
 fn settle(raw: Raw, texts: usize) -> Option<Raw> {
-    let are_labels = raw.outputs.iter().all(|output| output.class().is_some());
+    let is_label = |output: &Output| {
+        !matches!(
+            output.prediction,
+            Prediction::Unknown | Prediction::Value(_)
+        )
+    };
+    let are_labels = raw.outputs.iter().all(is_label);
     if raw.outputs.is_empty() || !are_labels {
         return None;
     }

@@ -81,7 +81,8 @@ impl<'a> Target<'a> {
 }
 
 fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
-    if Target::of(pair).is_none() && !pair.is_of_route(format) && !pair.answers_object() {
+    let is_named = Target::of(pair).is_some() || pair.is_of_route(format);
+    if !is_named && !pair.answers_with("outputs") {
         return Ok(None);
     }
     let message = &pair.exchange.response;

@@ -289,12 +289,30 @@ impl Node<'_> for Number {
 /// `text` as a number, if it is written like one: `007` is a code and `inf` a word.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim_ascii();
+    if !matches!(text.as_bytes().first()?, b'-' | b'.' | b'0'..=b'9') {
+        return None;
+    }
+    if let Some(whole) = whole(text.as_bytes()) {
+        return Some(whole);
+    }
     let mut digits = text.bytes().skip_while(|b| *b == b'-');
     let starts = match (digits.next()?, digits.next()) {
         (b'0', next) => !next.is_some_and(|b| b.is_ascii_digit()),
         (first, _) => first.is_ascii_digit() || first == b'.',
     };
     starts.then(|| text.parse().ok()).flatten()
+}
+
+/// The number that a few digits are.
+fn whole(text: &[u8]) -> Option<f64> {
+    if text.len() > 9 || (text.len() > 1 && text.first() == Some(&b'0')) {
+        return None;
+    }
+    let digit = |value: u32, byte: &u8| {
+        byte.is_ascii_digit()
+            .then(|| value * 10 + u32::from(byte - b'0'))
+    };
+    text.iter().try_fold(0, digit).map(f64::from)
 }
 
 /// `text` cut to [`Inference::MAX_WORD`] bytes between two characters; `None` when empty.

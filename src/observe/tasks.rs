@@ -164,7 +164,7 @@ mod tests {
             rows: 1,
             features: vec![Column {
                 name: Name::Word("a".to_owned()),
-                values: Values::Numbers(vec![0.5; len / 8 + 1]),
+                values: Values::Numbers(vec![0.5; len / 8 + 1].into()),
             }],
             task: Some(id.to_owned()),
             ..Inference::default()

@@ -6,7 +6,11 @@ use memchr::memchr;
 
 /// Fields, one after the other.
 pub(in super::super) struct Fields<'a> {
-    rest: &'a [u8],
+    bytes: &'a [u8],
+    /// The same, where all of it is UTF-8: to see that once is cheaper than of each field.
+    text: Option<&'a str>,
+    /// Where the next field begins, or the ends of lines before it.
+    at: usize,
     /// A comma came last: a field follows, be it empty.
     is_in_line: bool,
     /// Room for a field with quotes in it.
@@ -15,8 +19,11 @@ pub(in super::super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub(in super::super) fn of(text: &'a [u8]) -> Self {
+        let bytes = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         Self {
-            rest: text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text),
+            bytes,
+            text: std::str::from_utf8(bytes).ok(),
+            at: 0,
             is_in_line: false,
             room: Vec::new(),
         }
@@ -26,51 +33,63 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(in super::super) fn next(&mut self) -> Option<(Cow<'_, str>, bool)> {
         if !self.is_in_line {
-            let starts = |byte: &u8| !matches!(byte, b'\n' | b'\r');
-            let start = self.rest.iter().position(starts)?;
-            self.rest = &self.rest[start..];
+            while matches!(self.bytes.get(self.at)?, b'\n' | b'\r') {
+                self.at += 1;
+            }
         }
-        if self.rest.first() == Some(&b'"') {
+        let start = self.at;
+        if self.bytes.get(start) == Some(&b'"') {
             return Some(self.quoted());
         }
-        let (field, is_last) = self.take(0);
-        Some((text(field), is_last))
+        let (end, is_last) = self.take(start);
+        Some((self.between(start, end), is_last))
     }
 
-    /// Steps over the field that ends behind `from`, and over its end.
+    /// Steps over the field that goes on at `at`, and over its end; where that is.
     #[inline]
-    fn take(&mut self, from: usize) -> (&'a [u8], bool) {
-        let rest = &self.rest[from..];
-        let ends = |byte: &u8| matches!(byte, b',' | b'\n' | b'\r');
-        let end = from + rest.iter().position(ends).unwrap_or(rest.len());
-        let (field, rest) = self.rest.split_at(end);
-        self.is_in_line = rest.first() == Some(&b',');
-        self.rest = rest.get(1..).unwrap_or_default();
-        (field, !self.is_in_line)
+    fn take(&mut self, at: usize) -> (usize, bool) {
+        let mut end = at;
+        while let Some(byte) = self.bytes.get(end)
+            && !matches!(byte, b',' | b'\n' | b'\r')
+        {
+            end += 1;
+        }
+        self.is_in_line = self.bytes.get(end) == Some(&b',');
+        self.at = (end + 1).min(self.bytes.len());
+        (end, !self.is_in_line)
+    }
+
+    #[inline]
+    fn between(&self, start: usize, end: usize) -> Cow<'a, str> {
+        match self.text.and_then(|text| text.get(start..end)) {
+            Some(text) => Cow::Borrowed(text),
+            None => text(self.bytes.get(start..end).unwrap_or_default()),
+        }
     }
 
     /// A field that begins with a quote. Without another, all that follows is of it.
     fn quoted(&mut self) -> (Cow<'_, str>, bool) {
         self.room.clear();
-        let mut from = 1;
-        while let Some(length) = memchr(b'"', &self.rest[from..]) {
+        let bytes = self.bytes;
+        let mut from = self.at + 1;
+        while let Some(length) = memchr(b'"', &bytes[from..]) {
             let end = from + length;
-            if self.rest.get(end + 1) == Some(&b'"') {
+            if bytes.get(end + 1) == Some(&b'"') {
                 // two are one
-                self.room.extend_from_slice(&self.rest[from..=end]);
+                self.room.extend_from_slice(&bytes[from..=end]);
                 from = end + 2;
                 continue;
             }
-            let (field, is_last) = self.take(end + 1);
-            if self.room.is_empty() && field.len() == end + 1 {
-                return (text(&field[from..end]), is_last);
+            let (last, is_last) = self.take(end + 1);
+            if self.room.is_empty() && last == end + 1 {
+                return (self.between(from, end), is_last);
             }
-            self.room.extend_from_slice(&field[from..end]);
-            self.room.extend_from_slice(&field[end + 1..]);
+            self.room.extend_from_slice(&bytes[from..end]);
+            self.room.extend_from_slice(&bytes[end + 1..last]);
             return (text(&self.room), is_last);
         }
-        self.room.extend_from_slice(&self.rest[from..]);
-        (self.rest, self.is_in_line) = (&[], false);
+        self.room.extend_from_slice(&bytes[from..]);
+        (self.at, self.is_in_line) = (bytes.len(), false);
         (text(&self.room), true)
     }
 }

@@ -12,6 +12,11 @@ use super::super::{
 
 /// What the answer says; `None`: it is of another shape.
 pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
+    let is_alone = pair.is_of_route(super::FORMAT);
+    if !is_alone && pair.answers_object() && !pair.answers_with("prediction") {
+        // whether it is JSON is told by those that read it
+        return Ok(None);
+    }
     // a row of the request has at least eight bytes (`{"a":1},`), so no true batch is refused
     let document = Document {
         bytes: pair.bytes(),

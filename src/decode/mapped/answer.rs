@@ -179,6 +179,10 @@ fn in_each(
 ) -> Result<Vec<Found>, TooLarge> {
     let mut places = Vec::new();
     for (row, item) in items.iter().enumerate() {
+        if !segments.is_empty() && body.tape.after(*item) == item + 1 {
+            // it holds nothing
+            continue;
+        }
         if let [only] = body.find_below(*item, segments)?[..] {
             places.push(Found { row, ..only });
         }

@@ -102,8 +102,10 @@ struct Fields<'de> {
 impl<'de> Fields<'de> {
     fn put(&mut self, name: Cow<'de, str>, role: Role, value: Found<'de>) {
         self.count += 1;
-        let says_nothing = says_no_prediction(&name);
-        let is_text = is_text(&name);
+        // of more than one, none is the only
+        let is_first = self.count == 1;
+        let says_nothing = !is_first || says_no_prediction(&name);
+        let is_text = is_first && is_text(&name);
         let item = &mut self.item;
         match (role, value) {
             (Role::Other, value) => {

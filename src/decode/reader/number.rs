@@ -16,6 +16,8 @@ pub(super) enum Number {
 const DIGITS: usize = 19;
 /// Whole numbers up to here are floats, each of them.
 const EXACT: u64 = 1 << 53;
+/// 1 times a larger power of ten than this is beyond the largest float.
+const MAX_SCALE: i64 = 308;
 /// So are these powers of ten: with one of them and such a number, one rounding is the only one.
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
@@ -93,6 +95,10 @@ impl Reader<'_> {
         }
         if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
             scale = scale.saturating_add(self.exponent()?);
+        }
+        if count <= DIGITS && value > 0 && scale > MAX_SCALE {
+            self.is_strict = false;
+            return Ok(Number::Infinite);
         }
         let power = usize::try_from(scale.unsigned_abs()).unwrap_or(usize::MAX);
         if count > DIGITS || value > EXACT || power >= POWERS.len() {

@@ -30,6 +30,10 @@ impl Reader<'_> {
     #[inline]
     fn skip_soon(&mut self) -> Result<(), Stop> {
         match self.peek()? {
+            b'0'..=b'9' if matches!(self.bytes.get(self.at + 1), Some(b',' | b']' | b'}')) => {
+                self.at += 1;
+                Ok(())
+            }
             b'0'..=b'9' => self.skip_number(),
             b'"' => self.skip_string(),
             _ => self.skip(),
@@ -53,6 +57,9 @@ impl Reader<'_> {
     #[inline]
     fn skip_to_end(&mut self) -> Result<bool, Stop> {
         match self.peek()? {
+            b'0'..=b'9' if matches!(self.bytes.get(self.at + 1), Some(b',' | b']' | b'}')) => {
+                self.at += 1;
+            }
             b'0'..=b'9' | b'-' => self.skip_number()?,
             b'"' => self.skip_string()?,
             b'[' => {

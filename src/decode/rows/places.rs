@@ -5,7 +5,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 use super::{
     super::{
         inference::Scalar,
-        table::{Table, TooLarge},
+        table::Table,
         walk::{At, Leaf, Name, Node, skip_elements},
     },
     Rows, Whole,
@@ -114,7 +114,7 @@ impl<'de> Node<'de> for Row<'_> {
             position: &mut position,
             depth: self.0.depth,
         };
-        cells.elements(list)?.map_err(A::Error::custom)?;
+        cells.elements(list)?;
         table.end_row().map_err(A::Error::custom)
     }
 
@@ -131,39 +131,35 @@ struct Cells<'a> {
 }
 
 impl<'de> Node<'de> for Cells<'_> {
-    type Found = Result<(), TooLarge>;
+    type Found = ();
 
-    fn leaf(self, leaf: Leaf<'_>) -> Result<(), TooLarge> {
+    fn leaf(self, leaf: Leaf<'_>) {
         let value = leaf.scalar().unwrap_or(Scalar::Missing);
         let position = *self.position;
         *self.position += 1;
-        self.table.put_at(position, value)
+        self.table.put_at(position, value);
     }
 
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Found, A::Error> {
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let Some(depth) = self.depth.checked_sub(1) else {
             skip_elements(&mut list)?;
-            return Ok(self.leaf(Leaf::List));
+            self.leaf(Leaf::List);
+            return Ok(());
         };
         Cells { depth, ..self }.elements(list)
     }
 }
 
 impl Cells<'_> {
-    fn elements<'de, A: SeqAccess<'de>>(
-        self,
-        mut list: A,
-    ) -> Result<Result<(), TooLarge>, A::Error> {
+    fn elements<'de, A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         loop {
             let cells = Cells {
                 table: &mut *self.table,
                 position: &mut *self.position,
                 depth: self.depth,
             };
-            match list.next_element_seed(At(cells))? {
-                Some(Ok(())) => {}
-                Some(Err(error)) => return Ok(Err(error)),
-                None => return Ok(Ok(())),
+            if list.next_element_seed(At(cells))?.is_none() {
+                return Ok(());
             }
         }
     }

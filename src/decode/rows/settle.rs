@@ -49,10 +49,7 @@ impl Rows {
             table.put_column(Called::Position(0), self.flat)?;
             return Ok(table);
         }
-        for (position, value) in self.flat.iter().enumerate() {
-            table.put_at(position, value.into_owned())?;
-        }
-        table.end_row()?;
+        table.put_row(self.flat)?;
         Ok(table)
     }
 

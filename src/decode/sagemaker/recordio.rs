@@ -149,7 +149,10 @@ fn put(table: &mut Table, features: &[(&[u8], Tensor)]) -> Option<()> {
         let mut put = |place: usize, value: f64| {
             let value = Scalar::of_number(value);
             let put = match (is_alone, tensor.values.len()) {
-                (true, _) => table.put_at(place, value),
+                (true, _) => {
+                    table.put_at(place, value);
+                    Ok(())
+                }
                 (false, 1) => table.put(&name, value),
                 (false, _) => table.put(&format!("{name}[{place}]"), value),
             };

@@ -75,12 +75,10 @@ impl Records {
 
     /// A row; `None`: its features are not known by position.
     fn put(&mut self, vector: Option<Values>) -> Result<(), TooLarge> {
-        if let Some(vector) = vector {
-            for (position, value) in vector.iter().enumerate() {
-                self.vectors.put_at(position, value.into_owned())?;
-            }
+        match vector {
+            Some(vector) => self.vectors.put_row(vector),
+            None => self.vectors.end_row(),
         }
-        self.vectors.end_row()
     }
 }
 

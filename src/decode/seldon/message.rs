@@ -269,7 +269,7 @@ impl Tensor {
         let mut table = Table::within(self.values.len() * 4);
         for row in self.values.chunks_exact(width.max(1)) {
             for (position, value) in row.iter().enumerate() {
-                table.put_at(position, Scalar::of_number(*value))?;
+                table.put_at(position, Scalar::of_number(*value));
             }
             table.end_row()?;
         }

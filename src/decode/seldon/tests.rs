@@ -32,8 +32,8 @@ fn features(read: &Inference) -> Vec<(String, Values)> {
 
 fn two_features() -> Vec<(String, Values)> {
     vec![
-        ("a".to_owned(), Values::Numbers(vec![1.0])),
-        ("b".to_owned(), Values::Numbers(vec![2.0])),
+        ("a".to_owned(), Values::Numbers(vec![1.0].into())),
+        ("b".to_owned(), Values::Numbers(vec![2.0].into())),
     ]
 }
 

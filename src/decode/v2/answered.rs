@@ -216,7 +216,7 @@ fn vectors(tensor: &mut Tensor<'_>) -> Raw {
         Values::Numbers(numbers) => Raw {
             vectors: Some(Vectors {
                 width: shape.width,
-                numbers,
+                numbers: numbers.into(),
                 ..Vectors::default()
             }),
             ..Raw::default()

@@ -33,7 +33,7 @@ fn features(tensors: &str, answer: &str) -> (usize, Vec<(String, Vec<f64>)>) {
         let Values::Numbers(numbers) = &column.values else {
             panic!("{column:?}");
         };
-        (column.name.text().into_owned(), numbers.clone())
+        (column.name.text().into_owned(), numbers.to_vec())
     };
     (read.rows, read.features.iter().map(column).collect())
 }
@@ -255,8 +255,14 @@ fn json_and_binary_tensors_mix() {
     let tail = b"\x00\x3c\x00\xc0\x02\0\0\0hi\x01\0\0\0x";
     let read = binary(&json, tail, TWO).unwrap();
     assert_eq!((read.format, read.rows), ("v2_binary", 2));
-    assert_eq!(read.features[0].values, Values::Numbers(vec![1.0, -2.0]));
-    assert_eq!(read.features[1].values, Values::Numbers(vec![7.0, 8.0]));
+    assert_eq!(
+        read.features[0].values,
+        Values::Numbers(vec![1.0, -2.0].into())
+    );
+    assert_eq!(
+        read.features[1].values,
+        Values::Numbers(vec![7.0, 8.0].into())
+    );
     assert_eq!(read.features[2].name, Name::Word("c".to_owned()));
 }
 

@@ -80,7 +80,7 @@ fn classes(read: &Inference) -> Vec<String> {
 
 fn numbers(read: &Inference) -> Vec<Vec<f64>> {
     let numbers = |values: &Values| match values {
-        Values::Numbers(numbers) => numbers.clone(),
+        Values::Numbers(numbers) => numbers.to_vec(),
         other @ Values::Mixed(_) => panic!("{other:?}"),
     };
     let columns = read.features.iter();

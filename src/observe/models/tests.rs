@@ -91,7 +91,7 @@ fn every_line_that_is_advised_is_a_configuration() {
         format: "v1",
         features: vec![Column {
             name: Name::Position(0),
-            values: Values::Numbers(vec![1.0]),
+            values: Values::Numbers(vec![1.0].into()),
         }],
         outputs: vec![
             Output::from(Prediction::Unknown),
