@@ -219,6 +219,27 @@ mod tests {
     }
 
     #[test]
+    fn a_body_above_the_limit_is_too_long_and_nothing_of_the_other_is_read() {
+        let answer = r#"{"predictions":[0,1]}"#;
+        let request = r#"{"instances":[[1,2],[3,4]]}"#;
+        for (limit, whose) in [
+            (request.len() - 1, Some("the request has 27 bytes")),
+            (request.len(), None),
+        ] {
+            let said = said(r#"{"path":"/p"}"#, answer, |c| c.capture.body_limit = limit);
+            let why = said["why"].as_str().unwrap();
+            assert_eq!(why.contains("too_long"), whose.is_some(), "{why}");
+            assert_eq!(said["items"].is_null(), whose.is_some(), "{why}");
+            assert_eq!(said["predicted_class"].is_null(), whose.is_some());
+            assert!(why.contains(whose.unwrap_or_default()), "{why}");
+        }
+        let long = format!(r#"{{"predictions":["{}"]}}"#, "x".repeat(100));
+        let said = said(r#"{"path":"/p"}"#, &long, |c| c.capture.body_limit = 50);
+        assert!(said["why"].as_str().unwrap().contains("the answer has 120"));
+        assert_eq!(said["format"], Value::Null);
+    }
+
+    #[test]
     fn a_route_of_the_configuration_counts_and_is_told() {
         let mut config = config::defaults();
         let route = r#"{"path":"/p/{id}","classes":["no","yes"],"model":"churn"}"#;

@@ -13,7 +13,7 @@ use super::{
     grpc,
     policy::{self, Interest},
     route::Route,
-    tee::Captured,
+    tee::{Captured, End},
 };
 
 /// Whose fault it was that a request got no good answer.
@@ -277,6 +277,13 @@ impl Exchange {
         }
     }
 
+    /// Whether one of its bodies was longer than is kept, so that neither is read.
+    pub fn is_too_long(&self) -> bool {
+        let bodies = [&self.request.body, &self.response.body];
+        let mut kept = bodies.into_iter().flatten();
+        kept.any(|body| body.end == End::TooLong)
+    }
+
     /// Bytes it holds while it waits: what the queue's bound counts.
     pub fn held_bytes(&self) -> usize {
         size_of::<Self>()
@@ -380,8 +387,6 @@ fn list(fields: &HeaderMap, name: &header::HeaderName) -> Option<String> {
 impl Exchange {
     /// A finished prediction for tests of whoever gets exchanges.
     pub(crate) fn example(path: &str, request: &str, response: &str) -> Self {
-        use super::tee::End;
-
         let message = |body: &str| Message {
             content_type: Some("application/json".to_owned()),
             body: Some(Captured {

@@ -18,7 +18,8 @@ use super::{
 pub(super) enum Header {
     /// In the first line.
     First,
-    /// Nowhere; unless the answer has one item less than there are lines.
+    /// Nowhere; unless the answer has one item less than there are lines, and the first of these is
+    /// not of numbers alone.
     Nowhere {
         /// Items of the answer.
         items: Option<usize>,
@@ -59,7 +60,9 @@ pub(super) fn table(text: &[u8], header: Header) -> Result<Option<Table>, TooLar
 fn has_names(text: &[u8], header: Header) -> bool {
     match header {
         Header::First => true,
-        Header::Nowhere { items: Some(items) } => items > 0 && lines(text) == items + 1,
+        Header::Nowhere { items: Some(items) } => {
+            items > 0 && lines(text) == items + 1 && !begins_with_numbers(text)
+        }
         Header::Nowhere { items: None } => false,
     }
 }
@@ -211,6 +214,8 @@ mod tests {
         assert_eq!(of(None), (2, "0".to_owned()));
         assert_eq!(of(Some(2)), (2, "0".to_owned()));
         assert_eq!(of(Some(1)), (1, "sex".to_owned()));
+        let numbers = read("1.1\n2.2\n", Header::Nowhere { items: Some(1) });
+        assert_eq!(numbers.unwrap().0, 2, "a number is no name");
     }
 
     #[test]

@@ -96,6 +96,14 @@ pub enum Name {
 }
 
 impl Name {
+    /// That of one number of several that have a name together: `x[0]`.
+    pub(super) fn placed(name: &str, place: usize) -> Self {
+        // the place is what tells them apart, so it is not what is cut
+        let place = format!("[{place}]");
+        let end = name.floor_char_boundary(Inference::MAX_WORD - place.len());
+        Self::Word(name[..end].to_owned() + &place)
+    }
+
     /// As a label and in a log: a position as its digits.
     pub fn text(&self) -> Cow<'_, str> {
         match self {

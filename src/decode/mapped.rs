@@ -11,13 +11,15 @@
 mod answer;
 mod request;
 
+use std::borrow::Cow;
+
 use rsonpath_syntax::Segment;
 
 use super::{
     Answer, Asked, DecodeError, Decoder, Pair,
     path::{self, Found, Steps},
     table::TooLarge,
-    tape::{Place, Tape},
+    tape::{self, Place, Tape},
     walk::{self, Leaf, Node, Word},
 };
 use crate::config::{self, FeaturePaths, JsonPath, Paths};
@@ -102,6 +104,14 @@ impl<'a> Body<'a> {
         self.steps.read(text.len())?;
         // it is JSON: only a node that refuses to go on fails
         walk::part(text, node).map_err(|_| TooLarge)
+    }
+
+    /// The name of the field that stands at `place`.
+    fn name(&self, place: Place) -> Option<Cow<'a, str>> {
+        let before = place.checked_sub(1)?;
+        self.tape
+            .is_name(before)
+            .then(|| tape::string(self.tape.text(before)))?
     }
 
     /// The elements of a list, where there is one and a path led to it alone.

@@ -3,11 +3,11 @@
 //! | | path `/invocations`, `/models/{model}/invoke` |
 //! |---|---|
 //! | request | `RecordIO` with protocol buffers, CSV without names, `{"instances": [{"features": [..]}]}`, `{"instances": [{"data": {"features": {"values": [..]}}}]}`, those objects line by line, or JSON as of V1 |
-//! | answer | `RecordIO`, lines of CSV, `{"predictions": [{"score", "predicted_label"?}]}`, those objects line by line, or a bare list |
+//! | answer | `RecordIO`, lines of CSV, `{"predictions": [{"score", "predicted_label"?}]}`, `{"scores": [{"score"}]}`, those objects line by line, or a bare list |
 //!
 //! A score beside the label 0 or 1 is the probability of class 1. From the documentation of Amazon
-//! `SageMaker` AI (common data formats for inference; response formats of linear learner, k-means and
-//! k-NN; container contract of multi-model endpoints).
+//! `SageMaker` AI (common data formats for inference; response formats of linear learner, k-means,
+//! k-NN and Random Cut Forest; container contract of multi-model endpoints).
 //!
 //! `MLflow` answers on the same path: it has the exchanges that content types and shapes do not
 //! claim for `SageMaker`.
@@ -56,8 +56,12 @@ pub(super) fn says(message: &Message, word: &str) -> bool {
     kind.to_ascii_lowercase().contains(word)
 }
 
+/// How the anomaly scores of Random Cut Forest begin.
+const SCORES: &str = r#"{"scores":[{"score":"#;
+
 /// How answers of the algorithms begin, and requests to them.
-const ANSWERS: [&str; 4] = [
+const ANSWERS: [&str; 5] = [
+    SCORES,
     r#"{"predictions":[{"score":"#,
     r#"{"predictions":[{"predicted_label":"#,
     r#"{"predictions":[{"closest_cluster":"#,

@@ -6,6 +6,8 @@
 //! | also as | a form with `json`, parts with the same names, `GET ?json=` |
 //! | answer | the same: names are classes and rows their probabilities, or one column |
 //!
+//! `jsonData` of an answer may hold items under `predictions` or `outputs`.
+//!
 //! `tftensor` has a tensor of `TensorFlow` in place of rows. `meta.requestPath` of an answer names the model
 //! and its image, whose tag is the version.
 //!
@@ -19,7 +21,7 @@ use std::borrow::Cow;
 
 use self::message::{Found, Message, Plain};
 use super::{
-    Answer, Asked, DecodeError, Decoder, Pair,
+    Answer, Asked, DecodeError, Decoder, Pair, Prediction,
     form::{self, Field},
     meaning::{self, Raw},
     predictions::Items,
@@ -64,10 +66,11 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
             let raw = v2::raw(vec![tensor], pair.bytes()).map_err(too_large)?;
             Some(raw).filter(|raw| raw.items() > 0)
         }
-        (None, None) => found
-            .rows
-            .or(found.plain.filter(|_| claims(pair)))
-            .flatten(),
+        (None, None) => match (found.rows, found.plain) {
+            (Some(rows), _) => rows,
+            (None, Some(plain)) if claims(pair) => of_plain(pair, plain, items)?,
+            (None, _) => None,
+        },
     };
     Ok(raw.map(|raw| Answer {
         model,
@@ -76,6 +79,33 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         sure: true,
         ..Answer::default()
     }))
+}
+
+/// What `strData` or `jsonData` holds: items as any format has them, or rows under a name of their own. A flat
+/// list of numbers is one row where one was asked about.
+fn of_plain(pair: &Pair<'_>, plain: Option<Raw>, items: Items) -> Result<Option<Raw>, DecodeError> {
+    let is_known = |raw: &Raw| {
+        let mut outputs = raw.outputs.iter();
+        raw.vectors.is_some() || outputs.any(|output| output.prediction != Prediction::Unknown)
+    };
+    let raw = match plain {
+        Some(raw) if is_known(&raw) => Some(raw),
+        plain => {
+            let enclosed = walk::read(FORMAT, pair.response, Message(message::Enclosed(items)))?;
+            enclosed.and_then(|found| found.plain).flatten().or(plain)
+        }
+    };
+    let is_flat = |raw: &Raw| raw.vectors.is_none() && raw.outputs.len() > 1;
+    Ok(match raw {
+        Some(raw) if is_flat(&raw) && rows(pair) == Some(1) => Some(raw.into_vector()),
+        raw => raw,
+    })
+}
+
+/// Rows of the request, where they can be told without the answer.
+fn rows(pair: &Pair<'_>) -> Option<usize> {
+    let asked = request(pair, None).ok()??;
+    Some(asked.table.rows())
 }
 
 /// Probabilities with the names of their classes; a single column has a name that says nothing.

@@ -24,6 +24,8 @@ pub(super) enum Told {
     Read(Inference),
     /// They could not be.
     Unread(DecodeError),
+    /// One of them is longer than is kept, so that neither is read.
+    TooLong,
 }
 
 /// Of which model something is told that is no prediction.
@@ -44,6 +46,9 @@ impl Told {
 
     /// `max_items`: rows whose features are kept.
     pub(super) fn of(exchange: &Exchange, bounds: &config::Capture, max_items: usize) -> Self {
+        if exchange.interest == Interest::Bodies && exchange.is_too_long() {
+            return Self::TooLong;
+        }
         if exchange.interest == Interest::Bodies {
             return match decode::decode(exchange, bounds) {
                 Ok(mut inference) => {
@@ -166,7 +171,7 @@ impl<'a> Said<'a> {
                 model_version: subject.version.as_deref(),
                 ..said
             },
-            Told::Unwanted | Told::Unread(_) => said,
+            Told::Unwanted | Told::Unread(_) | Told::TooLong => said,
         }
     }
 
@@ -287,7 +292,7 @@ fn kind(told: &Told, error_kind: Option<&str>) -> Option<&'static str> {
             Some(Purpose::Job.name())
         }
         Told::Read(inference) => of_outputs(inference),
-        Told::Unwanted | Told::Unread(_) => None,
+        Told::Unwanted | Told::Unread(_) | Told::TooLong => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::said::Told;
 use crate::{
-    capture::{Exchange, grpc},
+    capture::{Exchange, exchange::Message, grpc, tee::End},
     config::{self, RouteKind},
     decode::{self, DecodeError, Inference, Name, Prediction, Source},
 };
@@ -23,6 +23,7 @@ pub(super) fn of(
     match told {
         Told::Read(inference) => why.extend(of_inference(exchange, inference)),
         Told::Unread(error) => why.extend(of_failure(exchange, error)),
+        Told::TooLong => why.push(of_length(exchange, bounds)),
         Told::Known(..) | Told::Unwanted => {}
     }
     why.join("; ")
@@ -127,6 +128,22 @@ fn of_failure(exchange: &Exchange, error: &DecodeError) -> Vec<String> {
         .chain([error.to_string()])
         .chain(hint)
         .collect()
+}
+
+/// The outcome of the agent, and what would have it read.
+fn of_length(exchange: &Exchange, bounds: &config::Capture) -> String {
+    let is_too_long =
+        |message: &Message| matches!(&message.body, Some(body) if body.end == End::TooLong);
+    let (whose, message) = if is_too_long(&exchange.request) {
+        ("request", &exchange.request)
+    } else {
+        ("answer", &exchange.response)
+    };
+    let passed = message.body.as_ref().map_or(0, |body| body.passed);
+    let limit = bounds.body_limit;
+    format!(
+        "too_long: the {whose} has {passed} bytes, and capture.body_limit keeps {limit}: nothing is read"
+    )
 }
 
 fn is_unnamed(inference: &Inference) -> bool {

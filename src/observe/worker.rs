@@ -252,7 +252,7 @@ impl Worker {
         if ends.contains(&None) || is(End::Broken) || is(End::Dropped) {
             return (Outcome::Aborted, None);
         }
-        if is(End::TooLong) {
+        if exchange.is_too_long() {
             self.record.too_long(exchange);
             self.models.unread(&exchange.endpoint, TOO_LONG);
             return (Outcome::TooLong, None);

@@ -1,6 +1,6 @@
 //! Chat and text completions as `OpenAI` has them, which most servers of language models speak.
 //!
-//! | | path that ends with `/chat/completions` or `/completions` |
+//! | | path that ends with `/chat/completions` or `/completions`, or a chat on `/invocations` |
 //! |---|---|
 //! | request | `{"model", "messages" or "prompt", "stream"?}` |
 //! | answer | `{"model", "choices": [{"message": {"content"} or "text", "finish_reason"}], "usage"?}` |
@@ -19,11 +19,19 @@ const FORMAT: &str = "openai";
 
 pub(in super::super) const DECODER: Decoder = Decoder {
     format: FORMAT,
-    claims: |pair| pair.exchange.path.ends_with("/completions"),
+    claims: |pair| pair.exchange.path.ends_with("/completions") || is_chat_of_a_container(pair),
     is_anywhere: false,
     answer,
     request,
 };
+
+/// Containers of `MLflow` and `SageMaker` answer all questions on one path, chats too.
+fn is_chat_of_a_container(pair: &Pair<'_>) -> bool {
+    let has = |body: &[u8], field: &[u8]| memchr::memmem::find(body, field).is_some();
+    pair.exchange.path.ends_with("/invocations")
+        && has(pair.response, b"\"choices\"")
+        && (has(pair.request, b"\"messages\"") || has(pair.request, b"\"prompt\""))
+}
 
 #[derive(Deserialize)]
 struct Request {

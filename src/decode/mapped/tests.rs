@@ -219,3 +219,32 @@ fn hostile_bodies_cost_a_bounded_effort() {
     let error = read(square, "{}", &wide).unwrap_err();
     assert_eq!(error.reason(), "too_large");
 }
+
+#[test]
+fn several_values_below_one_element_are_one_row() {
+    let rows = r#"{"f":[{"a":1,"b":2},{"b":4,"a":3}],"l":[[1,2,9],[3,4,9]],"x":[5,6],"z":[7,8]}"#;
+    for (path, expected) in [
+        (r#""$.f[*]['a','b']""#, "a=1,3 b=2,4"),
+        (r#""$.f[*].*""#, "a=1,3 b=2,4"),
+        (r#""$.l[*][0,1]""#, "0=1,3 1=2,4"),
+        (r#""$.l[*][1:]""#, "0=2,4 1=9,9"),
+        (r#""$.f[*]""#, "a=1,3 b=2,4"),
+    ] {
+        assert_eq!(features_of(path, rows), expected, "{path}");
+    }
+    // a field that a row lacks is missing; which element of a list it lacks is not known
+    let holes = r#"{"f":[{"a":1},{"b":4,"a":3}],"l":[[1],[3,4]]}"#;
+    assert_eq!(features_of(r#""$.f[*]['a','b']""#, holes), "a=1,3 b=-,4");
+    assert_eq!(features_of(r#""$.l[*][0,1]""#, holes), "");
+}
+
+#[test]
+fn as_many_values_as_items_are_one_of_each_whatever_lists_they_stand_in() {
+    let batches = r#"{"b":[[1],[2,3]],"x":[5],"z":[7]}"#;
+    let route = |path: &str| format!(r#""paths":{{"features":"{path}","class":"$.y"}}"#);
+    let three = read(&route("$.b[*][*]"), batches, r#"{"y":["a","b","c"]}"#).unwrap();
+    assert_eq!(features(&three), "0=1,2,3");
+    // fields are no elements of a list
+    let fields = read(&route("$['x','z'][*]"), batches, r#"{"y":["a"]}"#).unwrap();
+    assert_eq!(features(&fields), "0=5 1=7");
+}

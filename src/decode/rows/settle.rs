@@ -67,16 +67,21 @@ impl Rows {
         is_told && self.objects == 1 && self.lists.iter().all(|(_, list)| list.len == len)
     }
 
-    /// Lists of vectors have no name for each of their numbers: one alone is read by position.
+    /// Lists of vectors have no name for each of their numbers: one alone is read by position, and of
+    /// several each number has the name with its place, `x[0]`.
     fn settle_columns(self) -> Result<Table, TooLarge> {
         let mut table = Table::within(self.bytes);
         let is_alone = self.lists.len() == 1;
+        let widths = self.lists.iter().map(|(_, list)| list.width());
+        let fits = widths.fold(0, usize::saturating_add) <= Table::MAX_COLUMNS;
         let len = self.lists.first().map_or(0, |(_, list)| list.len);
         for (name, list) in self.lists {
             if list.width() == 1 {
                 table.put_column(Called::Word(name), list.values)?;
             } else if is_alone {
                 list.put(&mut table)?;
+            } else if fits {
+                list.put_named(&name, &mut table)?;
             }
         }
         table.count(len);

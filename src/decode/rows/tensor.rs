@@ -31,6 +31,15 @@ impl Tensor {
         Ok(())
     }
 
+    /// The same as columns that are called by `name` and their place.
+    pub(super) fn put_named(&self, name: &str, table: &mut Table) -> Result<(), TooLarge> {
+        for place in 0..self.width() {
+            table.fits_column(self.len)?;
+            table.put_column(Called::placed(name, place), self.column(place))?;
+        }
+        Ok(())
+    }
+
     fn column(&self, position: usize) -> Values {
         let width = self.width();
         match &self.values {

@@ -97,6 +97,20 @@ fn vectors_that_differ_or_stand_beside_others_have_no_features() {
 }
 
 #[test]
+fn numbers_of_several_vectors_are_told_apart_by_name_and_place() {
+    let columns = settled(r#"{"x":[[1,2],[3,4]],"z":[5,6]}"#, Some(2));
+    let expected = vec![
+        numbers("x[0]", &[1.0, 3.0]),
+        numbers("x[1]", &[2.0, 4.0]),
+        numbers("z", &[5.0, 6.0]),
+    ];
+    assert_eq!(columns, Some((2, expected)));
+    let wide = format!("[{}0]", "0,".repeat(5000));
+    let wide = settled(&format!(r#"{{"x":[{wide},{wide}],"z":[5,6]}}"#), Some(2));
+    assert_eq!(wide, Some((2, vec![numbers("z", &[5.0, 6.0])])));
+}
+
+#[test]
 fn lists_of_one_value_are_that_value() {
     let rows = r#"[{"a":[1],"b":[2]},{"a":[3],"b":[4]}]"#;
     let two = vec![numbers("a", &[1.0, 3.0]), numbers("b", &[2.0, 4.0])];

@@ -9,7 +9,7 @@ use super::{
         predictions::{Claimed, Columns},
         walk::{self, At, Leaf, Name, Node},
     },
-    FORMAT, is_json, json, lines, recordio, rows, says,
+    FORMAT, SCORES, begins, is_json, json, lines, recordio, rows, says,
 };
 
 pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Raw>, DecodeError> {
@@ -26,9 +26,15 @@ pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Raw>, DecodeError> {
     let read = |place| walk::read(FORMAT, &body, Document { items, place });
     let is_envelope = memchr::memmem::find(&body, b"\"predictions\"").is_some();
     let raw = if is_envelope {
-        read(Place::Envelope)?
+        read(Place::Envelope("predictions"))?
+    } else if begins(&body, SCORES) {
+        read(Place::Envelope("scores"))?
     } else {
         match read(Place::Columns)? {
+            // labels and scores of the only row are a ranking
+            Some(raw) if raw.items() > 1 && rows(pair) == Some(1) => read(Place::Item)?
+                .filter(|one| one.items() == 1)
+                .or(Some(raw)),
             Some(raw) => Some(raw),
             None => read(Place::Item)?,
         }
@@ -47,8 +53,8 @@ pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Raw>, DecodeError> {
 /// Where the items of an object are.
 #[derive(Clone, Copy)]
 enum Place {
-    /// Under `predictions`.
-    Envelope,
+    /// Under this name.
+    Envelope(&'static str),
     /// Its fields are columns.
     Columns,
     /// It is the only one.
@@ -74,14 +80,14 @@ impl<'de> Node<'de> for Document {
     }
 
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Raw>, A::Error> {
-        match self.place {
-            Place::Envelope => {}
+        let envelope = match self.place {
+            Place::Envelope(name) => name,
             Place::Columns => return Columns.object(object),
             Place::Item => return self.items.alone(object),
-        }
+        };
         let mut raw = None;
         while let Some(name) = object.next_key_seed(Name)? {
-            if name == "predictions" {
+            if name == envelope {
                 raw = object.next_value_seed(At(self.items))?;
             } else {
                 object.next_value::<IgnoredAny>()?;

@@ -6,6 +6,7 @@ use super::{
     super::{
         inference::Scalar,
         meaning::{Raw, Vectors},
+        predictions::Items,
         table::{Table, TooLarge},
         v2,
         walk::{self, At, Leaf, Name, Node, Number, Word},
@@ -147,6 +148,30 @@ impl<'de, N: Node<'de>> Node<'de> for Plain<N> {
 
     fn leaf(self, leaf: Leaf<'_>) -> N::Found {
         self.0.leaf(leaf)
+    }
+}
+
+/// An object with a list of items under one of the names that servers have for them.
+#[derive(Clone, Copy)]
+pub(super) struct Enclosed(pub(super) Items);
+
+impl<'de> Node<'de> for Enclosed {
+    type Found = Option<Raw>;
+
+    fn leaf(self, _: Leaf<'_>) -> Option<Raw> {
+        None
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Raw>, A::Error> {
+        let mut raw = None;
+        while let Some(name) = object.next_key_seed(Name)? {
+            if matches!(&*name, "predictions" | "outputs") {
+                raw = object.next_value_seed(At(self.0))?;
+            } else {
+                object.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(raw)
     }
 }
 

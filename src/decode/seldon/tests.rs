@@ -138,6 +138,41 @@ fn text_bytes_and_json_are_items() {
 }
 
 #[test]
+fn rows_in_json_are_rows_and_a_flat_list_is_the_only_one() {
+    let two = r#"{"data":{"ndarray":[[1,2],[3,4]]}}"#;
+    for (request, response, expected) in [
+        (
+            ROW,
+            r#"{"jsonData":{"predictions":[[0.1,0.9]]}}"#,
+            vec![0.9],
+        ),
+        (ROW, r#"{"jsonData":{"predictions":[0.1,0.9]}}"#, vec![0.9]),
+        (ROW, r#"{"jsonData":[0.1,0.9]}"#, vec![0.9]),
+        (
+            two,
+            r#"{"jsonData":{"predictions":[[0.1,0.9],[0.8,0.2]]}}"#,
+            vec![0.9, 0.8],
+        ),
+        (two, r#"{"jsonData":[[0.1,0.9],[0.8,0.2]]}"#, vec![0.9, 0.8]),
+    ] {
+        let read = both(request, response);
+        let sure: Vec<_> = outputs(&read)
+            .iter()
+            .filter_map(|(_, sure)| *sure)
+            .collect();
+        assert_eq!(sure, expected, "{response}");
+        assert_eq!(read.rows, expected.len());
+    }
+    let values = both(two, r#"{"jsonData":[0.1,0.9]}"#);
+    let values: Vec<_> = values
+        .outputs
+        .iter()
+        .map(super::super::Output::value)
+        .collect();
+    assert_eq!(values, [Some(0.1), Some(0.9)]);
+}
+
+#[test]
 fn a_message_comes_as_form_parts_or_query_too() {
     let mut exchange = Exchange::example(
         PATH,

@@ -74,13 +74,7 @@ fn called(tensor: &Tensor<'_>, is_named: bool, place: usize) -> Name {
     match (is_named && !tensor.name.is_empty(), width) {
         (false, _) => Name::Position(place),
         (true, 1) => Name::Word(tensor.name.clone()),
-        (true, _) => {
-            // the place is what tells them apart, so it is not what is cut
-            let place = format!("[{place}]");
-            let room = super::super::Inference::MAX_WORD - place.len();
-            let end = tensor.name.floor_char_boundary(room);
-            Name::Word(tensor.name[..end].to_owned() + &place)
-        }
+        (true, _) => Name::placed(&tensor.name, place),
     }
 }
 
