@@ -101,6 +101,22 @@ impl Raw {
         }
     }
 
+    /// Whether it is numbers, of which at least one is no class: several items, or the vector of one.
+    pub(super) fn is_flat(&self) -> bool {
+        let outputs = &self.outputs;
+        let is_number = |output: &Output| output.confidence().is_none() && number(output).is_some();
+        outputs.len() > 1
+            && self.vectors.is_none()
+            && outputs.iter().any(|output| output.value().is_some())
+            && outputs.iter().all(is_number)
+    }
+
+    /// Whether that vector is a distribution.
+    pub(super) fn is_distribution(&self) -> bool {
+        let share = |output: &Output| number(output).unwrap_or(f64::NAN);
+        is_distribution(self.outputs.iter().map(share))
+    }
+
     /// Items of the answer.
     pub(super) fn items(&self) -> usize {
         let vectors = || self.vectors.as_ref().map_or(0, Vectors::rows);
