@@ -30,6 +30,7 @@ mod messages;
 mod mlflow;
 #[cfg(test)]
 mod mutated;
+mod one;
 mod path;
 mod predictions;
 mod protobuf;
@@ -342,7 +343,8 @@ fn are_mixed(features: &[Column]) -> bool {
 }
 
 /// Puts request and answer together, if they can belong together.
-fn join(decoder: &Decoder, pair: &Pair<'_>, answer: Answer) -> Result<Inference, DecodeError> {
+fn join(decoder: &Decoder, pair: &Pair<'_>, mut answer: Answer) -> Result<Inference, DecodeError> {
+    answer.raw = one::settle(decoder, pair, answer.raw);
     let outputs = answer.raw.items();
     let is_submitted = answer.task.is_some() && outputs == 0;
     let asked = match (decoder.request)(pair, (!is_submitted).then_some(outputs)) {

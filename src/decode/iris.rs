@@ -293,7 +293,7 @@ mod tests {
             ("1e999", None),
             ("null", None),
             ("true", None),
-            ("[0.9]", None),
+            ("[0.9]", Some(0.9)),
             ("{}", None),
         ] {
             let response = format!(r#"{{"prediction":"a","confidence":{confidence}}}"#);
@@ -328,7 +328,7 @@ mod tests {
             (r#""b""#, "[]", None),
             (r#""b""#, "{}", None),
             (r#""b""#, "0.9", None),
-            (r#""b""#, "[[0.7,0.3]]", None),
+            (r#""b""#, "[[0.7,0.3]]", Some(0.7)),
         ] {
             let (_, first) = output(&format!(
                 r#"{{"probabilities":{probabilities},"prediction":{prediction}}}"#

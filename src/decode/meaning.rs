@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use super::{
     inference::{Inference, Output, Prediction, Probabilities, Source, confidence},
-    walk::cut,
+    walk::{Leaf, cut},
 };
 use crate::config::RouteKind;
 
@@ -99,6 +99,22 @@ impl Raw {
             },
             _ => self,
         }
+    }
+
+    /// Whether it is numbers, of which at least one is no class: several items, or the vector of one.
+    pub(super) fn is_flat(&self) -> bool {
+        let outputs = &self.outputs;
+        let is_number = |output: &Output| output.confidence().is_none() && number(output).is_some();
+        outputs.len() > 1
+            && self.vectors.is_none()
+            && outputs.iter().any(|output| output.value().is_some())
+            && outputs.iter().all(is_number)
+    }
+
+    /// Whether that vector is a distribution.
+    pub(super) fn is_distribution(&self) -> bool {
+        let share = |output: &Output| number(output).unwrap_or(f64::NAN);
+        is_distribution(self.outputs.iter().map(share))
     }
 
     /// Items of the answer.
@@ -408,14 +424,40 @@ fn be_class(output: &mut Output, _: Rules<'_>) {
 
 #[expect(clippy::cast_precision_loss, reason = "values are floats")]
 fn be_value(output: &mut Output, _: Rules<'_>) {
-    if let Prediction::Index(index) = output.prediction {
-        *output = Output::from(Prediction::Value(index as f64));
-    }
+    let value = match &output.prediction {
+        Prediction::Index(index) => *index as f64,
+        Prediction::Name(text) => match written(text) {
+            Some(number) => number,
+            None => return,
+        },
+        _ => return,
+    };
+    *output = Output::from(Prediction::Value(value));
+}
+
+/// The number that a text is.
+fn written(text: &str) -> Option<f64> {
+    Leaf::Text(text)
+        .number()
+        .filter(|number| number.is_finite())
 }
 
 /// A single number is the probability of the positive class; one without a fraction is a class.
 fn be_share(output: &mut Output, rules: Rules<'_>) {
-    let Some(share) = output.value().and_then(confidence) else {
+    if let Prediction::Name(text) = &output.prediction
+        && output.confidence().is_none()
+        && text.parse::<i64>().is_err()
+        && let Some(number) = written(text)
+    {
+        output.prediction = Prediction::Value(number);
+    }
+    let Some(value) = output.value() else {
+        return;
+    };
+    let Some(share) = confidence(value) else {
+        if rules.kind == RouteKind::Probabilities {
+            output.prediction = Prediction::Unknown;
+        }
         return;
     };
     let is_positive = share >= rules.threshold;
@@ -430,7 +472,10 @@ fn be_share(output: &mut Output, rules: Rules<'_>) {
 impl Inference {
     /// Makes values of the whole numbers among its outputs, where nothing says that they are classes.
     pub fn be_values(&mut self) {
-        let is_open = |output: &&mut Output| output.confidence().is_none();
+        let is_open = |output: &&mut Output| {
+            let is_whole = matches!(output.prediction, Prediction::Index(_));
+            is_whole && output.confidence().is_none()
+        };
         for output in self.outputs.iter_mut().filter(is_open) {
             be_value(output, Rules::default());
         }
@@ -463,17 +508,28 @@ fn is_text(name: &str) -> bool {
         || name.split_ascii_whitespace().nth(TEXT_WORDS - 1).is_some()
 }
 
-/// Gives classes without a name that of their index.
+/// Gives classes without a name that of their index, also where it is written as a text.
 fn name(outputs: &mut [Output], classes: &[String]) {
+    if classes.is_empty() {
+        return;
+    }
+    let place = |prediction: &Prediction| match prediction {
+        Prediction::Name(text) if !classes.contains(text) => index(text),
+        other => other.place(),
+    };
     for output in outputs {
-        let name = output
-            .prediction
-            .place()
-            .and_then(|place| classes.get(place));
+        let name = place(&output.prediction).and_then(|place| classes.get(place));
         if let Some(name) = name {
             output.prediction = Prediction::Name(cut(name).to_owned());
         }
     }
+}
+
+/// The index that a text is: `007` is a code.
+fn index(text: &str) -> Option<usize> {
+    let is_index = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_code = text.len() > 1 && text.starts_with('0');
+    (is_index && !is_code).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]

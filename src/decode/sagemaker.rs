@@ -85,6 +85,7 @@ pub(super) fn is_of_its_own_kind(pair: &Pair<'_>) -> bool {
     asks("jsonlines")
         || asks("libsvm")
         || asks("recordio")
+        || asks("image")
         || answers("jsonlines")
         || answers("csv")
         || recordio::is_one(response)

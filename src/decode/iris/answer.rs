@@ -5,9 +5,9 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 use super::super::{
     Answer, DecodeError, Output, Pair, Prediction,
     inference::confidence,
-    is_prediction_route,
+    is_prediction_route, json,
     predictions::{self, Builder, Shares, SharesOf},
-    walk::{self, At, Leaf, Name, Node, Number, Word},
+    walk::{self, At, Leaf, Name, Node, Word},
 };
 
 /// What the answer says; `None`: it is of another shape.
@@ -22,7 +22,36 @@ pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         bytes: pair.bytes(),
         takes_plain: is_prediction_route(pair.exchange),
     };
-    walk::read(super::FORMAT, pair.response, document)
+    let Some(Said {
+        mut answer,
+        is_wide,
+    }) = walk::read(super::FORMAT, pair.response, document)?
+    else {
+        return Ok(None);
+    };
+    if is_wide
+        && let Some(wide) = json::answer(super::FORMAT, pair)?
+        && wide.raw.items() == answer.raw.items()
+    {
+        answer.raw = wide.raw;
+    }
+    Ok(Some(answer))
+}
+
+/// What the body says.
+struct Said {
+    answer: Answer,
+    /// Scores stand beside it, item by item, which services of any kind have.
+    is_wide: bool,
+}
+
+impl From<Answer> for Said {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            is_wide: false,
+        }
+    }
 }
 
 /// The whole body.
@@ -35,23 +64,25 @@ struct Document {
 }
 
 impl<'de> Node<'de> for Document {
-    type Found = Option<Answer>;
+    type Found = Option<Said>;
 
-    fn leaf(self, _: Leaf<'_>) -> Option<Answer> {
+    fn leaf(self, _: Leaf<'_>) -> Option<Said> {
         None
     }
 
-    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Answer>, A::Error> {
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Said>, A::Error> {
         let items = items(list, self.bytes, self.takes_plain)?;
-        Ok(items.and_then(Items::bare))
+        Ok(items.and_then(Items::bare).map(Said::from))
     }
 
-    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Option<Answer>, A::Error> {
+    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Option<Said>, A::Error> {
         let mut found = fields(object, Some(self.bytes))?;
         let (model, version) = (found.model.take(), found.version.take());
         let predicted = std::mem::take(&mut found.predicted);
-        Ok(match predicted {
+        let mut is_wide = found.is_wide;
+        let answer = match predicted {
             Predicted::One(prediction) => {
+                is_wide |= found.shares.have_gaps();
                 let mut items = Items::within(self.bytes);
                 found
                     .put(prediction, &mut items.builder)
@@ -59,6 +90,7 @@ impl<'de> Node<'de> for Document {
                 items.named(model, version)
             }
             Predicted::Many(mut items) => {
+                is_wide |= !found.shares.is_empty();
                 if let [only] = items.builder.outputs_mut()
                     && only.confidence().is_none()
                 {
@@ -67,7 +99,8 @@ impl<'de> Node<'de> for Document {
                 items.named(model, version)
             }
             Predicted::Absent | Predicted::Other => None,
-        })
+        };
+        Ok(answer.map(|answer| Said { answer, is_wide }))
     }
 }
 
@@ -77,6 +110,8 @@ struct Fields<'de> {
     predicted: Predicted,
     confidence: Option<f64>,
     shares: Shares<'de>,
+    /// What should be one score is several.
+    is_wide: bool,
     model: Option<String>,
     version: Option<String>,
 }
@@ -116,9 +151,19 @@ fn fields<'de, A: MapAccess<'de>>(
             "prediction" | "predictions" => {
                 found.predicted = object.next_value_seed(At(Place { bytes }))?;
             }
-            "confidence" => {
-                let share = object.next_value_seed(At(Number))?;
-                found.confidence = share.and_then(confidence);
+            "confidence" => match object.next_value_seed(At(Share))? {
+                Some(share) => found.confidence = share.or(found.confidence),
+                None => found.is_wide = true,
+            },
+            "probability" | "prob" | "proba" | "score" => {
+                match object.next_value_seed(At(Share))? {
+                    Some(share) => found.confidence = found.confidence.or(share),
+                    None => found.is_wide = true,
+                }
+            }
+            "confidences" | "probs" | "scores" => {
+                object.next_value::<IgnoredAny>()?;
+                found.is_wide = true;
             }
             "probabilities" => found.shares = object.next_value_seed(At(SharesOf))?,
             "model" | "model_name" => {
@@ -132,6 +177,20 @@ fn fields<'de, A: MapAccess<'de>>(
         }
     }
     Ok(found)
+}
+
+/// The place of the probability of what was predicted; `None`: there are several.
+struct Share;
+
+impl Node<'_> for Share {
+    type Found = Option<Option<f64>>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Self::Found {
+        match leaf {
+            Leaf::List | Leaf::Object => None,
+            leaf => Some(leaf.number().and_then(confidence)),
+        }
+    }
 }
 
 /// The place of `prediction` or `predictions`.

@@ -228,6 +228,11 @@ impl<'de> Shares<'de> {
         !self.is_empty() && !self.has_names() && self.numbers.iter().all(|n| !n.is_nan())
     }
 
+    /// Without names, and not numbers alone: scores of several items, perhaps.
+    pub(in crate::decode) fn have_gaps(&self) -> bool {
+        !self.is_empty() && !self.has_names() && !self.are_numbers()
+    }
+
     pub(in crate::decode) fn has_names(&self) -> bool {
         !self.names.is_empty()
     }

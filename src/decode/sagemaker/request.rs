@@ -31,6 +31,10 @@ fn table(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Table>, DecodeE
     if recordio::is_one(body) {
         return recordio::table(body).map(Some);
     }
+    if says(message, "image") {
+        // what it shows is no feature
+        return Ok(Some(Table::of_rows(1)));
+    }
     if says(message, "libsvm") {
         // features are those that are not 0: rows are counted alone
         let rows = csv::lines(body);
