@@ -83,7 +83,7 @@ fn shared(
         for (position, (name, value)) in cells.by_ref().take(length).enumerate() {
             match name.filter(|_| are_named) {
                 Some(name) => table.put(&name, value)?,
-                None => table.put_at(position, value)?,
+                None => table.put_at(position, value),
             }
         }
         table.end_row()?;

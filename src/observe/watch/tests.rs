@@ -16,7 +16,7 @@ fn inference(random: &mut fastrand::Rng, most: f64, second: Option<f64>) -> Infe
     let first = random.f64() * most;
     let column = |name: &str, value: f64| Column {
         name: Name::Word(name.to_owned()),
-        values: Values::Numbers(vec![value]),
+        values: Values::Numbers(vec![value].into()),
     };
     let class = Prediction::Name(if first < 0.5 { "low" } else { "high" }.to_owned());
     Inference {
