@@ -147,6 +147,7 @@ impl Values {
         match (&mut *self, value) {
             (Self::Numbers(numbers), Scalar::Number(number)) => numbers.push(number),
             (Self::Numbers(numbers), Scalar::Missing) => numbers.push(f64::NAN),
+            (Self::Mixed(values), value) => values.push(value),
             (_, value) => self.push_other(value),
         }
     }

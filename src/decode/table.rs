@@ -341,6 +341,8 @@ fn columns_of(values: impl Iterator<Item = Values>) -> Vec<Column> {
 fn of_value(rows: usize, value: Scalar) -> Values {
     match value {
         Scalar::Number(number) => of_number(rows, number),
+        Scalar::Missing => of_number(rows, f64::NAN),
+        value if rows == 0 => Values::Mixed(Lot::One(value)),
         value => {
             let mut values = Values::with_capacity(rows + 1);
             values.resize(rows);
