@@ -80,6 +80,7 @@ fn bare(pair: &Pair<'_>, is_told: bool) -> Result<Option<Answer>, DecodeError> {
     let items = Items {
         bytes: pair.bytes(),
         has_maps: false,
+        has_numbers: false,
     };
     let raw = walk::value(FORMAT, pair.response, Bare(items))?;
     let vouched = |raw: &Raw| shape.vouches_for(raw.items());

@@ -19,7 +19,7 @@ use serde::de::{Error as _, MapAccess, SeqAccess};
 use self::item::Found;
 pub(super) use self::{
     columns::Columns,
-    item::{Item, Shares, SharesOf},
+    item::{Item, Shares, SharesOf, says_no_prediction},
 };
 pub(super) use super::table::TooLarge;
 use super::{
@@ -38,12 +38,17 @@ pub(super) struct Items {
     pub(super) bytes: usize,
     /// An object of numbers is a ranking even if these do not sum to 1, as the best five do not.
     pub(super) has_maps: bool,
+    /// The only number of an object is what was predicted, whatever it is called.
+    pub(super) has_numbers: bool,
 }
 
 impl Items {
     fn builder(self) -> Builder {
         let mut builder = Builder::within(self.bytes);
         builder.manner.has_maps = self.has_maps;
+        if self.has_numbers {
+            builder.manner.others = Others::Numbers;
+        }
         builder
     }
 }
@@ -79,6 +84,7 @@ impl Claimed {
         let items = Items {
             bytes,
             has_maps: false,
+            has_numbers: false,
         };
         Self {
             items,
@@ -97,13 +103,13 @@ impl Claimed {
     /// The only item, if something of it is known.
     pub(super) fn alone<'de, A: MapAccess<'de>>(self, object: A) -> Result<Option<Raw>, A::Error> {
         let mut builder = self.builder();
-        builder.manner.is_claimed = false;
+        builder.manner.others = Others::Nothing;
         builder.read_object(object)
     }
 
     fn builder(self) -> Builder {
         let mut builder = self.items.builder();
-        builder.manner.is_claimed = true;
+        builder.manner.others = Others::Items;
         builder.manner.has_positive_scores = self.has_positive_scores;
         builder
     }
@@ -176,10 +182,21 @@ pub(super) struct Builder {
 struct Manner {
     /// Numbers by name are a ranking even if they do not sum to 1.
     has_maps: bool,
-    /// One of which nothing is known is an item too.
-    is_claimed: bool,
+    /// What an object without known names is.
+    others: Others,
     /// A score beside the class 0 or 1 is the probability of class 1.
     has_positive_scores: bool,
+}
+
+/// What an object without known names is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Others {
+    #[default]
+    Nothing,
+    /// The number that it holds alone.
+    Numbers,
+    /// An item, also where nothing of it is known.
+    Items,
 }
 
 /// What an element of a list of items is.
@@ -306,7 +323,11 @@ impl Builder {
                 self.scores(&shares);
             }
             None if map.is_ranking(self.manner.has_maps) => return self.ranking(&map),
-            None if self.manner.is_claimed => match only {
+            None if self.manner.others == Others::Numbers => match only {
+                Some(Found::Scalar(number, Some(_))) => self.outputs.push(Output::from(number)),
+                _ => self.is_mixed = true,
+            },
+            None if self.manner.others == Others::Items => match only {
                 Some(Found::Scalar(Prediction::Name(_), _)) if is_text => {
                     self.has_texts = true;
                     self.outputs.push(Output::from(Prediction::Unknown));

@@ -54,6 +54,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let items = Items {
         bytes: pair.bytes(),
         has_maps: false,
+        has_numbers: false,
     };
     let Some(found) = walk::read(FORMAT, pair.response, Message(items))? else {
         return Ok(None);

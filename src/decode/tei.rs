@@ -57,6 +57,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let items = Items {
         bytes: pair.bytes(),
         has_maps: false,
+        has_numbers: false,
     };
     let raw = walk::read(FORMAT, pair.response, items)?;
     Ok(raw

@@ -43,6 +43,7 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let items = Items {
         bytes: pair.bytes(),
         has_maps: true,
+        has_numbers: false,
     };
     let raw: Option<Raw> = match walk::value(FORMAT, pair.response, items) {
         // a handler that returns text sends it as it is

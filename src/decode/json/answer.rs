@@ -1,18 +1,21 @@
 //! What an answer says under the usual names of classes and scores.
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess};
+use std::borrow::Cow;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
     super::{
-        Answer, DecodeError, Output, Pair,
+        Answer, DecodeError, Output, Pair, Prediction,
         inference::confidence,
         is_prediction_route,
         meaning::{self, Raw, Vectors, as_vector, number},
-        predictions::Items,
-        walk::{self, At, Leaf, Name, Node, Word},
+        predictions::{Builder, Items, Shares, TooLarge, says_no_prediction},
+        walk::{self, At, Leaf, Name, Node, Number, Word},
     },
     Shape,
 };
+use crate::config::RouteKind;
 
 /// What the answer says; `None`: it is of another shape.
 pub(super) fn read(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
@@ -20,16 +23,24 @@ pub(super) fn read(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answe
         // a bare list is never sure to be a prediction
         return Ok(None);
     }
+    let route = pair.exchange.route.as_deref();
+    let kind = route.map_or(RouteKind::Ignore, |route| route.kind);
     let items = Items {
         bytes: pair.bytes(),
         has_maps: false,
+        has_numbers: gives_numbers(kind),
     };
-    let Some(found) = walk::read(format, pair.response, Document(items))? else {
+    let Some(found) = walk::read(format, pair.response, Document { items, kind })? else {
         return Ok(None);
     };
     // a request that is no JSON says nothing
     let shape = pair.shape().unwrap_or_default();
     Ok(found.settle(shape))
+}
+
+/// Whether a number under any name is what was predicted.
+fn gives_numbers(kind: RouteKind) -> bool {
+    matches!(kind, RouteKind::Regress | RouteKind::Probabilities)
 }
 
 /// The fields of an answer.
@@ -136,7 +147,11 @@ fn is_distribution(outputs: &[Output]) -> bool {
 
 /// The whole body.
 #[derive(Clone, Copy)]
-struct Document(Items);
+struct Document {
+    items: Items,
+    /// What its route gives; without one, nothing.
+    kind: RouteKind,
+}
 
 impl<'de> Node<'de> for Document {
     type Found = Option<Found>;
@@ -146,7 +161,7 @@ impl<'de> Node<'de> for Document {
     }
 
     fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Found>, A::Error> {
-        let class = self.0.list(list)?;
+        let class = self.items.list(list)?;
         Ok(Some(Found {
             class,
             is_bare: true,
@@ -156,10 +171,11 @@ impl<'de> Node<'de> for Document {
 
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Found>, A::Error> {
         let mut found = Found::default();
+        let mut others = Others::default();
         // an item has its class and its score here, and its row in the request
         let items = Items {
-            bytes: self.0.bytes / 2,
-            ..self.0
+            bytes: self.items.bytes / 2,
+            ..self.items
         };
         while let Some(name) = object.next_key_seed(Name)? {
             match &*name {
@@ -186,12 +202,52 @@ impl<'de> Node<'de> for Document {
                     found.model = word.or(found.model);
                 }
                 "model_version" => found.version = object.next_value_seed(At(Word))?,
-                _ => {
+                _ if self.kind == RouteKind::Ignore || says_no_prediction(&name) => {
                     object.next_value::<IgnoredAny>()?;
+                }
+                _ => {
+                    let number = object.next_value_seed(At(Number))?;
+                    others.put(name, number);
                 }
             }
         }
+        if found.class.is_none() && found.names.is_none() && found.scores.is_none() {
+            found.class = others.raw(self.kind).map_err(A::Error::custom)?;
+        }
         Ok(Some(found))
+    }
+}
+
+/// Fields of other names.
+#[derive(Default)]
+struct Others<'de> {
+    numbers: Shares<'de>,
+    /// Some are no numbers.
+    are_mixed: bool,
+}
+
+impl<'de> Others<'de> {
+    fn put(&mut self, name: Cow<'de, str>, number: Option<f64>) {
+        match number {
+            Some(number) => self.numbers.push_name(name, number),
+            None => self.are_mixed = true,
+        }
+    }
+
+    /// The item that they are: shares of all its classes, or the only number where the route says
+    /// that one is given.
+    fn raw(&self, kind: RouteKind) -> Result<Option<Raw>, TooLarge> {
+        let mut builder = Builder::within(0);
+        if !self.are_mixed && kind != RouteKind::Regress && self.numbers.is_ranking(false) {
+            builder.ranking(&self.numbers)?;
+        } else if gives_numbers(kind)
+            && let Some(number) = self.numbers.only_number()
+        {
+            builder.output(Output::from(Prediction::Value(number)))?;
+        } else {
+            return Ok(None);
+        }
+        Ok(builder.finish())
     }
 }
 

@@ -40,6 +40,7 @@ fn of_items(body: &mut Body<'_>, path: &JsonPath, bytes: usize) -> Result<Option
         let items = Items {
             bytes,
             has_maps: false,
+            has_numbers: false,
         };
         return body.read(only.place, items);
     }

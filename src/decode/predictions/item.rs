@@ -178,7 +178,7 @@ impl<'de> Fields<'de> {
 }
 
 /// Whether a field holds why there is no prediction, or which it is.
-fn says_no_prediction(name: &str) -> bool {
+pub(in crate::decode) fn says_no_prediction(name: &str) -> bool {
     matches!(
         name,
         "error" | "errors" | "message" | "detail" | "reason" | "id" | "status"
@@ -237,6 +237,14 @@ impl<'de> Shares<'de> {
         !self.names.is_empty()
     }
 
+    /// The number of the only one, finite.
+    pub(in crate::decode) fn only_number(&self) -> Option<f64> {
+        match self.numbers[..] {
+            [number] => Some(number).filter(|number| number.is_finite()),
+            _ => None,
+        }
+    }
+
     /// The only score, where it has no name.
     fn take_only(&mut self) -> Option<f64> {
         let is_only = self.len() == 1 && !self.has_names();
@@ -266,7 +274,7 @@ impl<'de> Shares<'de> {
         self.push_name(Cow::Owned(name), share);
     }
 
-    pub(super) fn push_name(&mut self, name: Cow<'de, str>, share: f64) {
+    pub(in crate::decode) fn push_name(&mut self, name: Cow<'de, str>, share: f64) {
         self.names.push(name);
         self.numbers.push(share);
     }
@@ -290,7 +298,7 @@ impl<'de> Shares<'de> {
     }
 
     /// Whether numbers by name are scores of classes. `best`: also if some classes are missing.
-    pub(super) fn is_ranking(&self, best: bool) -> bool {
+    pub(in crate::decode) fn is_ranking(&self, best: bool) -> bool {
         if best {
             return !self.is_empty() && self.numbers.iter().all(|n| confidence(*n).is_some());
         }

@@ -45,6 +45,7 @@ fn elements_of_different_kinds_are_no_items() {
         let items = Items {
             bytes: 100,
             has_maps: true,
+            has_numbers: false,
         };
         let raw = walk::read("x", list.as_bytes(), items).unwrap();
         assert_eq!(raw, None, "{list}");
@@ -58,6 +59,7 @@ fn an_object_of_which_nothing_is_known_is_an_item_where_items_are_announced() {
     let items = Items {
         bytes: 100,
         has_maps: false,
+        has_numbers: false,
     };
     let raw = walk::read("x", br#"[{"a":1,"b":"x"}]"#, items).unwrap();
     assert_eq!(raw, None);

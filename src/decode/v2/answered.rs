@@ -200,6 +200,7 @@ fn described(text: &str) -> Output {
     let items = Items {
         bytes: text.len(),
         has_maps: false,
+        has_numbers: false,
     };
     let raw = walk::read("", text.as_bytes(), items).ok().flatten();
     let outputs = raw.map(|raw| raw.outputs).unwrap_or_default();
