@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 
 use super::{content, reader};
 use crate::{
-    capture::{Exchange, Fault, exchange::Message},
+    capture::{Exchange, Fault, exchange::Message, grpc},
     config,
 };
 
@@ -49,17 +49,22 @@ const LAST_LINE: &str = "json.decoder.JSONDecodeError";
 const MOST: usize = 64 * 1024;
 
 /// Whose fault it was that there was no good answer. A 5xx of the model server is the client's
-/// where its body says that the request was wrong, or the request says JSON and is none.
+/// where its body says that the request was wrong, or the request says JSON and is none; a call of
+/// gRPC that failed is where its message says so.
 ///
-/// Costs nothing but for a 5xx: then one search of its body for each known text.
+/// Costs nothing but for these: then one search of the body or message for each known text.
 pub fn blame(exchange: &Exchange, bounds: &config::Capture) -> Option<Fault> {
     let fault = exchange.fault?;
-    let is_answer = exchange.error.is_none() && exchange.status >= 500;
-    if fault != Fault::Upstream || !is_answer {
+    if fault != Fault::Upstream || exchange.error.is_some() {
         return Some(fault);
     }
-    let is_mistake = content::body(&exchange.response, bounds).is_ok_and(|body| says_so(&body))
-        || is_broken(&exchange.request, bounds);
+    let is_mistake = if exchange.status >= 500 {
+        content::body(&exchange.response, bounds).is_ok_and(|body| says_so(&body))
+            || is_broken(&exchange.request, bounds)
+    } else {
+        let message = exchange.grpc_message.as_deref();
+        message.is_some_and(|message| says_so(&grpc::decoded(message)))
+    };
     Some(if is_mistake {
         Fault::ClientAs5xx
     } else {
@@ -207,6 +212,26 @@ mod tests {
         assert_eq!(of(500, "{\"input\":[5.1", ""), Some(Fault::ClientAs5xx));
         assert_eq!(of(500, "", ""), Some(Fault::ClientAs5xx));
         assert_eq!(of(500, "[NaN]", ""), Some(Fault::Upstream));
+    }
+
+    #[test]
+    fn a_failed_call_is_the_clients_where_its_message_says_so() {
+        let of = |status: u32, message: &[u8]| {
+            let mut exchange = Exchange::example("/a.B/C", "", "");
+            exchange.grpc_status = Some(grpc::UNKNOWN);
+            exchange.end_call(Some(grpc::Outcome {
+                status,
+                message: Some(message.into()),
+            }));
+            blame(&exchange, &config::defaults().capture)
+        };
+        let mistake = b"X%20has 3 features, but StandardScaler is expecting 4 features as input.";
+        assert_eq!(of(13, mistake), Some(Fault::ClientAs5xx));
+        assert_eq!(of(2, mistake), Some(Fault::ClientAs5xx));
+        assert_eq!(of(3, mistake), Some(Fault::Client));
+        assert_eq!(of(13, b"CUDA out of memory"), Some(Fault::Upstream));
+        assert_eq!(of(13, b""), Some(Fault::Upstream));
+        assert_eq!(of(0, b""), None);
     }
 
     #[test]
