@@ -30,7 +30,7 @@ fn message(coding: &str, bytes: Vec<u8>) -> Message {
         bytes,
         end: End::Complete,
         trailers: false,
-        grpc_status: None,
+        outcome: None,
     });
     message
 }

@@ -97,6 +97,8 @@ pub struct Exchange {
     pub error: Option<&'static str>,
     /// Outcome of a call of gRPC, [`grpc::UNKNOWN`] until it is told; `None`: it is no such call.
     pub grpc_status: Option<u32>,
+    /// The start of its `grpc-message`, still encoded, where the model server failed.
+    pub grpc_message: Option<Box<[u8]>>,
     /// Whether bodies were wanted.
     pub interest: Interest,
     /// What the client sent.
@@ -174,6 +176,7 @@ impl Default for Exchange {
             fault: None,
             error: None,
             grpc_status: None,
+            grpc_message: None,
             interest: Interest::Head,
             request: Message::default(),
             response: Message::default(),
@@ -260,17 +263,19 @@ impl Exchange {
             None => grpc::is_call(fields),
         };
         if is_call {
-            self.grpc_status = grpc::status(fields).or(Some(grpc::UNKNOWN));
+            let outcome = grpc::outcome(fields).unwrap_or(grpc::UNKNOWN.into());
+            (self.grpc_status, self.grpc_message) = (Some(outcome.status), outcome.message);
         }
     }
 
     /// Notes that of its trailers, and whose fault it is.
-    pub fn end_call(&mut self, status: Option<u32>) {
+    pub fn end_call(&mut self, outcome: Option<grpc::Outcome>) {
         let Some(known) = &mut self.grpc_status else {
             return;
         };
-        if let Some(status) = status {
-            *known = status;
+        if let Some(outcome) = outcome {
+            *known = outcome.status;
+            self.grpc_message = outcome.message;
         }
         if self.error.is_none() && (200..300).contains(&self.status) {
             self.fault = grpc::fault(*known);
@@ -291,6 +296,10 @@ impl Exchange {
             + self.request_id.capacity()
             + self.path.capacity()
             + self.query.as_ref().map_or(0, String::capacity)
+            + self
+                .grpc_message
+                .as_ref()
+                .map_or(0, |message| message.len())
             + self.request.held_bytes()
             + self.response.held_bytes()
     }
@@ -394,7 +403,7 @@ impl Exchange {
                 end: End::Complete,
                 passed: body.len() as u64,
                 trailers: false,
-                grpc_status: None,
+                outcome: None,
             }),
             ..Message::default()
         };
@@ -511,12 +520,12 @@ mod tests {
             (Some(13), Some(Fault::Upstream)),
             (Some(0), None),
         ] {
-            exchange.end_call(trailers);
+            exchange.end_call(trailers.map(grpc::Outcome::from));
             assert_eq!(exchange.fault, fault, "{trailers:?}");
         }
         exchange.error = Some("broken");
         exchange.fault = Some(Fault::Upstream);
-        exchange.end_call(Some(3));
+        exchange.end_call(Some(3.into()));
         assert_eq!(exchange.fault, Some(Fault::Upstream));
     }
 
@@ -524,7 +533,7 @@ mod tests {
     fn what_is_no_call_has_no_outcome() {
         let mut exchange = Exchange::example("/predict", "", "");
         exchange.begin_call(&HeaderMap::new());
-        exchange.end_call(Some(5));
+        exchange.end_call(Some(5.into()));
         assert_eq!((exchange.grpc_status, exchange.fault), (None, None));
     }
 

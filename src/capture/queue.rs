@@ -277,7 +277,7 @@ mod tests {
             end: End::Complete,
             passed: body as u64,
             trailers: false,
-            grpc_status: None,
+            outcome: None,
         });
         Box::new(exchange)
     }

@@ -123,8 +123,8 @@ impl Recorded {
         let fields = self::fields(&answer.headers)?;
         exchange.note_response(&fields);
         exchange.begin_call(&fields);
-        let copy = answer.copy(capture.body_limit)?;
-        exchange.end_call(copy.grpc_status);
+        let mut copy = answer.copy(capture.body_limit)?;
+        exchange.end_call(copy.outcome.take());
         exchange.response.body = Some(copy);
         Ok(exchange)
     }
@@ -144,7 +144,7 @@ impl Sent {
             end: if is_kept { End::Complete } else { End::TooLong },
             passed,
             trailers: !trailers.is_empty(),
-            grpc_status: grpc::status(&trailers),
+            outcome: grpc::outcome(&trailers),
         })
     }
 }

@@ -24,7 +24,7 @@ pub struct Captured {
     /// Whether trailers passed after the body.
     pub trailers: bool,
     /// The outcome of a call of gRPC, where trailers tell it.
-    pub grpc_status: Option<u32>,
+    pub outcome: Option<grpc::Outcome>,
 }
 
 /// Bytes that the first frame of a longer body makes room for.
@@ -83,7 +83,7 @@ where
             end: End::Dropped,
             passed: 0,
             trailers: false,
-            grpc_status: None,
+            outcome: None,
         };
         let mut tee = Self {
             body,
@@ -132,7 +132,7 @@ impl<B, R: Report> Tee<B, R> {
                 end: End::Dropped,
                 passed: 0,
                 trailers: false,
-                grpc_status: None,
+                outcome: None,
             };
             report.report(mem::replace(&mut self.copy, empty));
         }
@@ -160,7 +160,7 @@ where
                     this.keep(data);
                 } else {
                     this.copy.trailers = true;
-                    this.copy.grpc_status = frame.trailers_ref().and_then(grpc::status);
+                    this.copy.outcome = frame.trailers_ref().and_then(grpc::outcome);
                 }
                 // hyper does not ask again once the length is reached
                 if this.body.is_end_stream() {

@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 
 use super::{content, reader};
 use crate::{
-    capture::{Exchange, Fault, exchange::Message},
+    capture::{Exchange, Fault, exchange::Message, grpc},
     config,
 };
 
@@ -20,8 +20,16 @@ const MISTAKES: &[(&str, &str)] = &[
     ("Expected 2D array, got ", ""),
     ("could not convert string to float", ""),
     ("Input X contains NaN", ""),
+    ("Input X contains infinity", ""),
+    ("Found unknown categories ", " in column "),
+    ("columns are missing: {", ""),
+    ("y contains previously unseen labels", ""),
     ("The feature names should match those", ""),
+    // NumPy
+    ("cannot reshape array of size ", ""),
     // pandas
+    ("] not in index", ""),
+    ("None of [", "] are in the [columns]"),
     ("If using all scalar values, you must pass an index", ""),
     // XGBoost
     ("Feature shape mismatch, expected: ", ""),
@@ -33,13 +41,20 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     // ONNX Runtime
     ("[ONNXRuntimeError] : 2 : INVALID_ARGUMENT", ""),
+    ("Unexpected input data type. Actual: (", ""),
     // the same in Triton
     ("onnx runtime error 2: ", "Got invalid dimensions for input"),
     // TensorFlow
     ("Matrix size-incompatible", ""),
+    // Keras
+    (" of layer ", " is incompatible with the layer"),
     // PyTorch
     ("mat1 and mat2 shapes cannot be multiplied", ""),
 ];
+
+/// How each traceback begins, and the line of each frame in it.
+const TRACEBACK: &str = "Traceback (most recent call last)";
+const FRAME: &str = "File ";
 
 /// How the last line of a traceback begins that a body which could not be read has left. Elsewhere in
 /// it, what failed may be an answer that the model itself asked for.
@@ -49,17 +64,22 @@ const LAST_LINE: &str = "json.decoder.JSONDecodeError";
 const MOST: usize = 64 * 1024;
 
 /// Whose fault it was that there was no good answer. A 5xx of the model server is the client's
-/// where its body says that the request was wrong, or the request says JSON and is none.
+/// where its body says that the request was wrong, or the request says JSON and is none; a call of
+/// gRPC that failed is where its message says so.
 ///
-/// Costs nothing but for a 5xx: then one search of its body for each known text.
+/// Costs nothing but for these: then one search of the body or message for each known text.
 pub fn blame(exchange: &Exchange, bounds: &config::Capture) -> Option<Fault> {
     let fault = exchange.fault?;
-    let is_answer = exchange.error.is_none() && exchange.status >= 500;
-    if fault != Fault::Upstream || !is_answer {
+    if fault != Fault::Upstream || exchange.error.is_some() {
         return Some(fault);
     }
-    let is_mistake = content::body(&exchange.response, bounds).is_ok_and(|body| says_so(&body))
-        || is_broken(&exchange.request, bounds);
+    let is_mistake = if exchange.status >= 500 {
+        content::body(&exchange.response, bounds).is_ok_and(|body| says_so(&body))
+            || is_broken(&exchange.request, bounds)
+    } else {
+        let message = exchange.grpc_message.as_deref();
+        message.is_some_and(|message| says_so(&grpc::decoded(message)))
+    };
     Some(if is_mistake {
         Fault::ClientAs5xx
     } else {
@@ -69,26 +89,87 @@ pub fn blame(exchange: &Exchange, bounds: &config::Capture) -> Option<Fault> {
 
 fn says_so(body: &[u8]) -> bool {
     let body = &body[..body.len().min(MOST)];
-    let is_there = |(first, second): &(&str, &str)| {
-        let found = memchr::memmem::find(body, first.as_bytes());
-        found.is_some_and(|at| memchr::memmem::find(&body[at..], second.as_bytes()).is_some())
-    };
     let last = body.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
     let is_last = last.is_some_and(|last| last.starts_with(LAST_LINE.as_bytes()));
-    is_last || MISTAKES.iter().any(is_there)
+    let (before, raised) = said(body);
+    is_last || is_mistake(before) || is_mistake(raised)
 }
 
-/// Whether a body says that it is JSON, and is none.
+/// Whether a text is what servers and libraries say where the request was wrong.
+pub(super) fn is_mistake(text: &[u8]) -> bool {
+    let is_there = |(first, second): &(&str, &str)| {
+        let found = memchr::memmem::find(text, first.as_bytes());
+        found.is_some_and(|at| memchr::memmem::find(&text[at..], second.as_bytes()).is_some())
+    };
+    MISTAKES.iter().any(is_there)
+}
+
+/// What stands before the tracebacks of a body, and what was raised at last: an exception that
+/// another followed was dealt with, and tells of something else. A body without one is all before.
+fn said(body: &[u8]) -> (&[u8], &[u8]) {
+    let Some(first) = memchr::memmem::find(body, TRACEBACK.as_bytes()) else {
+        return (body, &[]);
+    };
+    let last = memchr::memmem::rfind(body, TRACEBACK.as_bytes()).unwrap_or(first);
+    let (before, mut raised) = (&body[..first], &body[last + TRACEBACK.len()..]);
+    let (mut rest, mut frame) = (raised, None);
+    while !rest.is_empty() {
+        let (line, next) = line(rest);
+        rest = next;
+        let indent = indent(line);
+        let is_frame = line[indent..].starts_with(FRAME.as_bytes());
+        // below the line of a frame stands its code, further in
+        frame = match frame {
+            _ if is_frame => Some(indent),
+            Some(frame) if indent > frame => Some(frame),
+            _ => None,
+        };
+        if frame.is_some() {
+            raised = next;
+        }
+    }
+    (before, raised)
+}
+
+/// The first line of a text and what follows it, also where the text stands in a string of JSON.
+fn line(text: &[u8]) -> (&[u8], &[u8]) {
+    for at in memchr::memchr2_iter(b'\n', b'\\', text) {
+        let end = match (text[at], text.get(at + 1)) {
+            (b'\n', _) => 1,
+            (_, Some(b'n')) => 2,
+            _ => continue,
+        };
+        return (&text[..at], &text[at + end..]);
+    }
+    (text, &[])
+}
+
+/// How far in a line begins; those of groups of exceptions have a bar there.
+fn indent(line: &[u8]) -> usize {
+    let is_margin = |byte: &u8| matches!(byte, b' ' | b'|');
+    line.iter().take_while(|byte| is_margin(byte)).count()
+}
+
+/// Whether a body says that it is JSON, or without a type begins like it, and is none.
 fn is_broken(message: &Message, bounds: &config::Capture) -> bool {
     let kind = message.content_type.as_deref().unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
+    let kind = kind.to_ascii_lowercase();
+    let is_json = kind == "application/json" || kind.ends_with("+json");
+    if !is_json && !kind.is_empty() {
         return false;
     }
     let Ok(body) = content::body(message, bounds) else {
         return false;
     };
-    reader::parsed::<IgnoredAny>(&body).is_err()
+    let is_whole = |text: &[u8]| reader::parsed::<IgnoredAny>(text).is_ok();
+    if is_json {
+        return !is_whole(&body);
+    }
+    // or it is one value a line
+    let is_line = |line: &[u8]| line.trim_ascii().is_empty() || is_whole(line);
+    let begins = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    begins && !is_whole(&body) && !body.split(|byte| *byte == b'\n').all(is_line)
 }
 
 #[cfg(test)]
@@ -203,10 +284,106 @@ mod tests {
     }
 
     #[test]
+    fn every_plain_mistake_is_told_by_its_words() {
+        for text in [
+            "Found unknown categories ['zz'] in column 0 during transform",
+            "columns are missing: {'a'}",
+            "['petal_width'] not in index",
+            "None of [Index(['a', 'b'], dtype='object')] are in the [columns]",
+            "y contains previously unseen labels: 'x'",
+            "Input X contains infinity or a value too large for dtype('float64').",
+            "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Unexpected input data type. Actual: (tensor(double))",
+            "Unexpected input data type. Actual: (tensor(double)) , expected: (tensor(float))",
+            "Input 0 of layer \"dense\" is incompatible with the layer: expected axis -1",
+            "cannot reshape array of size 3 into shape (1,4)",
+        ] {
+            assert_eq!(of(500, "{}", text), Some(Fault::ClientAs5xx), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_traceback_only_what_was_raised_at_last_counts() {
+        let frame =
+            "  File \"/a/b.py\", line 7, in run\n    return float(x)\n           ^^^^^^^^\n";
+        let one = |raised: &str| format!("{TRACEBACK}:\n{frame}{frame}{raised}\n");
+        let mistake = "ValueError: could not convert string to float: 'a'";
+        let other = "redis.exceptions.ConnectionError: Error 111 connecting to redis:6379";
+        let during = "\nDuring handling of the above exception, another exception occurred:\n\n";
+        let json = |text: &str| serde_json::json!({ "stack_trace": text }).to_string();
+        for (text, fault) in [
+            (one(mistake), Fault::ClientAs5xx),
+            (one(mistake) + during + &one(other), Fault::Upstream),
+            (one(other) + during + &one(mistake), Fault::ClientAs5xx),
+            (one(&format!("{mistake}\n  and so on")), Fault::ClientAs5xx),
+        ] {
+            assert_eq!(of(500, "{}", &text), Some(fault), "{text}");
+            assert_eq!(of(500, "{}", &json(&text)), Some(fault), "{text}");
+            let group = text.replace('\n', "\n    | ");
+            assert_eq!(of(500, "{}", &group), Some(fault), "{group}");
+        }
+        let code = frame.replace("return float(x)", mistake);
+        let text = format!("{TRACEBACK}:\n{code}{other}\n");
+        assert_eq!(of(500, "{}", &text), Some(Fault::Upstream));
+        let text = format!("{mistake}\n{}", one(other));
+        assert_eq!(of(500, "{}", &text), Some(Fault::ClientAs5xx));
+    }
+
+    #[test]
+    fn a_5xx_to_json_that_is_none_is_the_clients_whatever_its_type_says() {
+        let of = |kind: Option<&str>, request: &str| {
+            let mut exchange = Exchange::example("/predict", request, "");
+            (exchange.status, exchange.fault) = (500, Some(Fault::Upstream));
+            exchange.request.content_type = kind.map(str::to_owned);
+            blame(&exchange, &config::defaults().capture)
+        };
+        let broken = "{\"input\":[5.1";
+        for kind in [
+            None,
+            Some("application/vnd.api+json"),
+            Some("Application/JSON; charset=utf-8"),
+        ] {
+            assert_eq!(of(kind, broken), Some(Fault::ClientAs5xx), "{kind:?}");
+            assert_eq!(
+                of(kind, "{\"input\":[5.1]}"),
+                Some(Fault::Upstream),
+                "{kind:?}"
+            );
+        }
+        for (kind, request) in [
+            (Some("text/plain"), broken),
+            (None, "5.1,3.5"),
+            (None, ""),
+            (None, "{\"a\":1}\n{\"a\":2}\n"),
+        ] {
+            assert_eq!(of(kind, request), Some(Fault::Upstream), "{request}");
+        }
+    }
+
+    #[test]
     fn a_5xx_to_json_that_is_none_is_the_clients() {
         assert_eq!(of(500, "{\"input\":[5.1", ""), Some(Fault::ClientAs5xx));
         assert_eq!(of(500, "", ""), Some(Fault::ClientAs5xx));
         assert_eq!(of(500, "[NaN]", ""), Some(Fault::Upstream));
+    }
+
+    #[test]
+    fn a_failed_call_is_the_clients_where_its_message_says_so() {
+        let of = |status: u32, message: &[u8]| {
+            let mut exchange = Exchange::example("/a.B/C", "", "");
+            exchange.grpc_status = Some(grpc::UNKNOWN);
+            exchange.end_call(Some(grpc::Outcome {
+                status,
+                message: Some(message.into()),
+            }));
+            blame(&exchange, &config::defaults().capture)
+        };
+        let mistake = b"X%20has 3 features, but StandardScaler is expecting 4 features as input.";
+        assert_eq!(of(13, mistake), Some(Fault::ClientAs5xx));
+        assert_eq!(of(2, mistake), Some(Fault::ClientAs5xx));
+        assert_eq!(of(3, mistake), Some(Fault::Client));
+        assert_eq!(of(13, b"CUDA out of memory"), Some(Fault::Upstream));
+        assert_eq!(of(13, b""), Some(Fault::Upstream));
+        assert_eq!(of(0, b""), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | | path `/v1/models/{model}[/versions/{version}]:predict`, `:classify`, `:regress` |
 //! |---|---|
 //! | request | `{"instances": rows}`, `{"inputs": rows or columns}`, `{"examples": rows}` |
-//! | answer | `{"predictions": items}`, `{"outputs": items or columns}`, `{"result": items}` |
+//! | answer | `{"predictions": items}`, `{"outputs": items or columns}`, `{"results": items}` or, as documented, `{"result": items}` |
 //!
 //! From the protocol's description in the documentation of `TensorFlow` Serving (REST API) and of
 //! `KServe` (V1 protocol). Model and version are those of the path; a label stands for a version.
@@ -98,7 +98,7 @@ impl<'de> Node<'de> for Answered {
         let mut raw = None;
         while let Some(name) = object.next_key_seed(Name)? {
             match &*name {
-                "predictions" | "result" => raw = object.next_value_seed(At(self.0))?,
+                "predictions" | "result" | "results" => raw = object.next_value_seed(At(self.0))?,
                 "outputs" => raw = object.next_value_seed(At(Outputs(self.0)))?,
                 _ => {
                     object.next_value::<IgnoredAny>()?;
@@ -276,6 +276,23 @@ mod tests {
         let read = decoded(&exchange).unwrap();
         assert_eq!(read.outputs[0].value(), Some(3.0));
         assert_eq!(read.version.as_deref(), Some("stable"));
+    }
+
+    /// The server writes `results`, its documentation `result`.
+    #[test]
+    fn results_are_read_as_the_server_spells_them() {
+        let path = "/v1/models/m:regress";
+        let request = r#"{"context":{"c":1},"examples":[{"a":1},{"a":2}]}"#;
+        let exchange = Exchange::example(path, request, r#"{"results":[3,4]}"#);
+        let read = decoded(&exchange).unwrap();
+        assert_eq!((read.format, read.rows), ("v1", 2));
+        assert_eq!(read.outputs[1].value(), Some(4.0));
+        let path = "/v1/models/m:classify";
+        let answer = r#"{"results":[[["x",0.3],["y",0.7]],[["x",0.6],["y",0.4]]]}"#;
+        let read = decoded(&Exchange::example(path, request, answer)).unwrap();
+        assert_eq!((read.format, read.rows), ("v1", 2));
+        assert_eq!(read.features.len(), 1);
+        assert_eq!(read.outputs[0].class().as_deref(), Some("y"));
     }
 
     #[test]

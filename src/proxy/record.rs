@@ -221,7 +221,7 @@ impl Record {
         self.exchange.borrow_mut().as_deref_mut().map(change)
     }
 
-    fn response_ended(&self, copy: Captured) {
+    fn response_ended(&self, mut copy: Captured) {
         match copy.end {
             // an upstream that gets half a request may break off its answer to it
             End::Broken if self.request_broke() => self.failed(Failure::RequestBody),
@@ -231,7 +231,7 @@ impl Record {
         }
         self.with(|e| {
             e.duration = self.started.elapsed();
-            e.end_call(copy.grpc_status);
+            e.end_call(copy.outcome.take());
             e.response.body = Some(copy);
         });
     }

@@ -168,7 +168,7 @@ fn message(bytes: &[u8]) -> Message {
         bytes: bytes.to_vec(),
         end: End::Complete,
         trailers: false,
-        grpc_status: None,
+        outcome: None,
     });
     message
 }
