@@ -6,6 +6,7 @@
 
 pub mod exchange;
 pub mod grpc;
+pub mod name;
 pub mod policy;
 pub mod queue;
 pub mod recorded;

@@ -39,6 +39,7 @@ mod reader;
 mod rows;
 mod sagemaker;
 mod seldon;
+mod shown;
 mod stated;
 mod subject;
 mod table;
@@ -382,16 +383,16 @@ fn inference(format: &'static str, pair: &Pair<'_>, mut asked: Asked, answer: An
         probabilities,
     } = meaning;
     let named = target(&pair.exchange.path);
-    Inference {
+    let mut inference = Inference {
         format,
         model: stated::in_body(pair, route.and_then(|route| route.model.as_ref()))
             .or(answer.model)
             .or(asked.model)
-            .or_else(|| walk::word(named.model?)),
+            .or_else(|| shown::segment(named.model?)),
         version: stated::in_body(pair, route.and_then(|route| route.version.as_ref()))
             .or(answer.version)
             .or(asked.version)
-            .or_else(|| walk::word(named.version?)),
+            .or_else(|| shown::segment(named.version?)),
         rows,
         features,
         outputs,
@@ -400,7 +401,9 @@ fn inference(format: &'static str, pair: &Pair<'_>, mut asked: Asked, answer: An
         task: answer.task,
         generation: answer.generation,
         note: answer.note.or(asked.note),
-    }
+    };
+    shown::show(&mut inference);
+    inference
 }
 
 /// Gives features that the wire has by position the names of the route.

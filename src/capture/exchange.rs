@@ -10,11 +10,12 @@ use std::{
 use http::{HeaderMap, HeaderName, Method, header};
 
 use super::{
-    grpc,
+    grpc, name,
     policy::{self, Interest},
-    route::Route,
+    route::{self, Route},
     tee::{Captured, End},
 };
+use crate::config::Identity;
 
 /// Whose fault it was that a request got no good answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +108,7 @@ pub struct Exchange {
     pub response: Message,
 }
 
-/// What fields of heads say of the model, each cut to [`Named::MAX`] bytes.
+/// What fields of heads say of the model, or escaped segments of the path, each cut to [`Named::MAX`] bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Named {
     /// Its name.
@@ -120,9 +121,13 @@ impl Named {
     /// Longest value that is kept.
     pub const MAX: usize = 128;
 
-    fn value(fields: &HeaderMap, name: Option<&HeaderName>) -> Option<String> {
-        let value = fields.get(name?)?.to_str().ok()?.trim();
-        (!value.is_empty()).then(|| value[..value.floor_char_boundary(Self::MAX)].to_owned())
+    fn value(fields: &HeaderMap, field: Option<&HeaderName>) -> Option<String> {
+        let value = fields.get(field?)?.to_str().ok()?.trim();
+        (!value.is_empty()).then(|| Self::cut(&name::shown(value)))
+    }
+
+    fn cut(value: &str) -> String {
+        value[..value.floor_char_boundary(Self::MAX)].to_owned()
     }
 
     fn held_bytes(&self) -> usize {
@@ -238,6 +243,30 @@ impl Exchange {
         let has_tensors = self.may_have_tensors();
         self.request.note_parts(fields, has_tensors);
         self.note_names(fields);
+        self.note_segments();
+    }
+
+    /// Notes what segments of the path say of the model, where the route says in which and they are
+    /// written with escapes or hold what is not seen: any other is found where it stands.
+    fn note_segments(&mut self) {
+        let Some(route) = self.route.as_deref() else {
+            return;
+        };
+        let written = |identity: &Option<Identity>| match identity {
+            Some(Identity::Segment(name)) => {
+                let segment = route::segment(&route.endpoint, name, &self.path)?;
+                let plain = name::unescaped(segment);
+                let shown = name::shown(&plain);
+                (shown != segment).then(|| Named::cut(&shown))
+            }
+            _ => None,
+        };
+        let (model, version) = (written(&route.model), written(&route.version));
+        if model.is_some() || version.is_some() {
+            let named = self.named.get_or_insert_default();
+            named.model = model.or(named.model.take());
+            named.version = version.or(named.version.take());
+        }
     }
 
     /// The same of the answer's head.

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method, header};
 
-use super::route::Route;
+use super::{name, route::Route};
 use crate::config::RouteKind;
 
 /// What the observer wants of an exchange.
@@ -144,6 +144,8 @@ pub fn purpose(method: &Method, path: &str) -> Option<Purpose> {
         // TorchServe manages models here; SageMaker has predictions below it
         "models" if !carries || segments.next().is_none() => Some(Purpose::Metadata),
         "models" if *method == Method::PUT && !path.ends_with("/invoke") => Some(Purpose::Metadata),
+        // a model of TorchServe may have any name
+        "predictions" | "wfpredict" if carries && segments.clone().count() == 1 => return None,
         "explanations" if !is_alone || !carries => Some(Purpose::Explanation),
         "inference.GRPCInferenceService" => grpc(segments.next()),
         _ => None,
@@ -176,7 +178,7 @@ fn v1<'a>(mut segments: impl Iterator<Item = &'a str>) -> Option<Purpose> {
     }
     match named(segments) {
         (None, _) | (_, Some("metadata")) => Some(Purpose::Metadata),
-        (Some(named), None) if !named.contains(':') => Some(Purpose::Health),
+        (Some(named), None) if name::verb(named).is_none() => Some(Purpose::Health),
         _ => None,
     }
 }
@@ -227,7 +229,9 @@ fn of_last(path: &str, carries: bool) -> Option<Purpose> {
         "feedback" => Some(Purpose::Feedback),
         // KServe and Seldon: below the model, or as a verb of it
         "explain" | "explanations" if before.len() > 1 => Some(Purpose::Explanation),
-        verb if verb.ends_with(":explain") => Some(Purpose::Explanation),
+        last if name::verb(last).is_some_and(|(_, verb)| verb == "explain") => {
+            Some(Purpose::Explanation)
+        }
         "count_tokens" if before.ends_with("/messages") => Some(Purpose::Metadata),
         // Open Inference behind a gateway
         "index" if before.ends_with("/v2/repository") => Some(Purpose::Metadata),
@@ -264,6 +268,23 @@ mod tests {
         assert_eq!(of(&Method::POST, "/"), Interest::Bodies);
         assert_eq!(of(&Method::PUT, "/my/model"), Interest::Bodies);
         assert_eq!(of(&Method::GET, "/predict"), Interest::Head);
+    }
+
+    #[test]
+    fn a_model_may_have_any_name_and_its_verb_an_escape() {
+        for path in [
+            "/predictions/feedback",
+            "/predictions/explain",
+            "/v1/models/iris%3Apredict",
+        ] {
+            assert_eq!(of(&Method::POST, path), Interest::Bodies, "{path}");
+        }
+        assert_eq!(of(&Method::GET, "/predictions/feedback"), Interest::Head);
+        assert_eq!(of(&Method::POST, "/v1/models/iris%20is"), Interest::Head);
+        assert_eq!(
+            of(&Method::POST, "/v1/models/iris%3Aexplain"),
+            Interest::Head
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod request;
 
 use std::borrow::Cow;
 
-use super::{Answer, DecodeError, Decoder, Pair, content, csv, walk};
+use super::{Answer, DecodeError, Decoder, Pair, content, csv, shown};
 use crate::capture::exchange::Message;
 
 const FORMAT: &str = "sagemaker";
@@ -35,7 +35,7 @@ pub(super) const DECODER: Decoder = Decoder {
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let raw = answer::read(pair)?;
     Ok(raw.map(|raw| Answer {
-        model: model(pair).and_then(walk::word),
+        model: model(pair).and_then(shown::segment),
         raw,
         sure: true,
         ..Answer::default()

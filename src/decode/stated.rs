@@ -92,7 +92,7 @@ pub(super) fn not_found(pair: &Pair<'_>) -> Vec<&'static str> {
     lost.map(|(key, ..)| key).collect()
 }
 
-/// What needs no body; `field`: what was noted of the heads.
+/// What needs no body; `field`: what was noted of the heads and of the path.
 fn in_head<'a>(
     identity: &'a Identity,
     exchange: &'a Exchange,
@@ -103,7 +103,9 @@ fn in_head<'a>(
         Identity::Header(_) => field,
         Identity::Segment(name) => {
             let template = &exchange.route.as_deref()?.endpoint;
-            segment(template, name, &exchange.path).map(super::walk::cut)
+            let plain = || segment(template, name, &exchange.path).map(super::walk::cut);
+            // one with escapes was noted
+            field.or_else(plain)
         }
         Identity::Request(_) | Identity::Response(_) => None,
     }
@@ -130,13 +132,14 @@ mod tests {
 
     fn exchange(model: Option<Identity>, version: Option<Identity>) -> Exchange {
         let mut exchange = Exchange::example("/m/rose/4", REQUEST, ANSWER);
+        let is_field = matches!(model, Some(Identity::Header(_)));
         exchange.route = Some(Arc::new(Route {
             model,
             version,
             ..Route::new("/m/{name}/{v}")
         }));
         exchange.named = Some(Box::new(Named {
-            model: Some("tulip".to_owned()),
+            model: is_field.then(|| "tulip".to_owned()),
             version: None,
         }));
         exchange

@@ -5,9 +5,8 @@ use serde::Deserialize;
 use super::{
     content,
     protobuf::{Fields, Value},
-    target,
+    shown, target,
     v2_grpc::Frames,
-    walk,
 };
 use crate::{capture::Exchange, config};
 
@@ -15,8 +14,8 @@ use crate::{capture::Exchange, config};
 /// of the course page's `/ready`, or in the request of Open Inference over gRPC.
 pub fn subject(exchange: &Exchange, bounds: &config::Capture) -> (Option<String>, Option<String>) {
     let named = target(&exchange.path);
-    let model = named.model.and_then(walk::word);
-    let version = named.version.and_then(walk::word);
+    let model = named.model.and_then(shown::segment);
+    let version = named.version.and_then(shown::segment);
     if exchange.path.starts_with(GRPC) {
         return asked(exchange, bounds);
     }
@@ -42,7 +41,7 @@ fn answered(body: &[u8]) -> Option<String> {
     }
     let ready: Ready = serde_json::from_slice(body).ok()?;
     let version = ready.model_version.or_else(|| ready.checks?.model_version);
-    walk::word(&version?)
+    shown::name(&version?)
 }
 
 /// `name` (1) and `version` (2) of the only message.
@@ -56,7 +55,7 @@ fn asked(exchange: &Exchange, bounds: &config::Capture) -> (Option<String>, Opti
         let Value::Bytes(text) = value else {
             continue;
         };
-        let text = std::str::from_utf8(text).ok().and_then(walk::word);
+        let text = std::str::from_utf8(text).ok().and_then(shown::name);
         match number {
             1 => model = text,
             2 => version = text,

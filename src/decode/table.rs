@@ -368,7 +368,7 @@ fn is_mixed(column: &Column) -> bool {
 }
 
 /// Of several columns with one name, as a field that is named twice.
-fn keep_last_of_each_name(columns: &mut Vec<Column>) {
+pub(super) fn keep_last_of_each_name(columns: &mut Vec<Column>) {
     let mut names = HashSet::with_capacity(columns.len());
     let from_last = columns.iter().rev();
     let are_last: Vec<bool> = from_last.map(|column| names.insert(&column.name)).collect();

@@ -1,6 +1,8 @@
 //! Model and version, where a path names them.
 
-/// What a path names.
+use crate::capture::name::verb;
+
+/// What a path names, with the escapes that it is written with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Target<'a> {
     /// Not empty.
@@ -15,7 +17,11 @@ pub fn target(path: &str) -> Target<'_> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     match (segments.next(), segments.next()) {
         (Some("v1"), Some("models")) => below_models(segments, |name| {
-            name.split(':').next().filter(|name| !name.is_empty())
+            let name = match name.split_once(':') {
+                Some((name, _)) => name,
+                None => verb(name).map_or(name, |(name, _)| name),
+            };
+            Some(name).filter(|name| !name.is_empty())
         }),
         (Some("v2"), Some("models")) => below_models(segments, Some),
         (Some("predictions" | "explanations" | "wfpredict"), Some(model)) => Target {
@@ -61,6 +67,7 @@ mod tests {
                 Some("3"),
             ),
             ("/v1/models/iris", Some("iris"), None),
+            ("/v1/models/iris%3Apredict", Some("iris"), None),
             ("/v2/models/iris/infer", Some("iris"), None),
             (
                 "/v2/models/iris/versions/v1.2/infer",

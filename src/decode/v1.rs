@@ -15,9 +15,11 @@ use super::{
     meaning::Raw,
     predictions::{Claimed, Columns},
     rows::{Data, Rows},
+    shown,
     table::Table,
     walk::{self, At, Leaf, Name, Node},
 };
+use crate::capture::name::verb;
 
 const FORMAT: &str = "v1";
 
@@ -39,7 +41,7 @@ struct Target<'a> {
 impl<'a> Target<'a> {
     fn of(path: &'a str) -> Option<Self> {
         // the verb first: most paths have none
-        let (path, verb) = path.rsplit_once(':')?;
+        let (path, verb) = verb(path)?;
         let (_, named) = path.split_once("/v1/models/")?;
         let mut segments = named.split('/');
         let model = segments.next().filter(|model| !model.is_empty())?;
@@ -142,8 +144,10 @@ fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, Decod
         return Ok(None);
     }
     Ok(Some(Asked {
-        model: target.as_ref().and_then(|target| walk::word(target.model)),
-        version: target.and_then(|target| walk::word(target.version?)),
+        model: target
+            .as_ref()
+            .and_then(|target| shown::segment(target.model)),
+        version: target.and_then(|target| shown::segment(target.version?)),
         table: table.unwrap_or_else(Table::default),
         note: None,
     }))

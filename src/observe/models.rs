@@ -62,6 +62,10 @@ struct Unknown {
     values: Option<(f64, f64)>,
     /// Values that are whole numbers, of which no route says that they are values.
     whole: u64,
+    /// What the route of the last exchange says that answers are.
+    kind: RouteKind,
+    /// Answers whose classes are places of the largest scores, which no path leads to.
+    argmax: u64,
 }
 
 /// How many values of each kind a feature had.
@@ -269,6 +273,11 @@ impl Unknown {
     fn count(&mut self, inference: &Inference, exchange: &Exchange) {
         let is_stated = exchange.route.as_ref().is_some_and(|r| r.model.is_some());
         self.model += u64::from(inference.model.is_none() && !is_stated);
+        self.kind = exchange
+            .route
+            .as_ref()
+            .map_or(RouteKind::Predict, |r| r.kind);
+        self.argmax += u64::from(inference.source != Source::Label);
         if inference.is_generated() {
             // a text has no class to be sure of
             return;

@@ -8,6 +8,7 @@ use super::{
         csv::{self, Header},
         inference::Values,
         rows::{Data, Flat, Row, Rows},
+        shown,
         table::{Table, TooLarge},
         walk::{self, At, Leaf, Name, Node},
     },
@@ -17,7 +18,7 @@ use super::{
 /// The rows that were asked about.
 pub(super) fn read(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, DecodeError> {
     let table = table(pair, items)?;
-    let model = model(pair).and_then(walk::word);
+    let model = model(pair).and_then(shown::segment);
     Ok(table.map(|table| Asked {
         model,
         table,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Entry, TOO_LONG, Unknown, edges};
-use crate::decode::Name;
+use crate::{config::RouteKind, decode::Name};
 
 /// Most names that a line has room for.
 const MAX_NAMES: usize = 20;
@@ -33,18 +33,14 @@ pub(super) fn missing(entry: &Entry) -> Vec<Missing> {
         .filter(|feature| matches!(feature.name, Name::Position(_)))
         .count();
     let line = |keys: &str| line(&entry.route, keys);
-    // paths lead through JSON alone
-    let is_json = !matches!(entry.format, "v2_binary" | "v2_grpc" | "sagemaker");
-    let mapped = |keys: &str| line(keys).filter(|_| is_json);
+    let mapped = |paths: Option<String>| line(&format!("format: mapped, paths: {{{}}}", paths?));
     let all = [
         Missing {
             what: "confidence",
             count: unknown.confidence,
             why: "no confidence on the wire where it is looked for: drift is seen in classes and \
                   features only; where answers hold it elsewhere, say where",
-            configure: mapped(
-                "format: mapped, paths: {class: \"$.class\", confidence: \"$.confidence\"}",
-            ),
+            configure: mapped(confidence(entry)),
         },
         class(unknown, &line),
         Missing {
@@ -70,9 +66,7 @@ pub(super) fn missing(entry: &Entry) -> Vec<Missing> {
             what: "features",
             count: unknown.features,
             why: "no features were read from requests: say where they are",
-            configure: mapped(
-                "format: mapped, paths: {features: \"$.rows\", items: \"$.predictions\"}",
-            ),
+            configure: mapped(features(entry)),
         },
         Missing {
             what: "value_edges",
@@ -97,17 +91,48 @@ fn class(unknown: &Unknown, line: &dyn Fn(&str) -> Option<String>) -> Missing {
     let (why, kind) = if unknown.texts > 0 {
         let why = "answers are texts, longer than the name of a class can be: say that they are \
                    generated (or classify, if they are classes)";
-        (why, "kind: generate")
-    } else {
+        (why, Some("kind: generate"))
+    } else if unknown.kind == RouteKind::Predict {
         let why = "neither a class nor a number is known: say what numbers mean (classify, regress \
                    or probabilities)";
-        (why, "kind: classify")
+        (why, Some("kind: classify"))
+    } else {
+        let why = "neither a class nor a number is known where it is looked for, although the route \
+                   says what numbers mean";
+        (why, None)
     };
     Missing {
         what: "class",
         count: unknown.class,
         why,
-        configure: line(kind),
+        configure: kind.and_then(line),
+    }
+}
+
+/// Paths to a class and its confidence, as answers of the format have them; `None`: no path leads to
+/// what is read there, or a number has none.
+fn confidence(entry: &Entry) -> Option<String> {
+    let Unknown { argmax, kind, .. } = entry.unknown;
+    let items = items(entry.format)?;
+    (argmax == 0 && kind != RouteKind::Regress).then(|| match items {
+        "$" => r#"class: "$.class", confidence: "$.confidence""#.to_owned(),
+        list => format!(r#"class: "{list}[*].class", confidence: "{list}[*].confidence""#),
+    })
+}
+
+/// Paths to rows and items, likewise.
+fn features(entry: &Entry) -> Option<String> {
+    let items = items(entry.format)?;
+    Some(format!(r#"features: "$.rows", items: "{items}""#))
+}
+
+/// Where answers have items; `None`: they are no JSON, or have no place for them that paths tell apart
+/// from what stands beside them.
+fn items(format: &str) -> Option<&'static str> {
+    match format {
+        "v1" | "mlflow" => Some("$.predictions"),
+        "iris" | "json" | "mapped" | "bentoml" | "azure" => Some("$"),
+        _ => None,
     }
 }
 

@@ -198,10 +198,10 @@ fn what_a_guess_made_of_numbers_and_texts_is_advised_with_the_line_that_says_it(
         let model = all.iter().find(|model| model["route"] == path).unwrap();
         let missing = model["missing"].as_array().unwrap().iter();
         let line = |advice: &Value| {
-            let line = advice["configure"].as_str().unwrap().rsplit(", ").next();
-            line.unwrap().trim_end_matches("}]").to_owned()
+            let line = advice["configure"].as_str()?.rsplit(", ").next();
+            Some(line.unwrap().trim_end_matches("}]").to_owned())
         };
-        missing.map(line).collect::<Vec<_>>()
+        missing.filter_map(line).collect::<Vec<_>>()
     };
     let price = "/v1/models/price:predict";
     let has = |lines: Vec<String>, line: &str| lines.iter().any(|l| l == line);
@@ -223,4 +223,34 @@ fn what_a_guess_made_of_numbers_and_texts_is_advised_with_the_line_that_says_it(
         advised("/v1/models/s:predict", scores),
         "kind: classify"
     ));
+}
+
+#[test]
+fn no_line_is_advised_that_cannot_work() {
+    let advised = |path: &str, kind: RouteKind, answer: &str| {
+        let mut models = models(|_| {});
+        let mut exchange = Exchange::example(path, r#"{"data":[[1,2]]}"#, answer);
+        let route = Route {
+            kind,
+            ..Route::new(path)
+        };
+        exchange.route = Some(Arc::new(route));
+        see(&mut models, &exchange, ("m", "1"));
+        let listed = listed(&models);
+        let missing = listed["models"][0]["missing"].as_array().unwrap().iter();
+        let advice = |m: &Value| (m["what"].clone(), m["configure"].clone());
+        let wanted = |(what, _): &(Value, Value)| what == "confidence" || what == "class";
+        missing.map(advice).filter(wanted).collect::<Vec<_>>()
+    };
+    let (torch, own) = ("/predictions/m", "/predict");
+    let vectors = advised(torch, RouteKind::Classify, "[[3.0,-1.5]]");
+    assert_eq!(vectors, [(json!("confidence"), Value::Null)]);
+    let open = advised(torch, RouteKind::Predict, "[[3.0,-1.5]]");
+    let kind = r#"routes: [{path: "/predictions/m", kind: classify}]"#;
+    assert!(open.contains(&(json!("class"), json!(kind))), "{open:?}");
+    let named = advised(own, RouteKind::Regress, r#"{"prediction":"a"}"#);
+    assert_eq!(named, [(json!("confidence"), Value::Null)]);
+    let class = advised(own, RouteKind::Predict, r#"{"prediction":"a"}"#);
+    let path = r#"routes: [{path: "/predict", format: mapped, paths: {class: "$.class", confidence: "$.confidence"}}]"#;
+    assert_eq!(class, [(json!("confidence"), json!(path))]);
 }
