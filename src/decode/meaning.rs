@@ -111,6 +111,12 @@ impl Raw {
             && outputs.iter().all(is_number)
     }
 
+    /// Whether some of them have a fraction.
+    pub(super) fn has_fractions(&self) -> bool {
+        let mut values = self.outputs.iter().filter_map(Output::value);
+        values.any(|value| value.fract() != 0.0)
+    }
+
     /// Whether that vector is a distribution.
     pub(super) fn is_distribution(&self) -> bool {
         let share = |output: &Output| number(output).unwrap_or(f64::NAN);

@@ -15,7 +15,9 @@ pub(super) fn settle(decoder: &Decoder, pair: &Pair<'_>, raw: Raw) -> Raw {
     } else if raw.is_distribution() {
         asks_about_one(decoder, pair) || is_told_by_count(decoder, pair, &raw)
     } else {
-        has_scores(pair) && is_told_by_count(decoder, pair, &raw)
+        // what has a fraction is no class
+        is_of(pair, RouteKind::Classify) && raw.has_fractions() && asks_about_one(decoder, pair)
+            || has_scores(pair) && is_told_by_count(decoder, pair, &raw)
     };
     if is_one { raw.into_vector() } else { raw }
 }
@@ -33,8 +35,12 @@ fn is_told_by_count(decoder: &Decoder, pair: &Pair<'_>, raw: &Raw) -> bool {
 
 /// Whether the route says that numbers are scores of classes.
 fn has_scores(pair: &Pair<'_>) -> bool {
-    let kind = pair.exchange.route.as_deref().map(|route| route.kind);
-    matches!(kind, Some(RouteKind::Classify | RouteKind::Probabilities))
+    is_of(pair, RouteKind::Classify) || is_of(pair, RouteKind::Probabilities)
+}
+
+fn is_of(pair: &Pair<'_>, kind: RouteKind) -> bool {
+    let route = pair.exchange.route.as_deref();
+    route.is_some_and(|route| route.kind == kind)
 }
 
 /// Rows of the request, given so many items; 0: not known.

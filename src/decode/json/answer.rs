@@ -129,6 +129,9 @@ fn class_and_scores(mut class: Raw, scores: Raw) -> Option<Raw> {
         scores
     };
     if let Some(vectors) = scores.vectors {
+        if scores.outputs.is_empty() && vectors.rows() == items {
+            sure_by_place(&mut class.outputs, &vectors);
+        }
         class.vectors = (vectors.rows() == items).then_some(vectors);
     } else if scores.outputs.len() == items {
         for (output, score) in class.outputs.iter_mut().zip(&scores.outputs) {
@@ -138,6 +141,25 @@ fn class_and_scores(mut class: Raw, scores: Raw) -> Option<Raw> {
         return None;
     }
     Some(class)
+}
+
+/// The place of a class finds its probability, where a list beside them has names for all.
+fn sure_by_place(outputs: &mut [Output], vectors: &Vectors) {
+    if vectors.labels.is_none() || !vectors.are_distributions() {
+        return;
+    }
+    let rows = vectors.numbers.chunks_exact(vectors.width);
+    for (output, shares) in outputs.iter_mut().zip(rows) {
+        let place = output.prediction.place();
+        let is_named = |labels: &Vec<String>| {
+            labels
+                .iter()
+                .any(|l| output.class().is_some_and(|c| c == *l))
+        };
+        if !vectors.labels.as_ref().is_some_and(is_named) {
+            output.be_sure(place.and_then(|place| shares.get(place).copied()));
+        }
+    }
 }
 
 fn is_distribution(outputs: &[Output]) -> bool {
