@@ -24,7 +24,8 @@ pub(super) fn read(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answe
         bytes: pair.bytes(),
         has_maps: false,
     };
-    let Some(found) = walk::read(format, pair.response, Document(items))? else {
+    // here a class or a number alone is an answer too
+    let Some(found) = walk::value(format, pair.response, Document(items))? else {
         return Ok(None);
     };
     // a request that is no JSON says nothing
@@ -141,8 +142,13 @@ struct Document(Items);
 impl<'de> Node<'de> for Document {
     type Found = Option<Found>;
 
-    fn leaf(self, _: Leaf<'_>) -> Option<Found> {
-        None
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Found> {
+        let is_null = matches!(leaf, Leaf::Null);
+        Some(Found {
+            class: self.0.leaf(leaf).filter(|_| !is_null),
+            is_bare: true,
+            ..Found::default()
+        })
     }
 
     fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Found>, A::Error> {
