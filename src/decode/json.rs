@@ -184,6 +184,19 @@ mod tests {
         assert_eq!(routed(request, "ok"), Err(DecodeError::NotJson));
     }
 
+    #[test]
+    fn the_text_of_an_exception_is_no_class() {
+        let text = "\"could not convert string to float: 'abc-4711'\"";
+        let read = routed(r#"{"age":41,"income":2.5}"#, text).unwrap();
+        assert_eq!(read.outputs[0].prediction, Prediction::Unknown);
+        let two = routed("[[1,2],[3,4]]", &format!("[\"a\",{text}]")).unwrap();
+        let name = Prediction::Name("a".to_owned());
+        assert_eq!(
+            [&two.outputs[0].prediction, &two.outputs[1].prediction],
+            [&name, &Prediction::Unknown]
+        );
+    }
+
     /// Rows and columns of a request with a known answer.
     fn rows(request: &str, items: usize) -> (usize, usize) {
         let list = |word: &str| vec![word; items].join(",");
