@@ -120,7 +120,9 @@ fn is_there(text: &[u8], (first, second): &(&str, &str)) -> bool {
 pub(super) fn is_failure(text: &str) -> bool {
     let mut words = text.split_ascii_whitespace();
     let is_kind = |word: &str| word.ends_with("Error:") || word.ends_with("Exception:");
-    if words.next().is_some_and(is_kind) {
+    // Python quotes the key that a `KeyError` is of
+    let is_key = text.len() > 2 && text.starts_with('\'') && text.ends_with('\'');
+    if is_key || words.next().is_some_and(is_kind) {
         return true;
     }
     let text = text.as_bytes();
@@ -397,6 +399,7 @@ mod tests {
             "X has 3 features, but StandardScaler is expecting 4 features as input.",
             "list index out of range",
             "KeyError: 'petal_width'",
+            "'petal_width'",
             "azureml.exceptions.WebserviceException: no",
         ] {
             assert!(is_failure(text), "{text}");
@@ -405,6 +408,7 @@ mod tests {
             "",
             "setosa",
             "Error",
+            "''",
             "sports car, sport car",
             "Cardigan, Cardigan Welsh corgi",
             "disk error: replace it",
