@@ -63,6 +63,7 @@ pub use inference::{
 pub use lot::Lot;
 use meaning::{Meaning, Raw, Rules};
 use messages::Named;
+use serde::de::IgnoredAny;
 pub use stated::{identity, named};
 pub use subject::subject;
 use table::Table;
@@ -273,7 +274,16 @@ pub fn decode(exchange: &Exchange, bounds: &config::Capture) -> Result<Inference
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    Err(failure.unwrap_or(DecodeError::UnknownShape))
+    let failure = failure.unwrap_or(DecodeError::UnknownShape);
+    Err(match failure {
+        // a word or a number alone is JSON too
+        DecodeError::NotJson if is_json(&response) => DecodeError::UnknownShape,
+        failure => failure,
+    })
+}
+
+fn is_json(body: &[u8]) -> bool {
+    reader::parsed::<IgnoredAny>(body).is_ok()
 }
 
 /// Whether its status, or that of its call of gRPC, says that there is no prediction.

@@ -52,6 +52,15 @@ const MISTAKES: &[(&str, &str)] = &[
     ("mat1 and mat2 shapes cannot be multiplied", ""),
 ];
 
+/// What Python says of failures beside these, where a script answers with the text of an exception.
+const FAILURES: &[(&str, &str)] = &[
+    ("list index out of range", ""),
+    (" object has no attribute ", ""),
+    ("unsupported operand type", ""),
+    ("invalid literal for int() with base ", ""),
+    ("No such file or directory", ""),
+];
+
 /// How each traceback begins, and the line of each frame in it.
 const TRACEBACK: &str = "Traceback (most recent call last)";
 const FRAME: &str = "File ";
@@ -96,12 +105,29 @@ fn says_so(body: &[u8]) -> bool {
 }
 
 /// Whether a text is what servers and libraries say where the request was wrong.
-pub(super) fn is_mistake(text: &[u8]) -> bool {
-    let is_there = |(first, second): &(&str, &str)| {
-        let found = memchr::memmem::find(text, first.as_bytes());
-        found.is_some_and(|at| memchr::memmem::find(&text[at..], second.as_bytes()).is_some())
-    };
-    MISTAKES.iter().any(is_there)
+fn is_mistake(text: &[u8]) -> bool {
+    MISTAKES.iter().any(|parts| is_there(text, parts))
+}
+
+fn is_there(text: &[u8], (first, second): &(&str, &str)) -> bool {
+    let found = memchr::memmem::find(text, first.as_bytes());
+    found.is_some_and(|at| memchr::memmem::find(&text[at..], second.as_bytes()).is_some())
+}
+
+/// Whether a text is that of an exception, which scripts answer with under 200 too: no class is.
+///
+/// Names of fewer than four words, as most are, cost no search.
+pub(super) fn is_failure(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    let is_kind = |word: &str| word.ends_with("Error:") || word.ends_with("Exception:");
+    // Python quotes the key that a `KeyError` is of
+    let is_key = text.len() > 2 && text.starts_with('\'') && text.ends_with('\'');
+    if is_key || words.next().is_some_and(is_kind) {
+        return true;
+    }
+    let text = text.as_bytes();
+    words.nth(2).is_some()
+        && (is_mistake(text) || FAILURES.iter().any(|parts| is_there(text, parts)))
 }
 
 /// What stands before the tracebacks of a body, and what was raised at last: an exception that
@@ -364,6 +390,31 @@ mod tests {
         assert_eq!(of(500, "{\"input\":[5.1", ""), Some(Fault::ClientAs5xx));
         assert_eq!(of(500, "", ""), Some(Fault::ClientAs5xx));
         assert_eq!(of(500, "[NaN]", ""), Some(Fault::Upstream));
+    }
+
+    #[test]
+    fn the_text_of_an_exception_is_told_from_the_name_of_a_class() {
+        for text in [
+            "could not convert string to float: 'abc-4711'",
+            "X has 3 features, but StandardScaler is expecting 4 features as input.",
+            "list index out of range",
+            "KeyError: 'petal_width'",
+            "'petal_width'",
+            "azureml.exceptions.WebserviceException: no",
+        ] {
+            assert!(is_failure(text), "{text}");
+        }
+        for text in [
+            "",
+            "setosa",
+            "Error",
+            "''",
+            "sports car, sport car",
+            "Cardigan, Cardigan Welsh corgi",
+            "disk error: replace it",
+        ] {
+            assert!(!is_failure(text), "{text}");
+        }
     }
 
     #[test]

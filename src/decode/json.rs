@@ -5,7 +5,8 @@
 //! |---|---|
 //! | request | `{"input": [5.1, 3.5]}`, `{"features": [[..], [..]], "top": 3}`, `{"age": 41, "income": 3e4}`, or bare rows |
 //! | answer, one item | `{"label": 2, "probabilities": [..]}`, `{"output": "a", "score": 0.9}` |
-//! | several | `{"output": ["a", "b"], "score": [0.9, 0.8]}`; a bare list where the route is known |
+//! | several | `{"output": ["a", "b"], "score": [0.9, 0.8]}` |
+//! | where the route is known | the same bare: a list of items, a class or a number alone |
 //!
 //! A name alone makes no prediction: a service that stores labels answers with one too. So an answer
 //! counts on an unknown path only with a score beside its class, with a name that says so
@@ -158,6 +159,42 @@ mod tests {
         assert_eq!((read.format, read.rows), ("json", 2));
         assert_eq!(read.outputs[1].prediction, Prediction::Value(2.0));
         assert!(both("[[1,2],[3,4]]", "[0.5,2]").is_err());
+    }
+
+    #[test]
+    fn a_bare_class_or_number_counts_where_the_route_is_known() {
+        let request = r#"{"age":41,"income":2.5}"#;
+        for (response, word) in [
+            ("0.73", "0.73"),
+            ("\"yes\"", "yes"),
+            ("1", "1"),
+            ("true", "true"),
+        ] {
+            let read = routed(request, response).unwrap();
+            assert_eq!(
+                (read.format, read.rows, read.features.len()),
+                ("json", 1, 2)
+            );
+            assert_eq!(outputs(&read), [(word.to_owned(), None)], "{response}");
+            // it is JSON, and may be the id of what was stored
+            assert_eq!(both(request, response), Err(DecodeError::UnknownShape));
+        }
+        assert_eq!(routed(request, "null"), Err(DecodeError::UnknownShape));
+        assert_eq!(routed(request, "0.73 0.2"), Err(DecodeError::NotJson));
+        assert_eq!(routed(request, "ok"), Err(DecodeError::NotJson));
+    }
+
+    #[test]
+    fn the_text_of_an_exception_is_no_class() {
+        let text = "\"could not convert string to float: 'abc-4711'\"";
+        let read = routed(r#"{"age":41,"income":2.5}"#, text).unwrap();
+        assert_eq!(read.outputs[0].prediction, Prediction::Unknown);
+        let two = routed("[[1,2],[3,4]]", &format!("[\"a\",{text}]")).unwrap();
+        let name = Prediction::Name("a".to_owned());
+        assert_eq!(
+            [&two.outputs[0].prediction, &two.outputs[1].prediction],
+            [&name, &Prediction::Unknown]
+        );
     }
 
     /// Rows and columns of a request with a known answer.

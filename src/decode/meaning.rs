@@ -7,6 +7,7 @@
 use std::ops::RangeInclusive;
 
 use super::{
+    blame,
     inference::{Inference, Output, Prediction, Probabilities, Source, confidence},
     walk::{Leaf, cut},
 };
@@ -278,6 +279,7 @@ pub(super) fn settle(raw: Raw, rules: Rules<'_>) -> Meaning {
     }
     by_kind(&mut meaning.outputs, rules, field);
     name(&mut meaning.outputs, rules.classes);
+    drop_failures(&mut meaning.outputs, rules);
     // the words of a route are no texts, however long
     let may_be_texts = !is_scored && rules.positive.is_none();
     if field == Field::Text || may_be_texts && be_texts(&mut meaning.outputs, rules) {
@@ -484,6 +486,18 @@ impl Inference {
         };
         for output in self.outputs.iter_mut().filter(is_open) {
             be_value(output, Rules::default());
+        }
+    }
+}
+
+/// Makes classes unknown that are the texts of exceptions: a script that caught one answered with it.
+fn drop_failures(outputs: &mut [Output], rules: Rules<'_>) {
+    for output in outputs {
+        if let Prediction::Name(name) = &output.prediction
+            && blame::is_failure(name)
+            && !rules.classes.contains(name)
+        {
+            *output = Output::from(Prediction::Unknown);
         }
     }
 }

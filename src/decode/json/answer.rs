@@ -30,7 +30,8 @@ pub(super) fn read(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answe
         has_maps: false,
         has_numbers: gives_numbers(kind),
     };
-    let Some(found) = walk::read(format, pair.response, Document { items, kind })? else {
+    // here a class or a number alone is an answer too
+    let Some(found) = walk::value(format, pair.response, Document { items, kind })? else {
         return Ok(None);
     };
     // a request that is no JSON says nothing
@@ -178,8 +179,13 @@ struct Document {
 impl<'de> Node<'de> for Document {
     type Found = Option<Found>;
 
-    fn leaf(self, _: Leaf<'_>) -> Option<Found> {
-        None
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Found> {
+        let is_null = matches!(leaf, Leaf::Null);
+        Some(Found {
+            class: self.items.leaf(leaf).filter(|_| !is_null),
+            is_bare: true,
+            ..Found::default()
+        })
     }
 
     fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Found>, A::Error> {
