@@ -29,10 +29,14 @@ fn digit(byte: u8) -> Option<u8> {
 
 /// What stands before the last colon of a path, and the verb behind it; some clients write it `%3A`.
 pub fn verb(path: &str) -> Option<(&str, &str)> {
-    let plain = path.rsplit_once(':');
-    plain
-        .or_else(|| path.rsplit_once("%3A"))
-        .or_else(|| path.rsplit_once("%3a"))
+    let escaped = || {
+        let upper = path.rsplit_once("%3A");
+        upper.or_else(|| path.rsplit_once("%3a"))
+    };
+    // hardly any path has an escape, and to look for three bytes costs more than for one
+    let has_escape = || path.contains('%');
+    path.rsplit_once(':')
+        .or_else(|| has_escape().then(escaped).flatten())
 }
 
 /// `name` with [`char::REPLACEMENT_CHARACTER`] for what is not seen, or turns the text around it
@@ -40,7 +44,9 @@ pub fn verb(path: &str) -> Option<(&str, &str)> {
 pub fn shown(name: &str) -> Cow<'_, str> {
     // all of these begin with one of few bytes, which hardly any name has
     let may_hide = |byte: u8| byte < b' ' || matches!(byte, 0x7f | 0xc2 | 0xd8 | 0xe2);
-    if !name.bytes().any(may_hide) || !name.contains(is_hidden) {
+    // all bytes at once: to stop at the first costs more in a name that has none
+    let may_any_hide = name.bytes().fold(false, |may, byte| may | may_hide(byte));
+    if !may_any_hide || !name.contains(is_hidden) {
         return Cow::Borrowed(name);
     }
     Cow::Owned(name.replace(is_hidden, "\u{fffd}"))
