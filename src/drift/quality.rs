@@ -50,7 +50,7 @@ pub struct Finding {
     pub has_begun: bool,
     /// Values with it, of `of`.
     pub count: u32,
-    /// The last values, at most [`ROUND`].
+    /// The last values, at most 1,000.
     pub of: u32,
 }
 
