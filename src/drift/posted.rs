@@ -60,14 +60,6 @@ impl PostedError {
     }
 }
 
-/// What a body may be.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Body {
-    Confidences(Vec<Option<f64>>),
-    Series(Series),
-}
-
 /// Lists of what was predicted from what, one value for each prediction.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -118,12 +110,14 @@ pub fn posted(
         let (key, baseline) = file::parse(body)?;
         return Ok((Some(key), baseline));
     }
-    let series = match serde_json::from_slice(body).map_err(PostedError::Shape)? {
-        Body::Confidences(confidence) => Series {
-            confidence,
+    // by its first byte: a list of lists would pass for the fields of an object in their order
+    let series = if body.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(body).map_err(PostedError::Shape)?
+    } else {
+        Series {
+            confidence: serde_json::from_slice(body).map_err(PostedError::Shape)?,
             ..Series::default()
-        },
-        Body::Series(series) => series,
+        }
     };
     Ok((None, series.baseline(limit, set_at)?))
 }
@@ -258,6 +252,7 @@ mod tests {
             ("[1,", "not_a_list_of_numbers", "expected a JSON list"),
             ("{}", "empty", "empty"),
             ("[]", "empty", "empty"),
+            ("[[0.5]]", "not_a_list_of_numbers", "expected f64"),
             (
                 r#"{"confidence":[0.5],"x":1}"#,
                 "not_a_list_of_numbers",
