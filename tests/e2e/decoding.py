@@ -61,7 +61,8 @@ def worst(costs):
 
 @case
 def no_body_costs_more_instructions_a_byte_than_it_may():
-    limits, tolerance = counted.TABLE["decoding"], counted.TABLE["tolerance"]
+    limits = counted.TABLE["decoding"]
+    tolerance = limits["tolerance"]
     dear = []
     for place, (cost, value) in sorted(worst(count()).items(), key=lambda item: -item[1][0]):
         accepted = limits.get(place, limits["a_byte"])
