@@ -118,7 +118,7 @@ impl Name {
 pub enum Values {
     /// Numbers alone, finite; `NaN` stands for a missing one.
     Numbers(Lot<f64>),
-    /// At least one is something else.
+    /// At least one is something else, or was before a later one of its name took its place.
     Mixed(Lot<Scalar>),
 }
 
