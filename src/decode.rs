@@ -46,6 +46,7 @@ mod table;
 mod tape;
 mod target;
 mod tei;
+mod texts;
 mod torchserve;
 mod v1;
 mod v2;

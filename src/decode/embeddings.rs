@@ -16,7 +16,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use super::{
     Answer, Asked, DecodeError, Decoder, Generation, Output, Pair, Prediction, Usage,
     meaning::Raw,
-    table::Table,
+    texts::{Wanted, most},
     walk::{self, At, Leaf, Name, Node, Word},
 };
 
@@ -36,14 +36,11 @@ pub(super) const DECODER: Decoder = Decoder {
     request,
 };
 
-/// Vectors that any answer may have; else one for each four bytes, as items are.
-const FREE: usize = 4096;
-
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let Some(found) = walk::read(FORMAT, pair.response, Answered)? else {
         return Ok(None);
     };
-    if found.vectors > (pair.bytes() / 4).max(FREE) {
+    if found.vectors > most(pair) {
         return Err(DecodeError::TooLarge { format: FORMAT });
     }
     let raw = Raw {
@@ -64,17 +61,9 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     }))
 }
 
-/// Texts are no features, so rows are counted alone: as many as there are vectors.
 pub(super) fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, DecodeError> {
-    let found = walk::read(FORMAT, pair.request, Requested)?;
-    Ok(found.and_then(|found| {
-        let rows = items.or(found.texts)?;
-        Some(Asked {
-            model: found.model,
-            table: Table::of_rows(rows),
-            ..Asked::default()
-        })
-    }))
+    let wanted = walk::read(FORMAT, pair.request, Requested)?;
+    Ok(wanted.and_then(|wanted| wanted.asked(items)))
 }
 
 #[derive(Default)]
@@ -202,13 +191,6 @@ impl Node<'_> for Count {
             _ => None,
         }
     }
-}
-
-#[derive(Default)]
-struct Wanted {
-    model: Option<String>,
-    /// `None`: there is no input.
-    texts: Option<usize>,
 }
 
 /// The whole request.

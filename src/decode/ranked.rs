@@ -16,7 +16,7 @@ use super::{
     Answer, Asked, DecodeError, Decoder, Output, Pair, Prediction,
     meaning::Raw,
     predictions::TooLarge,
-    table::Table,
+    texts::{Wanted, most},
     walk::{self, At, Leaf, Name, Node, Number, Word},
 };
 
@@ -35,11 +35,8 @@ pub(super) const DECODER: Decoder = Decoder {
     request,
 };
 
-/// Scores that any answer may have; else one for each four bytes, as items are.
-const FREE: usize = 4096;
-
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
-    let most = (pair.bytes() / 4).max(FREE);
+    let most = most(pair);
     let Some(mut found) = walk::read(FORMAT, pair.response, Answered { most })? else {
         return Ok(None);
     };
@@ -63,17 +60,9 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     }))
 }
 
-/// Texts are no features, so rows are counted alone: as many as there are scores.
 fn request(pair: &Pair<'_>, items: Option<usize>) -> Result<Option<Asked>, DecodeError> {
     let wanted = walk::read(FORMAT, pair.request, Requested)?;
-    Ok(wanted.and_then(|wanted| {
-        let rows = items.or(wanted.texts)?;
-        Some(Asked {
-            model: wanted.model,
-            table: Table::of_rows(rows),
-            ..Asked::default()
-        })
-    }))
+    Ok(wanted.and_then(|wanted| wanted.asked(items)))
 }
 
 /// Scores with the places of their texts.
@@ -193,12 +182,6 @@ impl Node<'_> for Place {
             _ => None,
         }
     }
-}
-
-#[derive(Default)]
-struct Wanted {
-    model: Option<String>,
-    texts: Option<usize>,
 }
 
 /// The whole request, or what stands under its `inputs`.

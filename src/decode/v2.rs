@@ -21,7 +21,7 @@ mod tensor;
 pub(super) use self::{
     answered::{are_one_row, raw, unbatch},
     asked::table,
-    document::{Document, MAX_TENSORS},
+    document::{Dimensions, Document, MAX_TENSORS},
     events::{DECODER as STREAM, UNJOINED},
     parts::{Parts, prompts},
     tensor::{Cells, Datatype, Kept, Shape, Tensor, name},

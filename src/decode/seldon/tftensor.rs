@@ -10,7 +10,7 @@
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::super::{
-    v2::{Cells, Datatype, Kept, Shape, Tensor},
+    v2::{Cells, Datatype, Dimensions, Kept, Shape, Tensor},
     walk::{At, Leaf, Name, Node},
 };
 use crate::capture::recorded::base64;
@@ -32,7 +32,7 @@ impl<'de> Node<'de> for TfTensor {
         while let Some(name) = object.next_key_seed(Name)? {
             match &*name {
                 "dtype" => datatype = object.next_value_seed(At(Type))?,
-                "tensorShape" | "tensor_shape" => shape = object.next_value_seed(At(Dimensions))?,
+                "tensorShape" | "tensor_shape" => shape = object.next_value_seed(At(ShapeOf))?,
                 "tensorContent" | "tensor_content" => {
                     content = object.next_value_seed(At(Content))?;
                 }
@@ -93,9 +93,9 @@ impl Node<'_> for Type {
 }
 
 /// The place of a shape: `{"dim": [{"size": "2"}, ..]}`.
-struct Dimensions;
+struct ShapeOf;
 
-impl<'de> Node<'de> for Dimensions {
+impl<'de> Node<'de> for ShapeOf {
     type Found = Option<Shape>;
 
     fn leaf(self, _: Leaf<'_>) -> Option<Shape> {
@@ -106,7 +106,7 @@ impl<'de> Node<'de> for Dimensions {
         let mut shape = None;
         while let Some(name) = object.next_key_seed(Name)? {
             if name == "dim" {
-                shape = object.next_value_seed(At(Sizes))?;
+                shape = object.next_value_seed(At(Dimensions(Dimension)))?;
             } else {
                 object.next_value::<IgnoredAny>()?;
             }
@@ -115,24 +115,7 @@ impl<'de> Node<'de> for Dimensions {
     }
 }
 
-struct Sizes;
-
-impl<'de> Node<'de> for Sizes {
-    type Found = Option<Shape>;
-
-    fn leaf(self, _: Leaf<'_>) -> Option<Shape> {
-        None
-    }
-
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<Shape>, A::Error> {
-        let mut shape = Some(Shape::SCALAR);
-        while let Some(size) = list.next_element_seed(At(Dimension))? {
-            shape = shape.and_then(|shape| shape.with(size?));
-        }
-        Ok(shape)
-    }
-}
-
+#[derive(Clone, Copy)]
 struct Dimension;
 
 impl<'de> Node<'de> for Dimension {

@@ -105,7 +105,7 @@ impl<'de> Node<'de> for One {
             match &*name {
                 "name" => tensor.name = object.next_value_seed(At(Word))?.unwrap_or_default(),
                 "datatype" => tensor.datatype = object.next_value_seed(At(Type))?,
-                "shape" => tensor.shape = object.next_value_seed(At(Dimensions))?,
+                "shape" => tensor.shape = object.next_value_seed(At(Dimensions(Size)))?,
                 "parameters" => {
                     tensor.binary_bytes = object.next_value_seed(At(Parameters))?.binary_bytes;
                 }
@@ -175,6 +175,7 @@ impl Node<'_> for Type {
 }
 
 /// The place of a size.
+#[derive(Clone, Copy)]
 struct Size;
 
 impl Node<'_> for Size {
@@ -189,10 +190,13 @@ impl Node<'_> for Size {
     }
 }
 
-/// The place of a shape.
-struct Dimensions;
+/// The place of a shape: a list with a size in each of its places.
+pub(in super::super) struct Dimensions<N>(pub(in super::super) N);
 
-impl<'de> Node<'de> for Dimensions {
+impl<'de, N> Node<'de> for Dimensions<N>
+where
+    N: Node<'de, Found = Option<usize>> + Copy,
+{
     type Found = Option<Shape>;
 
     fn leaf(self, _: Leaf<'_>) -> Option<Shape> {
@@ -201,8 +205,8 @@ impl<'de> Node<'de> for Dimensions {
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<Shape>, A::Error> {
         let mut shape = Some(Shape::SCALAR);
-        while let Some(dimension) = list.next_element_seed(At(Size))? {
-            shape = shape.and_then(|shape| shape.with(dimension?));
+        while let Some(size) = list.next_element_seed(At(self.0))? {
+            shape = shape.and_then(|shape| shape.with(size?));
         }
         Ok(shape)
     }
