@@ -1,6 +1,6 @@
 //! What the traffic of a model looked like when all was well.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
     sample: Option<Sample>,
-    profiles: Vec<(SeriesName, Profile)>,
+    profiles: Vec<(SeriesName, Arc<Profile>)>,
     origin: Origin,
     set_at: Timestamp,
     hash: String,
@@ -111,6 +111,8 @@ impl Baseline {
         if sample.is_none() && profiles.is_empty() {
             return Err(BaselineError::Empty);
         }
+        let shared = |(name, profile)| (name, Arc::new(profile));
+        let profiles: Vec<_> = profiles.into_iter().map(shared).collect();
         Ok(Self {
             hash: hash(sample.as_ref(), &profiles),
             sample,
@@ -163,7 +165,7 @@ impl Baseline {
     }
 
     /// What is known of each series, in the order in which they are shown.
-    pub fn profiles(&self) -> &[(SeriesName, Profile)] {
+    pub fn profiles(&self) -> &[(SeriesName, Arc<Profile>)] {
         &self.profiles
     }
 
@@ -203,7 +205,7 @@ impl Baseline {
 /// Parts of the histogram of the numbers of a baseline.
 const TENTHS: usize = 10;
 
-fn hash(sample: Option<&Sample>, profiles: &[(SeriesName, Profile)]) -> String {
+fn hash(sample: Option<&Sample>, profiles: &[(SeriesName, Arc<Profile>)]) -> String {
     let mut sha = Sha256::new();
     for value in sample.into_iter().flat_map(Sample::values) {
         sha.update(value.to_le_bytes());

@@ -182,11 +182,22 @@ pub fn enters_scan(item: usize, count: usize) -> bool {
 }
 
 impl Watched {
-    fn new(name: &SeriesName, profile: &Profile, rules: &Rules, count: usize, now: f64) -> Self {
+    fn new(
+        name: &SeriesName,
+        profile: &Arc<Profile>,
+        rules: &Rules,
+        count: usize,
+        now: f64,
+    ) -> Self {
         let is_feature = matches!(name, SeriesName::Feature(_));
         Self {
             name: name.clone(),
-            series: Series::new(profile.clone(), rules.threshold, count, rules.min_effect),
+            series: Series::new(
+                Arc::clone(profile),
+                rules.threshold,
+                count,
+                rules.min_effect,
+            ),
             tally: Tally::new(&profile.bins, &profile.reference),
             quality: is_feature.then(|| Quality::new(profile)),
             clock: Clock::new(now),

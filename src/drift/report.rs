@@ -116,12 +116,16 @@ pub struct Histograms {
     pub recent: Option<Vec<u32>>,
 }
 
-/// RFC 3339, to the second.
+/// A time in seconds since 1970, to the second.
+#[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+pub fn time_of(seconds: f64) -> Timestamp {
+    Timestamp::from_second(seconds as i64).unwrap_or_default()
+}
+
+/// RFC 3339.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
 fn time<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
-    let time = Timestamp::from_second(*seconds as i64).unwrap_or_default();
-    serializer.collect_str(&time)
+    serializer.collect_str(&time_of(*seconds))
 }
 
 impl Monitor {
@@ -192,6 +196,12 @@ impl Watched {
                 .flat_map(|quality| quality.current().map(Problem::name))
                 .collect(),
         }
+    }
+
+    /// Population stability index of the window that shows most.
+    pub fn psi(&self) -> Option<f64> {
+        let (_, counts) = self.recent()?;
+        divergence::psi(self.series().profile().reference.bins(), &counts)
     }
 
     /// The window that shows most: that of the drift that goes on, or the longest of a moderate length.

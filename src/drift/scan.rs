@@ -63,6 +63,14 @@ pub fn base_threshold(false_alarms_per_million: f64) -> f64 {
     20.0 + 2.46 * (36.0 / false_alarms_per_million).ln()
 }
 
+/// The base threshold where nobody asks for a rate of false alarms.
+const THRESHOLD: f64 = 30.0;
+
+/// Base threshold of a rate of false alarms per million predictions, above 0; `None`: the default.
+pub fn threshold(false_alarms_per_million: Option<f64>) -> f64 {
+    false_alarms_per_million.map_or(THRESHOLD, base_threshold)
+}
+
 /// False alarms per million predictions of a base threshold.
 pub fn false_alarms(base_threshold: f64) -> f64 {
     36.0 * ((20.0 - base_threshold) / 2.46).exp()

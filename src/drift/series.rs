@@ -1,5 +1,7 @@
 //! One monitored sequence of a model: confidence, class, value, or a feature.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,7 +17,8 @@ const ENOUGH: f64 = 50.0;
 /// A series with its windows.
 #[derive(Debug, Clone)]
 pub struct Series {
-    profile: Profile,
+    /// That of the baseline itself, which has it for as long as this is compared with it.
+    profile: Arc<Profile>,
     scan: Scan,
     rules: Rules,
     /// Where the baseline does not say.
@@ -37,7 +40,7 @@ pub struct WindowsState {
 
 impl Series {
     /// Windows are empty. `base`: threshold of a single numeric series; `series`: how many the model has.
-    pub fn new(profile: Profile, base: f64, series: usize, min_effect: f64) -> Self {
+    pub fn new(profile: Arc<Profile>, base: f64, series: usize, min_effect: f64) -> Self {
         let mut rules = Rules::new(base, series, profile.bins.classes());
         rules.min_effect = min_effect;
         // before the first segment nothing is known of the dependence, and nothing alarms

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, Read},
     path::Path,
+    sync::Arc,
 };
 
 use super::{
@@ -27,9 +28,6 @@ pub struct Options {
     /// Columns whose numbers are classes.
     pub categorical: Vec<String>,
 }
-
-/// The threshold that is used live.
-const THRESHOLD: f64 = 30.0;
 
 /// One alarm; behind it the series begins anew.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +71,7 @@ pub fn detect(
     let (key, expected) = expected(baseline, options)?;
     let mut rows = Table::new(stream, table::open(stream)?)?;
     rows.choose(key);
-    let base = options.rate.map_or(THRESHOLD, scan::base_threshold);
+    let base = scan::threshold(options.rate);
     let mut watched = Watched::new(expected, rows.names(), base);
     let mut summary = Summary {
         predictions: 0,
@@ -137,7 +135,7 @@ fn written(
         ))
     })?;
     let profiles = baseline.profiles().iter().map(|(name, profile)| {
-        let mut profile = profile.clone();
+        let mut profile = Profile::clone(profile);
         if !options.ordered {
             profile.tau = None;
         } else if profile.tau.is_none() {
@@ -180,7 +178,7 @@ impl Watched {
         };
         let series = expected.into_iter().map(|(name, profile)| Of {
             name,
-            series: Series::new(profile, base, count, 0.0),
+            series: Series::new(Arc::new(profile), base, count, 0.0),
             is_in_use: false,
             is_pushed: false,
         });

@@ -67,17 +67,14 @@ pub(super) fn monitor(table: &mut Table, identity: (&str, &str), monitor: &Monit
 }
 
 fn scan(table: &mut Table, (model, version): (&str, &str), watched: &Watched, decides: bool) {
-    let report = watched.report();
-    let labels = [model, version, report.name.as_str()];
+    let (name, series) = (watched.name().label(), watched.series());
+    let labels = [model, version, &name];
     if decides {
-        table.push(
-            &catalogue::DRIFT_DETECTED,
-            &labels,
-            flag(report.drift_detected),
-        );
+        let has_drifted = watched.since().is_some();
+        table.push(&catalogue::DRIFT_DETECTED, &labels, flag(has_drifted));
     }
-    table.push(&catalogue::DRIFT_SCORE, &labels, report.score);
-    if let Some(psi) = report.psi {
+    table.push(&catalogue::DRIFT_SCORE, &labels, series.score());
+    if let Some(psi) = watched.psi() {
         table.push(&catalogue::DRIFT_PSI, &labels, psi);
     }
     table.push(
@@ -85,13 +82,15 @@ fn scan(table: &mut Table, (model, version): (&str, &str), watched: &Watched, de
         &labels,
         watched.since().unwrap_or(0.0),
     );
-    table.push(&catalogue::DRIFT_ALARMS, &labels, number(report.alarms));
+    let alarms = number(series.episodes().count());
+    table.push(&catalogue::DRIFT_ALARMS, &labels, alarms);
+    let is_of_low_confidence = flag(series.is_of_low_confidence());
     table.push(
         &catalogue::DRIFT_LOW_CONFIDENCE,
         &labels,
-        flag(report.low_confidence),
+        is_of_low_confidence,
     );
-    let samples = f64::from(watched.series().profile().reference.total());
+    let samples = f64::from(series.profile().reference.total());
     table.push(&catalogue::DRIFT_BASELINE_SAMPLES, &labels, samples);
 }
 

@@ -16,13 +16,10 @@ use crate::{
     decode::{Column, Inference, Name},
     drift::{
         Baseline, KsWindow, SeriesName, Snapshot, Value,
-        monitor::{Monitor, Rules},
+        monitor::{Monitor, Rules, enters_scan},
         scan,
     },
 };
-
-/// The threshold of a single numeric series where the configuration asks for no rate of false alarms.
-const THRESHOLD: f64 = 30.0;
 
 /// One version of a model.
 pub(super) struct Watch {
@@ -59,9 +56,8 @@ struct Places {
 }
 
 pub(super) fn rules(drift: &config::Drift) -> Rules {
-    let rate = drift.false_alarms_per_million;
     Rules {
-        threshold: rate.map_or(THRESHOLD, scan::base_threshold),
+        threshold: scan::threshold(drift.false_alarms_per_million),
         min_effect: drift.min_effect,
         max_series: drift.max_series,
     }
@@ -184,11 +180,7 @@ impl Watch {
                 .first()
                 .map_or(inference.rows, |c| c.values.len());
             for row in 0..rows {
-                push(
-                    *place,
-                    Value::Missing,
-                    crate::drift::monitor::enters_scan(row, rows),
-                );
+                push(*place, Value::Missing, enters_scan(row, rows));
             }
         }
         if !self.places.is_told && !inference.features.is_empty() {

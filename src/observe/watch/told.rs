@@ -1,7 +1,10 @@
 //! What the log says of drift: once for each episode, and not for each request.
 
 use super::Whose;
-use crate::drift::monitor::{Event, Monitor, Watched};
+use crate::drift::{
+    monitor::{Event, Monitor, Watched},
+    report::time_of,
+};
 
 /// Names that one event lists.
 const MAX_NAMES: usize = 20;
@@ -27,7 +30,7 @@ pub(super) fn event(Whose { model, version }: Whose<'_>, watched: &Watched, even
                 psi = report.psi,
                 wasserstein_over_iqr = report.wasserstein_over_iqr,
                 low_confidence = report.low_confidence,
-                since = since(drifted.since),
+                since = %time_of(drifted.since),
                 "Drift detected!"
             );
         }
@@ -129,11 +132,4 @@ pub(super) fn unmatched(
 fn first(names: &[impl AsRef<str>]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).take(MAX_NAMES).collect();
     names.join(", ")
-}
-
-/// RFC 3339, to the second.
-fn since(seconds: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
-    let time = jiff::Timestamp::from_second(seconds as i64).unwrap_or_default();
-    time.to_string()
 }
