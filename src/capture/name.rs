@@ -42,11 +42,13 @@ pub fn verb(path: &str) -> Option<(&str, &str)> {
 /// `name` with [`char::REPLACEMENT_CHARACTER`] for what is not seen, or turns the text around it
 /// (CVE-2021-42574): it may stand on a terminal, in a label or in a line of a log.
 pub fn shown(name: &str) -> Cow<'_, str> {
-    // all of these begin with one of few bytes, which hardly any name has
+    // hardly any name has others, and one look at each byte is enough to see that
+    if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(name);
+    }
+    // all of these begin with one of few bytes
     let may_hide = |byte: u8| byte < b' ' || matches!(byte, 0x7f | 0xc2 | 0xd8 | 0xe2);
-    // all bytes at once: to stop at the first costs more in a name that has none
-    let may_any_hide = name.bytes().fold(false, |may, byte| may | may_hide(byte));
-    if !may_any_hide || !name.contains(is_hidden) {
+    if !name.bytes().any(may_hide) || !name.contains(is_hidden) {
         return Cow::Borrowed(name);
     }
     Cow::Owned(name.replace(is_hidden, "\u{fffd}"))

@@ -8,6 +8,7 @@
 //! `0,` are two bytes.
 
 mod number;
+mod run;
 mod skip;
 mod string;
 
@@ -19,7 +20,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use self::number::Number;
+use self::{number::Number, run::Run};
 
 /// Why reading stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,9 @@ impl de::Error for Stop {
 pub(super) const ELEMENTS: &str = "all elements that are left";
 /// The same of the fields of an object, before a name.
 pub(super) const FIELDS: &str = "all fields that are left";
+/// The name of a type that is one value of a list, or a list of all numbers that stand next to each
+/// other from here on.
+pub(super) const NUMBERS: &str = "numbers next to each other";
 
 /// A text, and how far it has been read. Nothing of it costs stack.
 #[derive(Debug)]
@@ -222,11 +226,15 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_some(self)
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
+        if name == NUMBERS && matches!(self.peek()?, b'0'..=b'9' | b'-') {
+            return visitor.visit_seq(Run::of(self));
+        }
         visitor.visit_newtype_struct(self)
     }
 

@@ -28,7 +28,7 @@ use self::{
 use super::{
     inference::{Scalar, Values},
     table::{Table, TooLarge},
-    walk::{At, Name},
+    walk::{At, Name, next_numbers},
 };
 
 /// How deep lists of a row are looked into: an image has three dimensions.
@@ -156,7 +156,7 @@ impl Rows {
     }
 
     fn read_list<'de, A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
-        while list.next_element_seed(At(Row(&mut self)))?.is_some() {}
+        while next_numbers(&mut list, Row(&mut self))? {}
         Ok(self)
     }
 }

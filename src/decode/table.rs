@@ -103,6 +103,18 @@ impl Table {
         }
     }
 
+    /// The same of a number; one that is not finite is missing.
+    #[inline]
+    pub(super) fn put_number(&mut self, position: usize, number: f64) {
+        if let Some(column) = self.columns.get_mut(position)
+            && let Values::Numbers(numbers) = &mut column.values
+            && numbers.len() == self.rows
+        {
+            return numbers.push(if number.is_finite() { number } else { f64::NAN });
+        }
+        self.put_at(position, Scalar::of_number(number));
+    }
+
     /// Whether no value by position is gathered any more.
     fn is_full(&self) -> bool {
         self.is_too_wide || self.row.len() == Self::MAX_COLUMNS

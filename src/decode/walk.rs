@@ -180,6 +180,54 @@ impl<'de, N: Node<'de>> Visitor<'de> for At<N> {
     }
 }
 
+/// A place in a list that takes the numbers there one after the other.
+pub(super) trait Numbers<'de>: Node<'de, Found = ()> {
+    /// One of them; infinite where it is beyond the largest.
+    fn number(&mut self, number: f64);
+}
+
+/// Reads the next element of a list, and with a number all numbers that follow it; `false`: there is none.
+#[inline]
+pub(super) fn next_numbers<'de, A: SeqAccess<'de>, N: Numbers<'de>>(
+    list: &mut A,
+    node: N,
+) -> Result<bool, A::Error> {
+    Ok(list.next_element_seed(Run(node))?.is_some())
+}
+
+/// Such a place as serde wants it.
+struct Run<N>(N);
+
+impl<'de, N: Numbers<'de>> DeserializeSeed<'de> for Run<N> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_newtype_struct(reader::NUMBERS, self)
+    }
+}
+
+impl<'de, N: Numbers<'de>> Visitor<'de> for Run<N> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("numbers")
+    }
+
+    #[inline]
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut numbers: A) -> Result<(), A::Error> {
+        while let Some(number) = numbers.next_element()? {
+            self.0.number(number);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        At(self.0).deserialize(json)
+    }
+}
+
 /// The name of a field, borrowed unless it has escapes.
 pub(super) struct Name;
 

@@ -24,6 +24,19 @@ const POWERS: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
+/// Powers of ten that so many digits are moved by.
+const TENS: [u64; 9] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
+
 impl Reader<'_> {
     /// The number of a few digits that begins here, where a list or an object goes on or ends behind it.
     #[inline]
@@ -41,6 +54,27 @@ impl Reader<'_> {
             }
         }
         None
+    }
+
+    /// The number that begins here, infinite where it is beyond the largest.
+    #[inline]
+    pub(super) fn float(&mut self) -> Result<f64, Stop> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if let Some((number, length)) = short_float(rest) {
+            self.at += length;
+            return Ok(number);
+        }
+        self.long_float()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "features are floats")]
+    fn long_float(&mut self) -> Result<f64, Stop> {
+        Ok(match self.number()? {
+            Number::Unsigned(value) => value as f64,
+            Number::Signed(value) => value as f64,
+            Number::Real(value) => value,
+            Number::Infinite => f64::INFINITY,
+        })
     }
 
     /// The number that begins here.
@@ -160,6 +194,69 @@ impl Reader<'_> {
         }
         Ok(Number::Real(value))
     }
+}
+
+/// A number without exponent at the start of `text` that is exact with one rounding, and its length,
+/// where a list goes on or ends behind it.
+#[inline]
+fn short_float(text: &[u8]) -> Option<(f64, usize)> {
+    // no branch: which sign a number has is not to be foreseen
+    let sign = u8::from(text.first() == Some(&b'-'));
+    let unsigned = text.get(usize::from(sign)..)?;
+    let (mut value, mut rest) = (0_u64, unsigned);
+    while let [byte @ b'0'..=b'9', others @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+        rest = others;
+    }
+    let whole = unsigned.len() - rest.len();
+    if whole == 0 || (whole > 1 && unsigned.first() == Some(&b'0')) {
+        return None;
+    }
+    let mut scale = 0;
+    if let [b'.', fraction @ ..] = rest {
+        rest = fraction;
+        loop {
+            let (digits, count) = eight_digits(*rest.first_chunk()?);
+            value = value.wrapping_mul(TENS[count]).wrapping_add(digits);
+            scale += count;
+            rest = &rest[count..];
+            if count < 8 {
+                break;
+            }
+        }
+        if scale == 0 {
+            return None;
+        }
+    }
+    let is_exact = whole + scale <= DIGITS && value <= EXACT;
+    if !is_exact || !matches!(rest.first(), Some(b',' | b']' | b' ')) {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "it is exact up to here")]
+    let magnitude = value as f64 / POWERS[scale];
+    let number = f64::from_bits(magnitude.to_bits() | u64::from(sign) << 63);
+    Some((number, text.len() - rest.len()))
+}
+
+/// The number that the digits at the start of `text` are, and how many they are: eight at once, since a
+/// loop over them takes most of the time that a list of numbers does.
+#[inline]
+fn eight_digits(text: [u8; 8]) -> (u64, usize) {
+    const ONES: u64 = u64::MAX / 0xff;
+    // the first digit is the lowest byte
+    let digits = u64::from_le_bytes(text) ^ (ONES * 0x30);
+    let others = (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & (ONES * 0x80);
+    let count = others.trailing_zeros() as usize / 8;
+    if count == 0 {
+        return (0, 0);
+    }
+    // digits that are not there are zeros in front
+    let digits = digits << (64 - 8 * count);
+    // pairs, fours, and all eight of them
+    let pairs = (digits * 10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let eight = (fours * 10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
+    (eight, count)
 }
 
 /// The digits from `at` on behind those of `value`, and where they end. Of more than [`DIGITS`], the value

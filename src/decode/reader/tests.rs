@@ -97,6 +97,109 @@ fn numbers_are_the_nearest_floats() {
     }
 }
 
+/// Numbers, and `None` for what stands among them.
+struct Numbers<'a>(&'a mut Vec<Option<f64>>);
+
+impl<'de> Visitor<'de> for Numbers<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(number) = list.next_element()? {
+            self.0.push(Some(number));
+        }
+        Ok(())
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        self.0.push(None);
+        json.deserialize_any(IgnoredAny).map(drop)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Numbers<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_newtype_struct(NUMBERS, self)
+    }
+}
+
+/// A list whose numbers are read by runs; others are `None`.
+struct InRuns;
+
+impl<'de> Visitor<'de> for InRuns {
+    type Value = Vec<Option<f64>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while list.next_element_seed(Numbers(&mut found))?.is_some() {}
+        Ok(found)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for InRuns {
+    type Value = Vec<Option<f64>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+#[test]
+fn numbers_next_to_each_other_are_read_as_each_of_them_is() {
+    let mut random = fastrand::Rng::with_seed(13);
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..40_000 {
+        let mut text = String::from("[");
+        for place in 0..random.u8(0..6) {
+            if place > 0 {
+                text.push_str(random.choice([",", ", ", " ,", ",\n", ",  "]).unwrap());
+            }
+            let digits = random.u64(..) >> random.u8(0..64);
+            let element = match random.u8(0..8) {
+                0 => "null".to_owned(),
+                1 => "[1,2]".to_owned(),
+                2 => format!("{digits}"),
+                3 => format!("-{digits}"),
+                4 => format!("{digits}e{}", random.i32(-330..280)),
+                5 => format!("{}.{:06}", random.u8(..), random.u32(..)),
+                _ => format!("-{}.{digits}", random.u32(..) >> random.u8(0..32)),
+            };
+            text.push_str(&element);
+        }
+        text.push(']');
+        if random.u8(0..4) == 0 {
+            let at = text.floor_char_boundary(random.usize(0..text.len()));
+            let other = random.choice(["", ",", "-", "0", ".", "x", " "]).unwrap();
+            let end = text.ceil_char_boundary(at + 1);
+            text.replace_range(at..end, other);
+        }
+        let one_by_one = parsed::<Value>(text.as_bytes()).ok();
+        let expected = one_by_one.as_ref().and_then(Value::as_array).map(|list| {
+            let number = |value: &Value| value.as_f64().map(f64::to_bits);
+            list.iter().map(number).collect::<Vec<_>>()
+        });
+        if text.starts_with('[') {
+            let read = Reader::of_text(&text).only(InRuns).ok();
+            // what is infinite is no number for the other
+            let bits = |number: Option<f64>| number.filter(|n| n.is_finite()).map(f64::to_bits);
+            let bits = read.map(|all| all.into_iter().map(bits).collect());
+            assert_eq!(bits, expected, "{text}");
+            good += usize::from(expected.is_some());
+            bad += usize::from(expected.is_none());
+        }
+    }
+    assert!(good > 20_000 && bad > 2_000, "{good} and {bad}");
+}
+
 #[test]
 fn what_python_writes_beside_the_standard_is_read() {
     let read = |text: &str| parsed::<Value>(text.as_bytes()).ok();

@@ -6,7 +6,7 @@ use super::{
     super::{
         inference::Scalar,
         table::Table,
-        walk::{At, Leaf, Name, Node, skip_elements},
+        walk::{At, Leaf, Name, Node, Numbers, next_numbers, skip_elements},
     },
     Rows, Whole,
 };
@@ -123,6 +123,12 @@ impl<'de> Node<'de> for Row<'_> {
     }
 }
 
+impl Numbers<'_> for Row<'_> {
+    fn number(&mut self, number: f64) {
+        self.0.flat.push(Scalar::of_number(number));
+    }
+}
+
 /// An element of a row by position; that of a list in it likewise.
 struct Cells<'a> {
     table: &'a mut Table,
@@ -150,6 +156,14 @@ impl<'de> Node<'de> for Cells<'_> {
     }
 }
 
+impl Numbers<'_> for Cells<'_> {
+    #[inline]
+    fn number(&mut self, number: f64) {
+        self.table.put_number(*self.position, number);
+        *self.position += 1;
+    }
+}
+
 impl Cells<'_> {
     fn elements<'de, A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         loop {
@@ -158,7 +172,7 @@ impl Cells<'_> {
                 position: &mut *self.position,
                 depth: self.depth,
             };
-            if list.next_element_seed(At(cells))?.is_none() {
+            if !next_numbers(&mut list, cells)? {
                 return Ok(());
             }
         }

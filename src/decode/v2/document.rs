@@ -5,7 +5,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 use super::{
     super::{
         inference::Scalar,
-        walk::{At, Leaf, Name, Node, Word, skip_elements},
+        walk::{At, Leaf, Name, Node, Numbers, Word, next_numbers, skip_elements},
     },
     tensor::{Cells, Datatype, Kept, Shape, Tensor},
 };
@@ -243,9 +243,16 @@ impl<'de> Node<'de> for Elements<'_> {
                 kept: &mut *self.kept,
                 depth: self.depth - 1,
             };
-            if list.next_element_seed(At(elements))?.is_none() {
+            if !next_numbers(&mut list, elements)? {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Numbers<'_> for Elements<'_> {
+    #[inline]
+    fn number(&mut self, number: f64) {
+        self.kept.number(number);
     }
 }
