@@ -24,6 +24,7 @@ fn push(criterion: &mut Criterion) {
 fn verdict(criterion: &mut Criterion) {
     let baseline = Baseline::of_confidences(shares(5000), 5000, Timestamp::UNIX_EPOCH);
     let input = CheckInput {
+        in_use: None,
         model: "iris".to_owned(),
         version: "1.0.0".to_owned(),
         baseline: Some(Arc::new(baseline.expect("they are finite"))),

@@ -132,7 +132,7 @@ impl Agent {
             Arc::clone(&metrics),
             sink,
             worker::Settings::new(&config),
-            (baselines.clone(), windows),
+            (baseline_files.behind(&baselines), windows),
         )?;
 
         let tls = Ends::new(&config)?;

@@ -44,6 +44,9 @@ pub use secret::Secret;
 pub use tls::{Tls, UpstreamTls};
 pub use watch::Watch;
 
+/// Predictions of the bundled model that become its baseline; the default file says the same.
+const BUNDLED_CAPTURE: usize = 1000;
+
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -301,6 +304,17 @@ pub enum Features {
     Named(Vec<String>),
 }
 
+impl Config {
+    /// Predictions of a version without a baseline that become one; `None`: they do not. Of the bundled model,
+    /// which is for trying out, they do unless something else is said.
+    pub fn captured_baseline(&self) -> Option<usize> {
+        let is_bundled = self.proxy.upstream.is_none();
+        let wanted = self.drift.capture;
+        let wanted = wanted.or(is_bundled.then_some(BUNDLED_CAPTURE));
+        wanted.filter(|count| *count > 0)
+    }
+}
+
 /// `drift`: what baselines are and when something has drifted from them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -325,7 +339,8 @@ pub struct Drift {
     pub max_series: usize,
     /// Of these, series whose counts and gauges are exported.
     pub export_series: usize,
-    /// Predictions of a version without a baseline that become one; `None`: they do not.
+    /// Predictions of a version without a baseline that become one; 0: they do not. `None`: it depends on the
+    /// model server, see [`Config::captured_baseline`].
     pub capture: Option<usize>,
     /// Files that `sidelight baseline` wrote.
     pub baseline_files: Vec<PathBuf>,
@@ -337,6 +352,9 @@ pub struct Drift {
 pub struct State {
     /// Folder for baselines; `None`: memory only.
     pub dir: Option<PathBuf>,
+    /// Time between two savings of windows.
+    #[serde(with = "units::duration")]
+    pub save_interval: Duration,
 }
 
 /// `drain`: how the agent leaves.

@@ -34,7 +34,7 @@ mod versions;
 mod words;
 
 pub use baseline::{Baseline, BaselineError, Origin};
-pub use baselines::{Baselines, Key, MAX_BASELINES};
+pub use baselines::{Baselines, Chosen, InUse, Key, MAX_BASELINES};
 pub use file::DamageReason;
 pub use gather::Gathered;
 pub use ks_window::KsWindow;

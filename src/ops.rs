@@ -60,6 +60,8 @@ pub struct Settings {
     pub upstream_protocol: config::UpstreamProtocol,
     /// Schedule of verdicts, bound of baselines.
     pub drift: config::Drift,
+    /// Schedule of savings.
+    pub state: config::State,
 }
 
 impl Settings {
@@ -71,6 +73,7 @@ impl Settings {
             upstream_tls,
             upstream_protocol: config.proxy.upstream_protocol,
             drift: config.drift.clone(),
+            state: config.state.clone(),
         }
     }
 }

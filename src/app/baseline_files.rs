@@ -72,6 +72,13 @@ impl BaselineFiles {
         Ok(())
     }
 
+    /// Those that were set, then these: all before the first prediction, or windows of before the restart
+    /// would be compared with nothing.
+    pub(super) fn behind(&self, set: &Baselines) -> Baselines {
+        let all = set.before(&self.baselines());
+        all.unwrap_or_else(|_| set.clone())
+    }
+
     /// All of them.
     pub(super) fn baselines(&self) -> Baselines {
         let mut baselines = Baselines::new();

@@ -65,7 +65,7 @@ fn sentences(config: &Config) -> [(&'static str, String); 10] {
         ("bodies", bodies(&config.capture, &config.decode)),
         ("model", model(&config.model)),
         ("log", log(&config.log)),
-        ("drift", drift(&config.drift)),
+        ("drift", drift(&config.drift, config.captured_baseline())),
         ("state", state(&config.state)),
         ("leaving", leaving(&config.drain)),
     ]
@@ -211,13 +211,19 @@ fn log(log: &config::Log) -> String {
     text
 }
 
-fn drift(drift: &config::Drift) -> String {
+fn drift(drift: &config::Drift, captured: Option<usize>) -> String {
     let mut text = format!(
         "the last {} confidences against the baseline every {}; p below {} is drift",
         drift.window,
         written(drift.check_interval),
         drift.threshold
     );
+    if let Some(count) = captured {
+        let _ = write!(
+            text,
+            "\nof a version without a baseline the first {count} predictions become one, not reviewed"
+        );
+    }
     for file in &drift.baseline_files {
         let _ = write!(text, "\na baseline is read from {}", file.display());
     }
@@ -297,6 +303,16 @@ ops: {token: hunter2}
             );
         }
         assert!(!report.as_str().contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_captured_is_told() {
+        let line =
+            "of a version without a baseline the first 1000 predictions become one, not reviewed";
+        assert!(of("{}", &[]).as_str().contains(line));
+        assert!(!of("drift: {capture: 0}", &[]).as_str().contains(line));
+        let named = "proxy: {upstream: http://m}";
+        assert!(!of(named, &[]).as_str().contains("not reviewed"));
     }
 
     #[test]

@@ -95,6 +95,7 @@ pub const KEYS: &[Key] = keys! {
     live drift.capture;
     live drift.baseline_files;
     restart state.dir;
+    live state.save_interval;
     live drain.delay;
     live drain.deadline;
 };

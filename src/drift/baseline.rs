@@ -88,6 +88,11 @@ impl Origin {
         }
     }
 
+    /// Whether somebody has chosen what it says.
+    pub const fn is_reviewed(self) -> bool {
+        !matches!(self, Self::Captured)
+    }
+
     /// The origin of this name.
     pub fn of_name(name: &str) -> Option<Self> {
         [Self::Posted, Self::File, Self::Captured]
@@ -140,6 +145,13 @@ impl Baseline {
             Origin::Posted,
             set_at,
         )
+    }
+
+    /// The same, posted by somebody who has looked at it.
+    #[must_use]
+    pub fn reviewed(mut self, set_at: Timestamp) -> Self {
+        (self.origin, self.set_at) = (Origin::Posted, set_at);
+        self
     }
 
     /// Confidences, or values of a regression, for the two-sample test.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::Serialize;
+
 use super::{Baseline, BaselineError};
 
 /// Baselines that are kept at once.
@@ -14,6 +16,55 @@ pub struct Key {
     pub model: Option<String>,
     /// Its version.
     pub version: Option<String>,
+}
+
+/// The baseline that a version is compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct Chosen<'a> {
+    /// Whose it is.
+    pub key: &'a Key,
+    /// What it says.
+    pub baseline: &'a Arc<Baseline>,
+    /// It belongs to another version: there is none for this one.
+    pub is_of_another_version: bool,
+}
+
+/// The same, for people and their programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InUse {
+    /// Whose it is; `None`: every model's.
+    pub model: Option<String>,
+    /// Of which version; `None`: of each.
+    pub model_version: Option<String>,
+    /// It belongs to another version than the one that is compared.
+    pub is_of_another_version: bool,
+    /// `posted`, `file` or `captured`.
+    pub origin: &'static str,
+    /// Whether somebody has chosen it; a captured one is what happened to pass.
+    pub reviewed: bool,
+    /// RFC 3339.
+    pub set_at: String,
+    /// Predictions that it was made of.
+    pub rows: usize,
+    /// SHA-256 of what it says.
+    pub hash: String,
+}
+
+impl Chosen<'_> {
+    /// What is told of it.
+    pub fn in_use(&self) -> InUse {
+        let Self { key, baseline, .. } = self;
+        InUse {
+            model: key.model.clone(),
+            model_version: key.version.clone(),
+            is_of_another_version: self.is_of_another_version,
+            origin: baseline.origin().name(),
+            reviewed: baseline.origin().is_reviewed(),
+            set_at: baseline.set_at().to_string(),
+            rows: baseline.rows(),
+            hash: baseline.hash().to_owned(),
+        }
+    }
 }
 
 impl Key {
@@ -85,26 +136,38 @@ impl Baselines {
     }
 
     /// The baseline that fits closest: of this model and version, of this model, of this version
-    /// of any model, of everything; else the newest of another version of this model, which a new version
+    /// of any model, of everything; else that of another version of this model, which a new version
     /// goes on with until it has its own. No allocation.
-    pub fn resolve(&self, model: &str, version: &str) -> Option<Arc<Baseline>> {
+    ///
+    /// `kept`: the hash of the baseline that it is compared with so far. While that is there no other
+    /// version's takes its place; else the newest does.
+    pub fn choose(&self, model: &str, version: &str, kept: Option<&str>) -> Option<Chosen<'_>> {
         let fitting = self.0.iter().filter_map(|(key, baseline)| {
             let fit = key.fit(model, version)?;
-            Some((fit, baseline))
+            Some((fit, key, baseline))
         });
-        let closest = fitting
-            .max_by_key(|(fit, _)| *fit)
-            .map(|(_, baseline)| baseline);
-        let before = || {
-            let of_model = self
-                .0
-                .iter()
-                .filter(|(key, _)| key.model.as_deref() == Some(model));
-            of_model
-                .map(|(_, baseline)| baseline)
-                .max_by_key(|b| b.set_at())
-        };
-        closest.or_else(before).map(Arc::clone)
+        if let Some((_, key, baseline)) = fitting.max_by_key(|(fit, ..)| *fit) {
+            return Some(Chosen {
+                key,
+                baseline,
+                is_of_another_version: false,
+            });
+        }
+        let of_model = self.0.iter();
+        let of_model = of_model.filter(|(key, _)| key.model.as_deref() == Some(model));
+        let is_kept = |baseline: &Baseline| kept == Some(baseline.hash());
+        let (key, baseline) = of_model.max_by_key(|(_, b)| (is_kept(b), b.set_at()))?;
+        Some(Chosen {
+            key,
+            baseline,
+            is_of_another_version: true,
+        })
+    }
+
+    /// The baseline of a version that was compared with none so far; see [`Self::choose`].
+    pub fn resolve(&self, model: &str, version: &str) -> Option<Arc<Baseline>> {
+        let chosen = self.choose(model, version, None)?;
+        Some(Arc::clone(chosen.baseline))
     }
 
     /// Whether one fits this model and version, and not only another version.
@@ -173,6 +236,35 @@ mod tests {
         assert_eq!(mean("iris", "2"), 2.0_f64.to_bits());
         assert_eq!(mean("other", "1"), 1.0_f64.to_bits());
         assert_eq!(mean("other", "2"), 0.0_f64.to_bits());
+    }
+
+    #[test]
+    fn a_version_without_its_own_keeps_the_one_it_has_while_that_is_there() {
+        let at = |second, value: f64| {
+            let set_at = Timestamp::from_second(second).unwrap();
+            Baseline::of_confidences([value], 100, set_at).unwrap()
+        };
+        let mut all = Baselines::new();
+        let of = |version| key(Some("iris"), Some(version));
+        all.set(of("1"), at(1, 0.1)).unwrap();
+        let first = all.choose("iris", "2", None).unwrap();
+        assert!(first.is_of_another_version && *first.key == of("1"));
+        let kept = first.baseline.hash().to_owned();
+        all.set(of("3"), at(3, 0.3)).unwrap();
+        let of_two = |all: &Baselines, kept| {
+            let chosen = all.choose("iris", "2", kept).unwrap();
+            (
+                chosen.key.version.clone().unwrap(),
+                chosen.in_use().is_of_another_version,
+            )
+        };
+        assert_eq!(of_two(&all, Some(&kept)), ("1".to_owned(), true));
+        assert_eq!(of_two(&all, None), ("3".to_owned(), true));
+        all.set(of("2"), at(2, 0.2)).unwrap();
+        assert_eq!(of_two(&all, Some(&kept)), ("2".to_owned(), false));
+        all.remove(&of("2"));
+        all.remove(&of("1"));
+        assert_eq!(of_two(&all, Some(&kept)), ("3".to_owned(), true));
     }
 
     #[test]

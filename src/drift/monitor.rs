@@ -96,6 +96,12 @@ impl Monitor {
         &self.baseline
     }
 
+    /// Takes what says the same as its baseline, and comes from elsewhere.
+    pub fn renew(&mut self, baseline: Arc<Baseline>) {
+        debug_assert_eq!(self.baseline.hash(), baseline.hash());
+        self.baseline = baseline;
+    }
+
     /// Watches by other rules from now on; `false`: it cannot, for other series are wanted.
     pub fn set_rules(&mut self, rules: Rules) -> bool {
         let count = self.baseline.profiles().len().min(rules.max_series);

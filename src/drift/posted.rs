@@ -97,7 +97,8 @@ impl<'de> Deserialize<'de> for Features {
     }
 }
 
-/// Reads a body; of lists of at most `limit` values. A file says itself whose it is.
+/// Reads a body; of lists of at most `limit` values. A file says itself whose it is; one that was captured
+/// has been looked at by whoever posts it.
 ///
 /// # Errors
 /// See [`PostedError`].
@@ -108,6 +109,11 @@ pub fn posted(
 ) -> Result<(Option<Key>, Baseline), PostedError> {
     if file::is_baseline(body) {
         let (key, baseline) = file::parse(body)?;
+        let baseline = if baseline.origin().is_reviewed() {
+            baseline
+        } else {
+            baseline.reviewed(set_at)
+        };
         return Ok((Some(key), baseline));
     }
     // by its first byte: a list of lists would pass for the fields of an object in their order
@@ -204,6 +210,22 @@ mod tests {
     fn names(baseline: &Baseline) -> Vec<String> {
         let names = baseline.profiles().iter();
         names.map(|(name, _)| name.label().into_owned()).collect()
+    }
+
+    #[test]
+    fn what_was_captured_is_reviewed_by_whoever_posts_it_and_a_file_stays_one() {
+        let of = |origin| {
+            let sample = Sample::new([0.5, 0.7], 10).ok();
+            let baseline =
+                Baseline::new(sample, Vec::new(), origin, Timestamp::UNIX_EPOCH).unwrap();
+            let now = Timestamp::from_second(7).unwrap();
+            let body = file::render(&Key::default(), &baseline);
+            let again = posted(&body, 10, now).unwrap().1;
+            assert_eq!(again.hash(), baseline.hash());
+            (again.origin(), again.set_at().as_second())
+        };
+        assert_eq!(of(Origin::Captured), (Origin::Posted, 7));
+        assert_eq!(of(Origin::File), (Origin::File, 0));
     }
 
     #[test]

@@ -19,6 +19,12 @@ pub struct Snapshot {
     pub version: String,
     /// [`Baseline::hash`](super::Baseline::hash) of what it was compared with.
     pub baseline: String,
+    /// When it predicted last, in seconds since 1970.
+    #[serde(default)]
+    pub last: f64,
+    /// Scheduled checks since then.
+    #[serde(default)]
+    pub quiet: u32,
     /// The last confidences, oldest first.
     pub recent: Vec<f64>,
     /// Its series.

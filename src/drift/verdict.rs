@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{Baseline, report::Report};
+use super::{Baseline, InUse, report::Report};
 use crate::stats::{ks, moments::moments};
 
 /// All that a check needs; owned, so that it can be made anywhere.
@@ -17,6 +17,8 @@ pub struct CheckInput {
     pub version: String,
     /// What confidence looked like; `None`: nobody has said.
     pub baseline: Option<Arc<Baseline>>,
+    /// What is told of it.
+    pub in_use: Option<InUse>,
     /// The last confidences, in any order; values that are not finite are left out.
     pub recent: Vec<f64>,
     /// `drift.window`: half of it is enough for a verdict.
@@ -170,6 +172,7 @@ mod tests {
             model: "iris".to_owned(),
             version: "1.0.0".to_owned(),
             baseline: baseline.map(|values| Arc::new(set(values))),
+            in_use: None,
             recent: recent.to_vec(),
             window: 10,
             threshold: 0.05,

@@ -126,8 +126,8 @@ catalogue! {
         "Values that were the same for longer than the baseline ever was.";
     CLASS_SHARE "ml_model_class_share" Kind::Gauge, ["model", "model_version", "predicted_class"],
         "Share of a class in a recent window, of the classes that the baseline knows; the others are unseen.";
-    DRIFT_BASELINE "ml_drift_baseline_info" Kind::Gauge, ["model", "model_version", "baseline"],
-        "Always 1: the baseline in use, by the start of its SHA-256.";
+    DRIFT_BASELINE "ml_drift_baseline_info" Kind::Gauge, ["model", "model_version", "baseline", "origin", "baseline_version"],
+        "Always 1: the baseline in use, by the start of its SHA-256, where it comes from, and the version it belongs to (empty: every one).";
     OVERHEAD_SECONDS "sidelight_overhead_seconds" Kind::Histogram(OVERHEAD), [],
         "Time the agent added to a request, waiting for room and connecting to the upstream included.";
     FAILURES "sidelight_request_failures_total" Kind::Counter, ["fault", "reason"],

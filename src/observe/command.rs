@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{models::Listing, worker::Settings};
 use crate::drift::{
-    Baseline, Baselines, CheckInput, Key, Snapshot, Verdict,
+    Baseline, Baselines, CheckInput, InUse, Key, Snapshot, Verdict,
     report::{Histograms, Report},
 };
 
@@ -72,6 +72,8 @@ pub struct Judged {
     pub version: String,
     /// Start of the hash of the baseline in use.
     pub baseline: Option<String>,
+    /// What is told of it.
+    pub in_use: Option<InUse>,
     /// What was found.
     pub verdict: Verdict,
     /// What the scan knows; `None`: there is no baseline.

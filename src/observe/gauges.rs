@@ -14,15 +14,15 @@ use crate::{
     },
 };
 
-/// The two-sample test, and the hash of what it compares with.
-pub(super) fn verdict(table: &mut Table, judged: &Judged) {
+/// The two-sample test, and what it compares with. `decides`: the scan does not yet.
+pub(super) fn verdict(table: &mut Table, judged: &Judged, decides: bool) {
     let labels = [judged.model.as_str(), judged.version.as_str()];
     if let Verdict::Checked(checked) = &judged.verdict {
         table.push(&catalogue::DRIFT_STATISTIC, &labels, checked.ks_statistic);
         table.push(&catalogue::DRIFT_P_VALUE, &labels, checked.p_value);
     }
     let first = judged.scan.as_ref().and_then(|scan| scan.series.first());
-    if !judged.is_of_scan() {
+    if decides && !judged.is_of_scan() {
         // the test is of the confidences, or of the numbers of a regression
         let series = match first.map(|series| series.name.as_str()) {
             Some("value") => "value",
@@ -35,8 +35,9 @@ pub(super) fn verdict(table: &mut Table, judged: &Judged) {
             flag(judged.drift_detected()),
         );
     }
-    if let Some(baseline) = &judged.baseline {
-        let labels = [labels[0], labels[1], baseline];
+    if let (Some(hash), Some(in_use)) = (&judged.baseline, &judged.in_use) {
+        let version = in_use.model_version.as_deref().unwrap_or_default();
+        let labels = [labels[0], labels[1], hash, in_use.origin, version];
         table.push(&catalogue::DRIFT_BASELINE, &labels, 1.0);
     }
 }

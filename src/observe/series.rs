@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,7 +15,7 @@ use crate::{
     config,
     decode::Inference,
     drift::{
-        Baselines, CheckInput, Key, Retired, Snapshot, Verdict, Versions, monitor::Monitor,
+        Baselines, CheckInput, Chosen, Key, Retired, Snapshot, Verdict, Versions, monitor::Monitor,
         report::Histograms,
     },
     metrics::{Table, catalogue},
@@ -40,7 +41,8 @@ pub(super) struct Series {
     /// The version of each model that predicted last, and whoever did.
     latest: BTreeMap<String, String>,
     last: Option<Identity>,
-    /// What was known before the restart, of those who have not predicted since.
+    /// What was known before the restart of those whose baseline is not there, and who have not predicted
+    /// since.
     before: HashMap<Identity, Snapshot>,
     is_changed: bool,
     /// Somebody has predicted since the last table.
@@ -55,7 +57,7 @@ impl Series {
         bounds: &config::Metrics,
         (baselines, windows): (Baselines, Vec<Snapshot>),
     ) -> Self {
-        Self {
+        let mut series = Self {
             watches: Versions::new(bounds.max_models, bounds.max_versions),
             model,
             drift,
@@ -64,14 +66,67 @@ impl Series {
             state: ModelState::default(),
             latest: BTreeMap::new(),
             last: None,
-            before: windows
-                .into_iter()
-                .map(|snapshot| ((snapshot.model.clone(), snapshot.version.clone()), snapshot))
-                .collect(),
+            before: HashMap::new(),
             is_changed: true,
             has_news: false,
             shown: Instant::now(),
+        };
+        series.go_on(windows, bounds.max_models * bounds.max_versions);
+        series
+    }
+
+    /// Goes on after a restart, before anybody predicts: an episode that was open is open still. `most`:
+    /// how many are kept, the last to predict of them.
+    fn go_on(&mut self, mut windows: Vec<Snapshot>, most: usize) {
+        windows.sort_by(|a, b| a.last.total_cmp(&b.last));
+        windows.drain(..windows.len().saturating_sub(most));
+        for snapshot in windows {
+            let (model, version) = (snapshot.model.clone(), snapshot.version.clone());
+            let baseline = self
+                .baselines
+                .choose(&model, &version, Some(&snapshot.baseline));
+            let is_there = baseline.is_some_and(|b| b.baseline.hash() == snapshot.baseline);
+            let whose = Whose {
+                model: &model,
+                version: &version,
+            };
+            let identity = (model.clone(), version.clone());
+            self.before.insert(identity, snapshot);
+            if is_there {
+                self.touch(whose, now());
+            }
         }
+    }
+
+    /// What is kept of a version, which predicts at `now`, or did before the restart.
+    fn touch(&mut self, whose: Whose<'_>, now: f64) -> &mut Watch {
+        let Whose { model, version } = whose;
+        let Self {
+            watches,
+            baselines,
+            drift,
+            before,
+            verdicts,
+            is_changed,
+            ..
+        } = self;
+        let begin = || {
+            let snapshot = before.remove(&(model.to_owned(), version.to_owned()));
+            let kept = snapshot.as_ref().map(|snapshot| snapshot.baseline.as_str());
+            let mut watch = Watch::new(drift);
+            watch.compare(baselines.choose(model, version, kept), drift, now, whose);
+            watch.gather(drift.capture.filter(|_| !baselines.fits(model, version)));
+            if let Some(snapshot) = snapshot {
+                watch.restore(snapshot);
+            }
+            watch
+        };
+        let (watch, retired) = watches.touch(model, version, begin);
+        for gone in retired {
+            verdicts.remove(&(gone.model, gone.version));
+            *is_changed = true;
+        }
+        watch
     }
 
     /// Goes by other settings; what does not fit them leaves.
@@ -103,31 +158,24 @@ impl Series {
         } = self;
         for (model, version, watch) in watches.iter_mut() {
             let whose = Whose { model, version };
-            watch.compare(baselines.resolve(model, version), drift, now, whose);
+            let chosen = baselines.choose(model, version, watch.hash());
+            watch.compare(chosen, drift, now, whose);
             watch.gather(drift.capture.filter(|_| !baselines.fits(model, version)));
         }
     }
 
+    /// The baseline that a version is compared with, or would be.
+    fn chosen(&self, model: &str, version: &str) -> Option<Chosen<'_>> {
+        let watch = self.watches.get(model, version);
+        self.baselines
+            .choose(model, version, watch.and_then(Watch::hash))
+    }
+
     /// Takes what was predicted at `now`, in seconds since 1970.
     pub(super) fn predicted(&mut self, whose: Whose<'_>, inference: &Inference, now: f64) {
-        let Whose { model, version } = whose;
-        self.note_latest(model, version);
-        let (baselines, drift, before) = (&self.baselines, &self.drift, &mut self.before);
-        let begin = || {
-            let mut watch = Watch::new(drift);
-            watch.compare(baselines.resolve(model, version), drift, now, whose);
-            watch.gather(drift.capture.filter(|_| !baselines.fits(model, version)));
-            if let Some(snapshot) = before.remove(&(model.to_owned(), version.to_owned())) {
-                watch.restore(snapshot);
-            }
-            watch
-        };
-        let (watch, retired) = self.watches.touch(model, version, begin);
-        watch.predicted(inference, now, whose);
+        self.note_latest(whose.model, whose.version);
+        self.touch(whose, now).predicted(inference, now, whose);
         self.has_news = true;
-        for gone in retired {
-            self.forget(gone);
-        }
     }
 
     fn note_latest(&mut self, model: &str, version: &str) {
@@ -162,14 +210,11 @@ impl Series {
 
     /// Replaces the baselines; verdicts against the old ones no longer stand.
     pub(super) fn use_baselines(&mut self, baselines: Baselines) {
-        let before = std::mem::replace(&mut self.baselines, baselines);
-        let current = &self.baselines;
-        let is_same = |(model, version): &Identity| {
-            let hash = |all: &Baselines| Some(all.resolve(model, version)?.hash().to_owned());
-            hash(&before) == hash(current)
-        };
-        self.verdicts.retain(|identity, _| is_same(identity));
+        self.baselines = baselines;
         self.compare(now());
+        let mut verdicts = std::mem::take(&mut self.verdicts);
+        verdicts.retain(|_, judged| self.is_current(judged));
+        self.verdicts = verdicts;
         self.is_changed = true;
     }
 
@@ -205,13 +250,17 @@ impl Series {
         Some(watched.find(|w| w.name().label() == label)?.histograms())
     }
 
+    /// Whether a verdict is against the baseline that is in use.
+    fn is_current(&self, judged: &Judged) -> bool {
+        let chosen = self.chosen(&judged.model, &judged.version);
+        judged.baseline.as_deref() == chosen.map(|chosen| chosen.baseline.short_hash())
+    }
+
     /// Takes verdicts about those who are still here, against the baseline that still is.
     pub(super) fn judge(&mut self, verdicts: Vec<Judged>) {
         for judged in verdicts {
             let (model, version) = (judged.model.as_str(), judged.version.as_str());
-            let baseline = self.baselines.resolve(model, version);
-            let is_current =
-                judged.baseline.as_deref() == baseline.as_ref().map(|b| b.short_hash());
+            let is_current = self.is_current(&judged);
             let key = (judged.model.clone(), judged.version.clone());
             // too little data takes nothing back that was found with more
             let says_less = judged.verdict == Verdict::InsufficientData
@@ -302,10 +351,12 @@ impl Series {
 
     fn copy_of(&self, model: &str, version: &str) -> CheckInput {
         let watch = self.watches.get(model, version);
+        let chosen = self.chosen(model, version);
         CheckInput {
             model: model.to_owned(),
             version: version.to_owned(),
-            baseline: self.baselines.resolve(model, version),
+            baseline: chosen.map(|chosen| Arc::clone(chosen.baseline)),
+            in_use: chosen.map(|chosen| chosen.in_use()),
             recent: watch.map(|w| w.recent.values()).unwrap_or_default(),
             window: self.drift.window,
             threshold: self.drift.threshold,
@@ -324,11 +375,14 @@ impl Series {
                 continue;
             }
             let key = (model.to_owned(), version.to_owned());
-            if let Some(judged) = self.verdicts.get(&key) {
-                gauges::verdict(&mut table, judged);
-            }
             let watch = self.watches.get(model, version);
-            if let Some(monitor) = watch.and_then(|watch| watch.monitor.as_ref()) {
+            let monitor = watch.and_then(|watch| watch.monitor.as_ref());
+            if let Some(judged) = self.verdicts.get(&key) {
+                // the verdict may be older than the first word of the scan, and one of them decides
+                let is_of_scan = monitor.is_some_and(Monitor::is_warm);
+                gauges::verdict(&mut table, judged, !is_of_scan);
+            }
+            if let Some(monitor) = monitor {
                 gauges::monitor(
                     &mut table,
                     (model, version),
@@ -368,7 +422,10 @@ fn now() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::{Output, Prediction};
+    use crate::{
+        decode::{Output, Prediction},
+        drift::{Baseline, Origin, Profile, Sample, SeriesName},
+    };
 
     fn series() -> Series {
         let config = config::defaults();
@@ -385,6 +442,7 @@ mod tests {
             model: "iris".to_owned(),
             version: version.to_owned(),
             baseline: None,
+            in_use: None,
             verdict: Verdict::NoBaseline,
             scan: None,
         }
@@ -442,6 +500,73 @@ mod tests {
             r#"ml_model_loaded{model="b",model_version="2"} 1"#,
         ];
         assert_eq!(shown(&series, "ml_model_loaded{"), both);
+    }
+
+    /// Goes on with `windows`, against a baseline of 1,000 confidences in their order.
+    fn watching(windows: Vec<Snapshot>) -> Series {
+        let config = config::defaults();
+        let mut random = fastrand::Rng::with_seed(1);
+        let values: Vec<f64> = (0..1000).map(|_| 0.5 + random.f64() / 2.0).collect();
+        let profile = Profile::of_numbers(&values, true).unwrap();
+        let sample = Sample::new(values, 1000).ok();
+        let profiles = vec![(SeriesName::Confidence, profile)];
+        let set_at = jiff::Timestamp::UNIX_EPOCH;
+        let baseline = Baseline::new(sample, profiles, Origin::Captured, set_at).unwrap();
+        let mut all = Baselines::new();
+        all.set(Key::default(), baseline).unwrap();
+        Series::new(config.model, config.drift, &config.metrics, (all, windows))
+    }
+
+    #[test]
+    fn an_episode_that_was_open_is_shown_again_before_anybody_predicts() {
+        let mut before = watching(Vec::new());
+        // 0.5 each time
+        (0..100).for_each(|_| predicted(&mut before, "1"));
+        let is_open =
+            [r#"ml_drift_detected{model="iris",model_version="1",series="confidence"} 1"#];
+        assert_eq!(shown(&before, "ml_drift_detected{"), is_open);
+        let after = watching(before.snapshots());
+        assert_eq!(shown(&after, "ml_drift_"), shown(&before, "ml_drift_"));
+        assert_eq!(after.snapshots(), before.snapshots());
+        let said = |mut series: Series| series.copy(Which::Latest).remove(0);
+        assert_eq!(said(after), said(before));
+    }
+
+    #[test]
+    fn of_windows_of_before_the_last_to_predict_are_kept_and_no_more_than_there_is_room_for() {
+        let bounds = config::defaults().metrics;
+        let most = bounds.max_models * bounds.max_versions;
+        let windows = (0..2 * most).map(|i| Snapshot {
+            model: format!("m{}", i / 2),
+            version: format!("{}", i % 2),
+            // that of a baseline that is gone
+            baseline: "00".to_owned(),
+            last: if i < most { 2.0 } else { 1.0 },
+            quiet: 0,
+            recent: Vec::new(),
+            series: Vec::new(),
+        });
+        let series = watching(windows.collect());
+        let kept = series.snapshots();
+        assert!(kept.len() == most && kept.iter().all(|snapshot| snapshot.last > 1.5));
+        assert_eq!(series.watches.iter().count(), 0);
+    }
+
+    #[test]
+    fn only_one_says_whether_confidences_drift_also_when_the_scan_is_warm_before_the_next_check() {
+        let mut series = watching(Vec::new());
+        let verdict = Judged {
+            baseline: series
+                .baselines
+                .resolve("iris", "1")
+                .map(|b| b.short_hash().to_owned()),
+            verdict: Verdict::InsufficientData,
+            ..judged("1")
+        };
+        predicted(&mut series, "1");
+        series.judge(vec![verdict]);
+        let shown = shown(&series, "ml_drift_detected{");
+        assert_eq!(shown.len(), 1, "{shown:?}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     config,
     decode::{Column, Inference, Name},
     drift::{
-        Baseline, KsWindow, SeriesName, Snapshot, Value,
+        Baseline, Chosen, Key, KsWindow, SeriesName, Snapshot, Value,
         monitor::{Monitor, Rules, enters_scan},
         scan,
     },
@@ -28,6 +28,10 @@ pub(super) struct Watch {
     /// Scheduled checks since its last prediction.
     pub(super) quiet: u32,
     pub(super) monitor: Option<Monitor>,
+    /// Whose baseline that compares with.
+    of: Option<Key>,
+    /// When it predicted last, in seconds since 1970.
+    last: f64,
     places: Places,
     gathering: Option<Gathering>,
 }
@@ -69,40 +73,53 @@ impl Watch {
             recent: KsWindow::new(drift.window),
             quiet: 0,
             monitor: None,
+            of: None,
+            last: 0.0,
             places: Places::default(),
             gathering: None,
         }
     }
 
-    /// Compares with `baseline` from now on; windows begin anew where it is another.
+    /// Compares with `chosen` from now on; windows begin anew where it is another.
     pub(super) fn compare(
         &mut self,
-        baseline: Option<Arc<Baseline>>,
+        chosen: Option<Chosen<'_>>,
         drift: &config::Drift,
         now: f64,
         whose: Whose<'_>,
     ) {
-        let is_same = match (&self.monitor, &baseline) {
-            (Some(monitor), Some(baseline)) => monitor.baseline().hash() == baseline.hash(),
-            (None, None) => true,
-            _ => false,
-        };
-        let rules = rules(drift);
-        if let Some(monitor) = self.monitor.as_mut().filter(|_| is_same) {
-            if monitor.set_rules(rules) {
-                return;
-            }
-        } else if is_same {
-            return;
+        let of = chosen.map(|chosen| chosen.key);
+        if self.of.as_ref() != of {
+            self.of = of.cloned();
+            told::borrowed(whose, chosen);
         }
+        let rules = rules(drift);
+        let baseline = chosen.map(|chosen| Arc::clone(chosen.baseline));
+        let ended = match (&mut self.monitor, &baseline) {
+            (Some(monitor), Some(baseline)) if monitor.baseline().hash() == baseline.hash() => {
+                monitor.renew(Arc::clone(baseline));
+                if monitor.set_rules(rules) {
+                    return;
+                }
+                "other series are watched"
+            }
+            (None, None) => return,
+            (_, Some(_)) => "another baseline",
+            (_, None) => "no baseline",
+        };
         if let Some(before) = &self.monitor {
-            told::abandoned(whose, before);
+            told::abandoned(whose, before, ended);
         }
         self.places = Places::default();
         self.monitor = baseline.map(|baseline| Monitor::new(baseline, rules, now));
         if let Some(monitor) = &self.monitor {
             told::left_out(whose, monitor);
         }
+    }
+
+    /// The hash of what it is compared with.
+    pub(super) fn hash(&self) -> Option<&str> {
+        Some(self.monitor.as_ref()?.baseline().hash())
     }
 
     /// What is known, to go on after a restart; `None`: nothing is compared.
@@ -112,6 +129,8 @@ impl Watch {
             model: whose.model.to_owned(),
             version: whose.version.to_owned(),
             baseline: monitor.baseline().hash().to_owned(),
+            last: self.last,
+            quiet: self.quiet,
             recent: self.recent.values(),
             series: monitor.states(),
         })
@@ -122,6 +141,7 @@ impl Watch {
         let monitor = self.monitor.as_mut();
         if let Some(monitor) = monitor.filter(|m| m.baseline().hash() == snapshot.baseline) {
             monitor.restore(snapshot.series);
+            (self.last, self.quiet) = (snapshot.last, snapshot.quiet);
             snapshot
                 .recent
                 .into_iter()
@@ -133,9 +153,10 @@ impl Watch {
     pub(super) fn gather(&mut self, wanted: Option<usize>) {
         match wanted {
             None => self.gathering = None,
-            Some(wanted) => {
-                self.gathering.get_or_insert_with(|| Gathering::new(wanted));
-            }
+            Some(wanted) => match &mut self.gathering {
+                None => self.gathering = Some(Gathering::new(wanted)),
+                Some(gathering) => gathering.want(wanted),
+            },
         }
     }
 
@@ -149,7 +170,7 @@ impl Watch {
 
     /// Takes what was predicted at `now`, in seconds since 1970.
     pub(super) fn predicted(&mut self, inference: &Inference, now: f64, whose: Whose<'_>) {
-        self.quiet = 0;
+        (self.quiet, self.last) = (0, now);
         for output in &inference.outputs {
             if let Some(number) = output.confidence().or(output.value()) {
                 self.recent.push(number);

@@ -52,7 +52,10 @@ impl Settings {
             model: config.model.clone(),
             metrics: config.metrics.clone(),
             log: config.log.clone(),
-            drift: config.drift.clone(),
+            drift: config::Drift {
+                capture: config.captured_baseline(),
+                ..config.drift.clone()
+            },
         }
     }
 }

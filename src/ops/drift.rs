@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     drift::{
-        self, Baseline, Fields, Key,
+        self, Baseline, Fields, InUse, Key,
         report::{Report, SeriesReport},
     },
     http::{Request, Response, error_json, json},
@@ -32,7 +32,8 @@ struct Answer<'a> {
     model_version: &'a str,
     /// `ks` or `scan`: which of them `drift_detected` is of.
     decision: &'static str,
-    baseline: Option<&'a str>,
+    /// Whose it is and where it comes from.
+    baseline: Option<&'a InUse>,
     scan: Option<&'a Report>,
     series: &'a [SeriesReport],
 }
@@ -44,7 +45,7 @@ impl<'a> Answer<'a> {
             model: &judged.model,
             model_version: &judged.version,
             decision: if judged.is_of_scan() { "scan" } else { "ks" },
-            baseline: judged.baseline.as_deref(),
+            baseline: judged.in_use.as_ref(),
             scan: judged.scan.as_ref(),
             series: judged.scan.as_ref().map_or(&[], |scan| &scan.series),
         }
@@ -79,7 +80,15 @@ pub(super) async fn keep_captured(ops: &Ops) {
         let (rows, series) = (baseline.rows(), baseline.profiles().len());
         let (model, model_version) = (key.model.clone(), key.version.clone());
         match change(&ops.keeper, key, Some(baseline)).await {
-            Ok(()) => tracing::info!(model, model_version, rows, series, "Baseline captured"),
+            Ok(()) => tracing::info!(
+                model,
+                model_version,
+                rows,
+                series,
+                reviewed = false,
+                "Baseline captured"
+            ),
+            Err(Unchanged::Taken) => {}
             Err(unchanged) => {
                 let error: &dyn Error = &unchanged;
                 tracing::error!(model, model_version, error, "captured baseline not kept");
@@ -179,7 +188,8 @@ async fn change(
         hook("baseline");
         let mut keeper = keeper.lock_owned().await;
         match baseline {
-            Some(baseline) => keeper.set(key, baseline).await,
+            Some(baseline) if baseline.origin().is_reviewed() => keeper.set(key, baseline).await,
+            Some(captured) => keeper.set_captured(key, captured).await,
             None => keeper.remove(&key).await,
         }
     });
@@ -197,7 +207,9 @@ fn of_unchanged(ops: &Ops, unchanged: &Unchanged) -> Response {
     match unchanged {
         Unchanged::Refused(error) => refused(error.reason(), error),
         Unchanged::Missing => error_json(StatusCode::NOT_FOUND, "no_such_baseline", unchanged),
-        Unchanged::OfFile => error_json(StatusCode::CONFLICT, "configured", unchanged),
+        Unchanged::Taken | Unchanged::OfFile => {
+            error_json(StatusCode::CONFLICT, "configured", unchanged)
+        }
         Unchanged::NotSaved(error) => {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             tracing::error!(%error, cause, "baseline not saved");
@@ -231,7 +243,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        drift::{Baselines, Store},
+        drift::{Baselines, Origin, Sample, Store},
         observe::worker,
     };
 
@@ -269,6 +281,28 @@ mod tests {
             2,
             "both are saved, that of who left as well"
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_captured_takes_the_place_of_nothing_that_was_set_meanwhile() {
+        let keeper = keeper(None);
+        let key = |model: &str| Key {
+            version: Some("1".to_owned()),
+            ..of_model(model)
+        };
+        let captured = || {
+            let sample = Sample::new([0.5, 0.75], 10).ok();
+            Baseline::new(sample, Vec::new(), Origin::Captured, Timestamp::now()).unwrap()
+        };
+        for set in [key("a"), of_model("b"), of_model("c")] {
+            change(&keeper, set, baseline()).await.unwrap();
+        }
+        for model in ["a", "b"] {
+            let outcome = change(&keeper, key(model), Some(captured())).await;
+            assert!(matches!(outcome, Err(Unchanged::Taken)), "{model}");
+        }
+        change(&keeper, key("d"), Some(captured())).await.unwrap();
+        assert_eq!(keeper.lock().await.all().len(), 4);
     }
 
     #[tokio::test]

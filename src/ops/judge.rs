@@ -4,7 +4,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use ::metrics::Counter;
@@ -59,14 +58,36 @@ impl Judge {
     fn report(&self, judged: &Judged) {
         let key = (judged.model.clone(), judged.version.clone());
         let (model, model_version) = (judged.model.as_str(), judged.version.as_str());
+        let cleared = |reason: Option<&str>| {
+            tracing::info!(
+                model,
+                model_version,
+                decision = "ks",
+                reason,
+                "Drift cleared"
+            );
+        };
         let mut drifted = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
+        // drift from another baseline is another finding
+        let is_over = |baseline: &Option<String>| *baseline != judged.baseline;
+        if drifted.get(&key).is_some_and(is_over) {
+            drifted.remove(&key);
+            let reason = match judged.baseline {
+                Some(_) => "another baseline",
+                None => "no baseline",
+            };
+            cleared(Some(reason));
+        }
         match &judged.verdict {
             // the scan says so itself, when it happens
-            _ if judged.is_of_scan() => drop(drifted.remove(&key)),
+            _ if judged.is_of_scan() => {
+                if drifted.remove(&key).is_some() {
+                    cleared(Some("the scan decides"));
+                }
+            }
             Verdict::Checked(found) if found.drift_detected => {
                 let before = drifted.insert(key, judged.baseline.clone());
-                // drift from another baseline is another finding
-                if before.as_ref() != Some(&judged.baseline) {
+                if before.is_none() {
                     tracing::warn!(
                         model,
                         model_version,
@@ -84,7 +105,7 @@ impl Judge {
             }
             Verdict::Checked(_) => {
                 if drifted.remove(&key).is_some() {
-                    tracing::info!(model, model_version, decision = "ks", "Drift cleared");
+                    cleared(None);
                 }
             }
             // nothing was compared, so nothing has ended
@@ -98,6 +119,7 @@ fn judged(input: CheckInput, now: Timestamp) -> Judged {
     Judged {
         verdict: check(&input, now),
         baseline: input.baseline.map(|b| b.short_hash().to_owned()),
+        in_use: input.in_use,
         scan: input.scan,
         model: input.model,
         version: input.version,
@@ -139,17 +161,16 @@ pub async fn check_on_schedule(ops: Arc<Ops>) {
     }
 }
 
-/// Between two times at which windows are written down.
-const BETWEEN_SAVES: Duration = Duration::from_mins(1);
-
-/// Writes the windows down each minute, for as long as the observer lives, so that a crash costs no more
-/// than a minute of them. Nothing where there is no state folder.
+/// Writes the windows down each `state.save_interval`, for as long as the observer lives, so that a crash
+/// costs no more of them. Nothing where there is no state folder.
 pub async fn save_windows_on_schedule(ops: Arc<Ops>) {
     let Some(store) = ops.keeper.lock().await.store() else {
         return std::future::pending().await;
     };
+    let mut settings = ops.settings.clone();
     loop {
-        sleep(BETWEEN_SAVES).await;
+        let interval = settings.borrow_and_update().state.save_interval;
+        sleep(interval).await;
         hook("windows");
         let snapshots = match ops.observer.snapshots().await {
             Ok(snapshots) => snapshots,
@@ -173,7 +194,8 @@ mod tests {
         Judged {
             model: "iris".to_owned(),
             version: "1".to_owned(),
-            baseline: Some(baseline.to_owned()),
+            baseline: (!baseline.is_empty()).then(|| baseline.to_owned()),
+            in_use: None,
             verdict,
             scan: None,
         }
@@ -191,6 +213,7 @@ mod tests {
                 model: "iris".to_owned(),
                 version: "1".to_owned(),
                 baseline: Some(Arc::new(baseline)),
+                in_use: None,
                 recent: values.to_vec(),
                 window: 100,
                 threshold: 0.05,
@@ -229,9 +252,18 @@ mod tests {
 
     #[test]
     fn drift_from_another_baseline_is_another_episode() {
-        let verdicts = [("a", checked(true)), ("b", checked(true))];
-        let open = [Some("a".to_owned()), Some("b".to_owned())];
-        assert_eq!(episodes(&verdicts), open);
+        let verdicts = [
+            ("a", checked(true)),
+            ("b", checked(true)),
+            ("c", Verdict::InsufficientData),
+            ("c", checked(true)),
+            ("", Verdict::NoBaseline),
+        ];
+        let open = |baseline: &str| Some(baseline.to_owned());
+        assert_eq!(
+            episodes(&verdicts),
+            [open("a"), open("b"), None, open("c"), None]
+        );
     }
 
     #[tokio::test]
@@ -242,6 +274,7 @@ mod tests {
             baseline: Baseline::of_confidences([baseline; 50], 100, Timestamp::UNIX_EPOCH)
                 .ok()
                 .map(Arc::new),
+            in_use: None,
             recent: vec![0.5; 50],
             window: 50,
             threshold: 0.05,

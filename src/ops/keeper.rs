@@ -32,6 +32,9 @@ pub enum Unchanged {
     /// There is nothing to take away.
     #[error("no baseline was set for exactly this model and version")]
     Missing,
+    /// Somebody has set one while it was captured.
+    #[error("there is a baseline for this model and version already")]
+    Taken,
     /// It is not ours to take away.
     #[error("this baseline is one of drift.baseline_files: take it out there")]
     OfFile,
@@ -85,6 +88,20 @@ impl Keeper {
         let mut baselines = self.baselines.clone();
         baselines.set(key, baseline)?;
         self.replace(baselines).await
+    }
+
+    /// Sets what was captured as the baseline of `key`, unless one fits it by now.
+    pub(super) async fn set_captured(
+        &mut self,
+        key: Key,
+        baseline: Baseline,
+    ) -> Result<(), Unchanged> {
+        let (model, version) = (key.model.as_deref(), key.version.as_deref());
+        let is_taken = (self.all()).fits(model.unwrap_or_default(), version.unwrap_or_default());
+        if is_taken {
+            return Err(Unchanged::Taken);
+        }
+        self.set(key, baseline).await
     }
 
     /// Takes the baseline of `key` away.

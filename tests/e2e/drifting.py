@@ -154,5 +154,34 @@ def a_posted_baseline_says_which_features_do_not_match():
         equal(agent.metrics().sum("ml_model_feature_missing_total", feature="petal_size"), 0, "missing of what never was")
 
 
+@case
+def of_the_bundled_model_the_first_thousand_are_captured_unless_something_else_is_said():
+    traffic = Traffic(5)
+    fast = {"check_interval": "1s"}
+
+    def send(agent, batches):
+        for _ in range(batches):
+            equal(agent.send("POST", "/predict/batch", [traffic.row() for _ in range(50)]).status, 200, "status")
+        agent.settled()
+
+    with Agent(config={"drift": fast}) as agent:
+        send(agent, 19)
+        equal(drift(agent)["baseline"], None, "before there are enough")
+        send(agent, 1)
+        event = agent.wait_event(message="Baseline captured")
+        equal((event["rows"], event["reviewed"]), (1000, False), "in the log")
+        said = wait_until(lambda: drift(agent)["baseline"] and drift(agent), "the baseline in use")
+        equal((said["baseline"]["origin"], said["baseline"]["reviewed"], said["baseline"]["rows"]),
+              ("captured", False, 1000), "baseline")
+        send(agent, 60)
+        said = drift(agent)
+        equal((said["decision"], said["drift_detected"]), ("scan", False), "since")
+        info = lambda: agent.metrics().of("ml_drift_baseline_info")
+        equal([pairs["origin"] for pairs, _ in wait_until(info, "ml_drift_baseline_info")], ["captured"], "origin")
+    with Agent(config={"drift": {**fast, "capture": 0}}) as agent:
+        send(agent, 30)
+        equal(drift(agent)["status"], "no_baseline", "with capture: 0")
+
+
 if __name__ == "__main__":
     h.main("drifting")

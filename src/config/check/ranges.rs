@@ -149,7 +149,14 @@ const RANGES: &[(&str, Range)] = {
             "drift.export_series",
             Count(|c| Some(c.drift.export_series), 0, 1000),
         ),
-        ("drift.capture", Count(|c| c.drift.capture, 100, 100_000)),
+        (
+            "drift.capture",
+            Count(|c| c.drift.capture.filter(|n| *n > 0), 100, 100_000),
+        ),
+        (
+            "state.save_interval",
+            Time(|c| Some(c.state.save_interval), TENTH, HOUR),
+        ),
         ("drain.delay", Time(|c| c.drain.delay, Duration::ZERO, HOUR)),
         (
             "drain.deadline",

@@ -203,6 +203,22 @@ fn what_is_allowed_and_probably_not_meant_is_a_warning() {
 }
 
 #[test]
+fn the_bundled_model_has_a_captured_baseline_unless_something_else_is_said() {
+    let captured = |text: &str| load(text).config.captured_baseline();
+    assert_eq!(captured("{}"), Some(1000));
+    assert!(documented::comment("drift.capture").contains("null: 1000 of the bundled Iris server"));
+    assert_eq!(captured("drift: {capture: 0}"), None);
+    assert_eq!(captured("drift: {capture: 200}"), Some(200));
+    let named = "proxy: {upstream: http://model}";
+    assert_eq!(captured(named), None);
+    assert_eq!(captured(&format!("{named}\ndrift: {{capture: 0}}")), None);
+    assert_eq!(
+        captured(&format!("{named}\ndrift: {{capture: 200}}")),
+        Some(200)
+    );
+}
+
+#[test]
 fn in_kubernetes_it_serves_on_until_load_balancers_know() {
     let delay = |variables: &[(&str, &str)]| {
         let sources = Sources {

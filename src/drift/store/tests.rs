@@ -380,6 +380,8 @@ fn windows(model: &str) -> Snapshot {
         model: model.to_owned(),
         version: "1".to_owned(),
         baseline: "af".to_owned(),
+        last: 7.5,
+        quiet: 3,
         recent: vec![0.1, 0.7],
         series: Vec::new(),
     }

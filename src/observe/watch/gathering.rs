@@ -30,6 +30,11 @@ impl Gathering {
         }
     }
 
+    /// So many are wanted now; those that came count.
+    pub(super) fn want(&mut self, wanted: usize) {
+        self.wanted = wanted;
+    }
+
     pub(super) fn is_enough(&self) -> bool {
         self.rows >= self.wanted
     }

@@ -11,6 +11,20 @@ const WHOSE: Whose<'static> = Whose {
     version: "1",
 };
 
+static ALL: Key = Key {
+    model: None,
+    version: None,
+};
+
+/// A baseline of everything.
+fn of_all(baseline: &Arc<Baseline>) -> Chosen<'_> {
+    Chosen {
+        key: &ALL,
+        baseline,
+        is_of_another_version: false,
+    }
+}
+
 /// One item: a class that goes with a uniform feature, and a second feature.
 fn inference(random: &mut fastrand::Rng, most: f64, second: Option<f64>) -> Inference {
     let first = random.f64() * most;
@@ -51,7 +65,7 @@ fn captured(random: &mut fastrand::Rng) -> Watch {
         (baseline.rows(), baseline.origin()),
         (1000, Origin::Captured)
     );
-    watch.compare(Some(Arc::new(baseline)), &drift(), 1000.0, WHOSE);
+    watch.compare(Some(of_all(&Arc::new(baseline))), &drift(), 1000.0, WHOSE);
     watch
 }
 
@@ -129,7 +143,7 @@ fn a_feature_that_is_lost_is_missing_and_one_that_was_never_there_is_not() {
 
     let baseline = Arc::clone(monitor.baseline());
     let mut other = Watch::new(&drift());
-    other.compare(Some(baseline), &drift(), 0.0, WHOSE);
+    other.compare(Some(of_all(&baseline)), &drift(), 0.0, WHOSE);
     let mut renamed = inference(&mut random, 1.0, Some(0.5));
     renamed.features[1].name = Name::Word("another".to_owned());
     for _ in 0..5000 {
@@ -162,10 +176,10 @@ fn windows_go_on_under_the_same_baseline_and_begin_anew_under_another() {
         false_alarms_per_million: Some(100.0),
         ..drift()
     };
-    watch.compare(Some(baseline), &nervous, 0.0, WHOSE);
+    watch.compare(Some(of_all(&baseline)), &nervous, 0.0, WHOSE);
     assert_eq!(count(&watch), 100, "another threshold keeps what was seen");
     let another = Baseline::of_confidences([0.5; 50], 50, Timestamp::UNIX_EPOCH).unwrap();
-    watch.compare(Some(Arc::new(another)), &drift(), 0.0, WHOSE);
+    watch.compare(Some(of_all(&Arc::new(another))), &drift(), 0.0, WHOSE);
     assert_eq!(count(&watch), 0);
     watch.compare(None, &drift(), 0.0, WHOSE);
     assert!(watch.monitor.is_none());
@@ -187,7 +201,7 @@ fn numbers_of_a_regression_are_a_series() {
     (0..100).for_each(|_| predict(&mut watch, 0.0));
     let baseline = watch.captured().unwrap();
     assert_eq!(baseline.sample().unwrap().values().len(), 100);
-    watch.compare(Some(Arc::new(baseline)), &drift(), 0.0, WHOSE);
+    watch.compare(Some(of_all(&Arc::new(baseline))), &drift(), 0.0, WHOSE);
     (0..100).for_each(|_| predict(&mut watch, 0.7));
     assert_eq!(drifting(&watch), ["value"]);
 }
@@ -212,7 +226,7 @@ fn a_restart_changes_nothing_that_is_found() {
     let snapshot = Snapshot::parse(&snapshot.render()).unwrap();
     let baseline = Arc::clone(watch.monitor.as_ref().unwrap().baseline());
     let mut again = Watch::new(&drift());
-    again.compare(Some(baseline), &drift(), 0.0, WHOSE);
+    again.compare(Some(of_all(&baseline)), &drift(), 0.0, WHOSE);
     again.restore(snapshot.clone());
     predict(&mut [&mut watch, &mut again], 7777, 1.0);
     let reports = [&watch, &again].map(|watch| watch.monitor.as_ref().unwrap().report());
@@ -221,7 +235,7 @@ fn a_restart_changes_nothing_that_is_found() {
 
     let another = Baseline::of_confidences([0.5; 50], 50, Timestamp::UNIX_EPOCH).unwrap();
     let mut other = Watch::new(&drift());
-    other.compare(Some(Arc::new(another)), &drift(), 0.0, WHOSE);
+    other.compare(Some(of_all(&Arc::new(another))), &drift(), 0.0, WHOSE);
     other.restore(snapshot);
     let series = other.monitor.as_ref().unwrap().watched()[0].series();
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::Whose;
 use crate::drift::{
+    Chosen,
     monitor::{Event, Monitor, Watched},
     report::time_of,
 };
@@ -71,15 +72,28 @@ pub(super) fn event(Whose { model, version }: Whose<'_>, watched: &Watched, even
     }
 }
 
+/// A version is compared with the baseline of another.
+pub(super) fn borrowed(Whose { model, version }: Whose<'_>, chosen: Option<Chosen<'_>>) {
+    if let Some(chosen) = chosen.filter(|chosen| chosen.is_of_another_version) {
+        tracing::info!(
+            model,
+            model_version = version,
+            baseline_version = chosen.key.version,
+            baseline = chosen.baseline.short_hash(),
+            "no baseline of its own: compared with that of another version"
+        );
+    }
+}
+
 /// Drifts end with the baseline that they were seen against.
-pub(super) fn abandoned(Whose { model, version }: Whose<'_>, before: &Monitor) {
+pub(super) fn abandoned(Whose { model, version }: Whose<'_>, before: &Monitor, reason: &str) {
     for watched in before.watched().iter().filter(|w| w.since().is_some()) {
         let series = watched.name().label();
         tracing::info!(
             model,
             model_version = version,
             series = series.as_ref(),
-            reason = "another baseline",
+            reason,
             "Drift cleared"
         );
     }

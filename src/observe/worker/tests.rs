@@ -215,6 +215,7 @@ fn verdicts_are_gauges_until_their_version_leaves() {
         model: input.model.clone(),
         version: input.version.clone(),
         baseline: input.baseline.map(|b| b.short_hash().to_owned()),
+        in_use: input.in_use,
         verdict: Verdict::InsufficientData,
         scan: input.scan,
     };
@@ -231,7 +232,7 @@ fn verdicts_are_gauges_until_their_version_leaves() {
         "{text}"
     );
     assert!(text.contains(&format!(
-        r#"ml_drift_baseline_info{{{labels},baseline="{hash}"}} 1"#
+        r#"ml_drift_baseline_info{{{labels},baseline="{hash}",origin="posted",baseline_version=""}} 1"#
     )));
 
     let mut newer = predicted("setosa", 0.9);

@@ -65,7 +65,7 @@ window: 5
 fn a_key_that_no_word_is_near_is_told_what_there_is() {
     assert_eq!(
         error_of("state: {colour: red}"),
-        "state.colour: unknown key, there are dir (own.yaml:1)"
+        "state.colour: unknown key, there are dir, save_interval (own.yaml:1)"
     );
 }
 
