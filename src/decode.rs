@@ -46,6 +46,7 @@ mod table;
 mod tape;
 mod target;
 mod tei;
+mod text;
 mod texts;
 mod torchserve;
 mod v1;
@@ -69,6 +70,7 @@ pub use stated::{identity, named};
 pub use subject::subject;
 use table::Table;
 pub use target::{Target, target};
+pub use text::Text;
 
 use crate::{
     capture::{Exchange, grpc, route::Route},

@@ -150,7 +150,7 @@ pub(super) fn cell(field: &str) -> Scalar {
         return Leaf::Text(text).scalar().unwrap_or(Scalar::Missing);
     }
     if is_word(text) {
-        return Scalar::Text(text.to_owned());
+        return Scalar::Text(text.into());
     }
     match text {
         "" | "nan" | "NA" | "N/A" | "null" | "NULL" | "None" | "inf" | "-inf" => Scalar::Missing,
@@ -184,7 +184,7 @@ mod tests {
         let text = "a,\"b, \"\"c\"\"\"\r\n1,\"x\ny\"\r\n\r\n,2";
         let (rows, columns) = read(text, Header::First).unwrap();
         let (missing, one) = (Scalar::Missing, Scalar::Number(1.0));
-        let text = Scalar::Text("x\ny".to_owned());
+        let text = Scalar::Text("x\ny".into());
         assert_eq!(rows, 2);
         assert_eq!(columns[0], ("a".to_owned(), vec![one, missing]));
         let second = ("b, \"c\"".to_owned(), vec![text, Scalar::Number(2.0)]);
@@ -195,7 +195,7 @@ mod tests {
     fn a_field_longer_than_the_room_is_whole() {
         let long = "é".repeat(1000);
         let (_, columns) = read(&format!("1,{long}\n"), NOWHERE).unwrap();
-        assert_eq!(columns[1].1, [Scalar::Text(long)]);
+        assert_eq!(columns[1].1, [Scalar::Text(long.into())]);
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
             missing.clone(),
             missing.clone(),
             Scalar::Bool(true),
-            Scalar::Text("007".to_owned()),
+            Scalar::Text("007".into()),
             Scalar::Number(1000.0),
             missing,
         ];

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Generation, Lot};
+use super::{Generation, Lot, Text, walk};
 
 /// What was asked and answered.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -219,7 +219,7 @@ impl Values {
             Self::Numbers(numbers) => numbers.room() * size_of::<f64>(),
             Self::Mixed(values) => {
                 let text = |value: &Scalar| match value {
-                    Scalar::Text(text) => text.capacity(),
+                    Scalar::Text(text) => text.held_bytes(),
                     _ => 0,
                 };
                 values.room() * size_of::<Scalar>() + values.iter().map(text).sum::<usize>()
@@ -261,7 +261,7 @@ pub enum Scalar {
     /// A truth value.
     Bool(bool),
     /// Any other string, as long as it was sent.
-    Text(String),
+    Text(Text),
 }
 
 impl Scalar {
@@ -338,7 +338,7 @@ pub enum Prediction {
     #[default]
     Unknown,
     /// A class: not empty, cut to [`Inference::MAX_WORD`] bytes.
-    Name(String),
+    Name(Text),
     /// A class without a name, or the place of the largest probability.
     Index(i64),
     /// A class of two.
@@ -348,6 +348,14 @@ pub enum Prediction {
 }
 
 impl Prediction {
+    /// The class of that name, cut; an empty one is unknown.
+    pub(super) fn named(name: &str) -> Self {
+        if name.is_empty() {
+            return Self::Unknown;
+        }
+        Self::Name(walk::cut(name).into())
+    }
+
     /// The class as a label and in a log.
     pub fn class(&self) -> Option<Cow<'_, str>> {
         match self {
@@ -434,17 +442,19 @@ mod tests {
         values.push(Scalar::Number(1.0));
         values.push(Scalar::Missing);
         assert!(matches!(&values, Values::Numbers(numbers) if numbers.len() == 2));
-        values.push(Scalar::Text("a".to_owned()));
+        values.push(Scalar::Text("a".into()));
         values.resize(4);
         let all: Vec<Scalar> = values.iter().map(Cow::into_owned).collect();
-        let text = Scalar::Text("a".to_owned());
+        let text = Scalar::Text("a".into());
         let expected = [Scalar::Number(1.0), Scalar::Missing, text, Scalar::Missing];
         assert_eq!(all, expected);
     }
 
     #[test]
     fn of_many_rows_the_features_of_an_even_sample_stay() {
-        let texts = (0..10).map(|i| Scalar::Text(i.to_string())).collect();
+        let texts = (0..10)
+            .map(|i| Scalar::Text(i.to_string().into()))
+            .collect();
         let column = |values| Column {
             name: Name::Position(0),
             values,
@@ -467,7 +477,7 @@ mod tests {
             inference.features[0].values,
             Values::Numbers(expected.to_vec().into())
         );
-        let texts = ["0", "2", "5", "7"].map(|text| Scalar::Text(text.to_owned()));
+        let texts = ["0", "2", "5", "7"].map(|text| Scalar::Text(text.into()));
         assert_eq!(
             inference.features[1].values,
             Values::Mixed(texts.to_vec().into())

@@ -310,7 +310,7 @@ fn of_vectors(vectors: Vectors, rules: Rules<'_>) -> Meaning {
         };
         let prediction = match labels.and_then(|labels| labels.get(best)) {
             Some(name) if name.is_empty() => Prediction::Unknown,
-            Some(name) => Prediction::Name(name.clone()),
+            Some(name) => Prediction::Name(name.as_str().into()),
             None => i64::try_from(best).map_or(Prediction::Unknown, Prediction::Index),
         };
         Output::new(prediction, scores.get(best).copied().filter(|_| are_shares))
@@ -350,7 +350,7 @@ fn binary(vectors: &Vectors, rules: Rules<'_>) -> Option<Vec<Output>> {
         };
         let index = || i64::try_from(place).map_or(Prediction::Unknown, Prediction::Index);
         Output::new(
-            named.map_or_else(index, Prediction::Name),
+            named.map_or_else(index, |name| Prediction::Name(name.into())),
             Some(shares[place]),
         )
     };
@@ -469,7 +469,7 @@ fn be_share(output: &mut Output, rules: Rules<'_>) {
         return;
     };
     let is_positive = share >= rules.threshold;
-    let name = outcome(rules, is_positive).map(Prediction::Name);
+    let name = outcome(rules, is_positive).map(|name| Prediction::Name(name.into()));
     let prediction = name.unwrap_or(Prediction::Index(i64::from(is_positive)));
     *output = Output::new(
         prediction,
@@ -495,7 +495,7 @@ fn drop_failures(outputs: &mut [Output], rules: Rules<'_>) {
     for output in outputs {
         if let Prediction::Name(name) = &output.prediction
             && blame::is_failure(name)
-            && !rules.classes.contains(name)
+            && !is_one_of(name, rules.classes)
         {
             *output = Output::from(Prediction::Unknown);
         }
@@ -506,7 +506,7 @@ fn drop_failures(outputs: &mut [Output], rules: Rules<'_>) {
 /// a class can be makes texts of all.
 fn be_texts(outputs: &mut [Output], rules: Rules<'_>) -> bool {
     let is_text = |output: &Output| match &output.prediction {
-        Prediction::Name(name) => is_text(name) && !rules.classes.contains(name),
+        Prediction::Name(name) => is_text(name) && !is_one_of(name, rules.classes),
         _ => false,
     };
     if rules.kind == RouteKind::Classify || !outputs.iter().any(is_text) {
@@ -534,15 +534,19 @@ fn name(outputs: &mut [Output], classes: &[String]) {
         return;
     }
     let place = |prediction: &Prediction| match prediction {
-        Prediction::Name(text) if !classes.contains(text) => index(text),
+        Prediction::Name(text) if !is_one_of(text, classes) => index(text),
         other => other.place(),
     };
     for output in outputs {
         let name = place(&output.prediction).and_then(|place| classes.get(place));
         if let Some(name) = name {
-            output.prediction = Prediction::Name(cut(name).to_owned());
+            output.prediction = Prediction::Name(cut(name).into());
         }
     }
+}
+
+fn is_one_of(name: &str, classes: &[String]) -> bool {
+    classes.iter().any(|class| class == name)
 }
 
 /// The index that a text is: `007` is a code.

@@ -25,7 +25,7 @@ pub(super) use super::table::TooLarge;
 use super::{
     inference::{Output, Prediction},
     meaning::{Field, Raw, Vectors},
-    walk::{self, At, Leaf, Node},
+    walk::{At, Leaf, Node},
 };
 
 /// Items that any answer may have.
@@ -146,10 +146,10 @@ pub(super) fn prediction(leaf: Leaf<'_>) -> Option<Prediction> {
     Some(match leaf {
         Leaf::Bool(value) => Prediction::Bool(value),
         Leaf::Integer(value) => Prediction::Index(value),
-        Leaf::Large(value) => Prediction::Name(value.to_string()),
+        Leaf::Large(value) => Prediction::Name(value.to_string().into()),
         Leaf::Real(value) if value.is_finite() => Prediction::Value(value),
         Leaf::Null | Leaf::Real(_) => Prediction::Unknown,
-        Leaf::Text(text) => walk::word(text).map_or(Prediction::Unknown, Prediction::Name),
+        Leaf::Text(text) => Prediction::named(text),
         Leaf::List | Leaf::Object => return None,
     })
 }

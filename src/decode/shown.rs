@@ -24,8 +24,10 @@ pub(super) fn show(inference: &mut Inference) {
         table::keep_last_of_each_name(&mut inference.features);
     }
     for output in &mut inference.outputs {
-        if let Prediction::Name(name) = &mut output.prediction {
-            word(name);
+        if let Prediction::Name(name) = &mut output.prediction
+            && let Cow::Owned(shown) = names::shown(name)
+        {
+            *name = walk::cut(&shown).into();
         }
     }
     let labels = inference.probabilities.as_mut();

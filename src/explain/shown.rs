@@ -47,7 +47,7 @@ impl Serialize for Cell<'_> {
         match self.0 {
             Scalar::Number(number) => number.serialize(serializer),
             Scalar::Bool(value) => value.serialize(serializer),
-            Scalar::Text(text) => text.serialize(serializer),
+            Scalar::Text(text) => text.as_str().serialize(serializer),
             Scalar::Missing => serializer.serialize_none(),
         }
     }
@@ -63,7 +63,7 @@ impl Class<'_> {
 impl Serialize for Class<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Prediction::Name(name) => name.serialize(serializer),
+            Prediction::Name(name) => name.as_str().serialize(serializer),
             Prediction::Index(index) => index.serialize(serializer),
             Prediction::Bool(value) => value.serialize(serializer),
             Prediction::Unknown | Prediction::Value(_) => serializer.serialize_none(),

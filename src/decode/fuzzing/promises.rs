@@ -176,7 +176,7 @@ fn held_bytes(inference: &Inference) -> usize {
         .outputs
         .iter()
         .map(|output| match &output.prediction {
-            Prediction::Name(name) => name.capacity(),
+            Prediction::Name(name) => name.held_bytes(),
             _ => 0,
         });
     let shares = inference.probabilities.as_ref().map_or(0, |p| {

@@ -311,11 +311,7 @@ impl<'de> Shares<'de> {
         let best = named.reduce(|best, next| if next.1 > best.1 { next } else { best });
         best.map_or_else(
             || Output::from(Prediction::Unknown),
-            |(name, share)| {
-                let name = walk::word(name);
-                let prediction = name.map_or(Prediction::Unknown, Prediction::Name);
-                Output::new(prediction, Some(*share))
-            },
+            |(name, share)| Output::new(Prediction::named(name), Some(*share)),
         )
     }
 

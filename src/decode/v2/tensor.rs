@@ -210,8 +210,7 @@ impl Kept {
     }
 
     pub(in crate::decode) fn text(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        self.push(Scalar::Text(text));
+        self.push(Scalar::Text(String::from_utf8_lossy(bytes).into()));
     }
 }
 
@@ -399,7 +398,7 @@ mod tests {
         assert_eq!(of(Bf16, &[0xc0, 0x3f]), numbers(&[1.5]));
         let bools = [Scalar::Bool(true), Scalar::Bool(false)];
         assert_eq!(of(Bool, &[1, 0]), bools);
-        let texts = ["ab", ""].map(|text| Scalar::Text(text.to_owned()));
+        let texts = ["ab", ""].map(|text| Scalar::Text(text.into()));
         assert_eq!(of(Bytes, b"\x02\0\0\0ab\0\0\0\0"), texts);
     }
 

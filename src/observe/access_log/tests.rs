@@ -44,11 +44,11 @@ fn setosa() -> Inference {
         rows: 1,
         features: vec![
             column("sepal_length", Scalar::Number(5.1)),
-            column("owner", Scalar::Text("Ada\n\u{1b}[2J".to_owned())),
+            column("owner", Scalar::Text("Ada\n\u{1b}[2J".into())),
             column("petal_width", Scalar::Missing),
         ],
         outputs: vec![Output::new(
-            Prediction::Name("setosa".to_owned()),
+            Prediction::Name("setosa".into()),
             Some(0.987_654_321),
         )],
         ..Inference::default()
@@ -319,7 +319,7 @@ fn awkward() -> (Exchange, Inference) {
         name: Name::Word(name.to_owned()),
         values: values.into_iter().collect(),
     };
-    let texts = (0..rows).map(|i| Scalar::Text("\"\\\n\u{1b}é\u{2028}".repeat(i)));
+    let texts = (0..rows).map(|i| Scalar::Text("\"\\\n\u{1b}é\u{2028}".repeat(i).into()));
     let inference = Inference {
         rows,
         features: vec![
@@ -329,7 +329,7 @@ fn awkward() -> (Exchange, Inference) {
             column("none", vec![Scalar::Missing; rows]),
         ],
         outputs: ["\"\u{1}\u{7f}ß", "plain"]
-            .map(|class| Output::new(Prediction::Name(class.to_owned()), Some(1.0 / 3.0)))
+            .map(|class| Output::new(Prediction::Name(class.into()), Some(1.0 / 3.0)))
             .to_vec(),
         ..setosa()
     };

@@ -18,7 +18,7 @@ fn inference(random: &mut fastrand::Rng, most: f64, second: Option<f64>) -> Infe
         name: Name::Word(name.to_owned()),
         values: Values::Numbers(vec![value].into()),
     };
-    let class = Prediction::Name(if first < 0.5 { "low" } else { "high" }.to_owned());
+    let class = Prediction::Name(if first < 0.5 { "low" } else { "high" }.into());
     Inference {
         rows: 1,
         features: vec![
