@@ -7,7 +7,7 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    blame,
+    Text, blame,
     inference::{Inference, Output, Prediction, Probabilities, Source, confidence},
     walk::{Leaf, cut},
 };
@@ -55,7 +55,7 @@ pub(super) enum Field {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Vectors {
     /// Names of the numbers, where the wire has them.
-    pub(super) labels: Option<Vec<String>>,
+    pub(super) labels: Option<Vec<Text>>,
     /// Numbers of one vector, at least 1.
     pub(super) width: usize,
     /// All of them, item by item; `NaN` for what is no number.
@@ -310,7 +310,7 @@ fn of_vectors(vectors: Vectors, rules: Rules<'_>) -> Meaning {
         };
         let prediction = match labels.and_then(|labels| labels.get(best)) {
             Some(name) if name.is_empty() => Prediction::Unknown,
-            Some(name) => Prediction::Name(name.as_str().into()),
+            Some(name) => Prediction::Name(name.clone()),
             None => i64::try_from(best).map_or(Prediction::Unknown, Prediction::Index),
         };
         Output::new(prediction, scores.get(best).copied().filter(|_| are_shares))
@@ -335,22 +335,27 @@ fn binary(vectors: &Vectors, rules: Rules<'_>) -> Option<Vec<Output>> {
         return None;
     }
     let labels = vectors.labels.as_deref();
-    let positive = match (rules.positive, labels.unwrap_or(rules.classes)) {
-        (Some(_), []) => 1,
-        (Some(positive), names) => names.iter().position(|name| name == positive)?,
-        (None, _) if rules.kind == RouteKind::Probabilities && labels.is_none() => 1,
-        (None, _) => return None,
+    let place = |positive| match labels {
+        Some(labels) => labels.iter().position(|name| *name == positive),
+        None => rules.classes.iter().position(|name| name == positive),
+    };
+    let has_names = !labels.map_or(rules.classes.is_empty(), <[_]>::is_empty);
+    let positive = match rules.positive {
+        Some(_) if !has_names => 1,
+        Some(positive) => place(positive)?,
+        None if rules.kind == RouteKind::Probabilities && labels.is_none() => 1,
+        None => return None,
     };
     let output = |shares: &[f64]| {
         let is_positive = shares[positive] >= rules.threshold;
         let place = if is_positive { positive } else { 1 - positive };
         let named = match labels {
             Some(labels) => Some(labels[place].clone()),
-            None => outcome(rules, is_positive),
+            None => outcome(rules, is_positive).map(Text::from),
         };
         let index = || i64::try_from(place).map_or(Prediction::Unknown, Prediction::Index);
         Output::new(
-            named.map_or_else(index, |name| Prediction::Name(name.into())),
+            named.map_or_else(index, Prediction::Name),
             Some(shares[place]),
         )
     };
@@ -381,7 +386,7 @@ fn largest(numbers: &[f64]) -> Option<usize> {
 pub(super) fn share_of(
     prediction: &Prediction,
     shares: &[f64],
-    labels: Option<&[String]>,
+    labels: Option<&[Text]>,
 ) -> Option<f64> {
     let class = prediction.class()?;
     if !shares.iter().all(|share| confidence(*share).is_some()) {
@@ -389,7 +394,7 @@ pub(super) fn share_of(
         return None;
     }
     let place = match labels {
-        Some(labels) => labels.iter().rposition(|label| *label == class),
+        Some(labels) => labels.iter().rposition(|label| **label == *class),
         None => prediction
             .place()
             .filter(|place| *place < shares.len())

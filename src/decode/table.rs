@@ -2,8 +2,6 @@
 
 mod places;
 
-use std::collections::HashSet;
-
 use self::places::Places;
 
 use super::{
@@ -258,7 +256,7 @@ impl Table {
         }
         for (column, name) in self.columns.iter_mut().zip(names) {
             if matches!(column.name, Name::Position(_)) && !name.is_empty() {
-                column.name = Name::Word(walk::cut(name).to_owned());
+                column.name = Name::Word(walk::cut(name).into());
                 self.may_repeat = true;
             }
         }
@@ -315,7 +313,7 @@ impl Table {
     }
 
     fn add(&mut self, name: &str) -> Result<usize, TooLarge> {
-        self.push_column(Name::Word(name.to_owned()))?;
+        self.push_column(Name::Word(name.into()))?;
         Ok(self.columns.len() - 1)
     }
 
@@ -371,9 +369,9 @@ fn is_mixed(column: &Column) -> bool {
 
 /// Of several columns with one name, as a field that is named twice.
 pub(super) fn keep_last_of_each_name(columns: &mut Vec<Column>) {
-    let mut names = HashSet::with_capacity(columns.len());
-    let from_last = columns.iter().rev();
-    let are_last: Vec<bool> = from_last.map(|column| names.insert(&column.name)).collect();
+    let mut places = Places::of(columns.len());
+    let from_last = (0..columns.len()).rev();
+    let are_last: Vec<bool> = from_last.map(|place| places.add(columns, place)).collect();
     if !are_last.iter().all(|is_last| *is_last) {
         let mut are_last = are_last.into_iter().rev();
         columns.retain(|_| are_last.next().unwrap_or(true));
@@ -381,7 +379,7 @@ pub(super) fn keep_last_of_each_name(columns: &mut Vec<Column>) {
 }
 
 fn is(column: &Column, name: &str) -> bool {
-    matches!(&column.name, Name::Word(word) if word == name)
+    matches!(&column.name, Name::Word(word) if **word == *name)
 }
 
 #[cfg(test)]
@@ -448,7 +446,7 @@ mod tests {
         let column = |numbers: [f64; 2]| numbers.map(Number).into_iter().collect::<Values>();
         let mut whole = Table::within(0);
         for (name, numbers) in [("a", [1.0, 2.0]), ("b", [3.0, 4.0]), ("a", [5.0, 6.0])] {
-            let name = Name::Word(name.to_owned());
+            let name = Name::Word(name.into());
             whole.put_column(name, column(numbers)).unwrap();
         }
         let mut named = Table::within(0);

@@ -57,6 +57,20 @@ impl Text {
         Some(Self(Kept::Short(length, bytes)))
     }
 
+    /// One behind the other.
+    pub(super) fn joined(parts: [&str; 2]) -> Self {
+        let [one, other] = parts.map(str::len);
+        match Length::ALL.get(one + other) {
+            Some(length) => {
+                let mut bytes = [0; SHORT];
+                bytes[..one].copy_from_slice(parts[0].as_bytes());
+                bytes[one..one + other].copy_from_slice(parts[1].as_bytes());
+                Self(Kept::Short(*length, bytes))
+            }
+            None => Self(Kept::Long(Box::new(parts.concat()))),
+        }
+    }
+
     /// The text.
     #[inline]
     pub fn as_str(&self) -> &str {

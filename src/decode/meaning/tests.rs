@@ -71,7 +71,7 @@ fn scores_of_another_kind_are_no_confidence() {
     let share = |shares: &[f64]| share_of(&Prediction::Index(1), shares, None);
     assert_eq!(share(&[0.7, 0.3]), Some(0.3));
     assert_eq!(share(&[2.5, 0.3]), None);
-    let labels = ["1".to_owned(), "x".to_owned()];
+    let labels = ["1".into(), "x".into()];
     assert_eq!(
         share_of(&Prediction::Index(1), &[0.3, -2.0], Some(&labels)),
         None
@@ -231,7 +231,7 @@ fn two_columns_go_by_the_threshold_of_the_positive_class() {
         expected
     );
     let mut of_wire = vectors(2, &[0.4, 0.6, 0.25, 0.75]);
-    let names = Some(vec!["spam".to_owned(), "ham".to_owned()]);
+    let names = Some(vec!["spam".into(), "ham".into()]);
     of_wire.vectors.as_mut().unwrap().labels = names;
     let meaning = settle(of_wire, rules);
     assert_eq!(predictions(&meaning), expected);

@@ -106,7 +106,10 @@ fn vectors<'a>(
     let mut labels = vec![None; width];
     for (row, all) in rows.enumerate() {
         for one in all {
-            *labels.get_mut(one.index)? = one.label.and_then(walk::word);
+            *labels.get_mut(one.index)? = one
+                .label
+                .filter(|label| !label.is_empty())
+                .map(|label| walk::cut(label).into());
             numbers[row * width + one.index] = one.score;
         }
     }

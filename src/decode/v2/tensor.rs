@@ -1,6 +1,7 @@
 //! Tensors of Open Inference, however they came: as JSON, as typed lists, or as bytes.
 
 use super::super::{
+    Lot,
     inference::{Scalar, Values},
     walk,
 };
@@ -317,8 +318,12 @@ fn raw(bytes: &[u8], datatype: Datatype, from: usize, step: usize) -> Values {
     };
     match datatype {
         Datatype::Bool => {
-            let chosen = bytes.iter().skip(from).step_by(step);
-            chosen.map(|byte| Scalar::Bool(*byte != 0)).collect()
+            let chosen = bytes.get(from..).unwrap_or_default().iter().step_by(step);
+            let chosen: Lot<_> = chosen.map(|byte| Scalar::Bool(*byte != 0)).collect();
+            if chosen.is_empty() {
+                return Values::default();
+            }
+            Values::Mixed(chosen)
         }
         Datatype::Uint8 => each(|b| u8::from_le_bytes(array(b)).into()),
         Datatype::Int8 => each(|b| i8::from_le_bytes(array(b)).into()),

@@ -263,7 +263,7 @@ fn json_and_binary_tensors_mix() {
         read.features[1].values,
         Values::Numbers(vec![7.0, 8.0].into())
     );
-    assert_eq!(read.features[2].name, Name::Word("c".to_owned()));
+    assert_eq!(read.features[2].name, Name::Word("c".into()));
 }
 
 #[test]

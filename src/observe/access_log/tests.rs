@@ -34,7 +34,7 @@ fn settings() -> config::Log {
 
 fn setosa() -> Inference {
     let column = |name: &str, value| Column {
-        name: Name::Word(name.to_owned()),
+        name: Name::Word(name.into()),
         values: [value].into_iter().collect(),
     };
     Inference {
@@ -316,7 +316,7 @@ fn awkward() -> (Exchange, Inference) {
     ];
     let rows = numbers.len();
     let column = |name: &str, values: Vec<Scalar>| Column {
-        name: Name::Word(name.to_owned()),
+        name: Name::Word(name.into()),
         values: values.into_iter().collect(),
     };
     let texts = (0..rows).map(|i| Scalar::Text("\"\\\n\u{1b}é\u{2028}".repeat(i).into()));
