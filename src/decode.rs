@@ -46,6 +46,7 @@ mod table;
 mod tape;
 mod target;
 mod tei;
+mod text;
 mod texts;
 mod torchserve;
 mod v1;
@@ -69,6 +70,7 @@ pub use stated::{identity, named};
 pub use subject::subject;
 use table::Table;
 pub use target::{Target, target};
+pub use text::Text;
 
 use crate::{
     capture::{Exchange, grpc, route::Route},
@@ -251,7 +253,8 @@ pub fn failures() -> impl Iterator<Item = DecodeError> {
 /// decides; a request that cannot be read costs its features only (`rows` is 0).
 ///
 /// Measured: 0.7 us for one Iris exchange, 0.5 us a row in batches; up to 34 ns a byte for what
-/// was made to be slow, and up to 16 times its bytes held (100 kB more for rows that share no field).
+/// was made to be slow, and up to 16 times its bytes of memory at the peak (100 kB more for rows that
+/// share no field), which `tests/decode_memory.rs` holds.
 ///
 /// # Errors
 /// When the answer is not whole, broken, not JSON or of no known shape; when a bound is reached;
@@ -426,7 +429,7 @@ fn name_features(features: &mut [Column], names: &[String]) {
         if let Name::Position(place) = column.name
             && let Some(name) = names.get(place)
         {
-            column.name = Name::Word(walk::cut(name).to_owned());
+            column.name = Name::Word(walk::cut(name).into());
         }
     }
 }

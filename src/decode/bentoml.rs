@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(predictions(ROW, "[2]"), [Prediction::Index(2)]);
         assert_eq!(predictions(ROW, "2"), [Prediction::Index(2)]);
         assert_eq!(predictions(ROW, " 20.5\n"), [Prediction::Value(20.5)]);
-        let name = |name: &str| Prediction::Name(name.to_owned());
+        let name = |name: &str| Prediction::Name(name.into());
         assert_eq!(predictions(ROW, r#""a""#), [name("a")]);
         let rows = r#"{"rows":[[1,2],[3,4]],"k":1}"#;
         assert_eq!(predictions(rows, r#"["a","b"]"#), [name("a"), name("b")]);

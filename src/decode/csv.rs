@@ -69,12 +69,25 @@ fn has_names(text: &[u8], header: Header) -> bool {
 
 /// Lines that are not empty.
 pub(super) fn lines(text: &[u8]) -> usize {
+    if memchr::memchr(b'"', text).is_none() {
+        return plain_lines(text);
+    }
     let mut fields = Fields::of(text);
     let mut lines = 0;
     while let Some((_, is_last)) = fields.next() {
         lines += usize::from(is_last);
     }
     lines
+}
+
+/// The same of a text without quotes, in which every line ends where it seems to.
+fn plain_lines(text: &[u8]) -> usize {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let ends = text
+        .windows(2)
+        .filter(|pair| !is_end(&pair[0]) && is_end(&pair[1]));
+    ends.count() + usize::from(text.last().is_some_and(|last| !is_end(last)))
 }
 
 /// The fields of the next line, of which at most [`Table::MAX_COLUMNS`] are kept.
@@ -150,7 +163,7 @@ pub(super) fn cell(field: &str) -> Scalar {
         return Leaf::Text(text).scalar().unwrap_or(Scalar::Missing);
     }
     if is_word(text) {
-        return Scalar::Text(text.to_owned());
+        return Scalar::Text(text.into());
     }
     match text {
         "" | "nan" | "NA" | "N/A" | "null" | "NULL" | "None" | "inf" | "-inf" => Scalar::Missing,
@@ -184,7 +197,7 @@ mod tests {
         let text = "a,\"b, \"\"c\"\"\"\r\n1,\"x\ny\"\r\n\r\n,2";
         let (rows, columns) = read(text, Header::First).unwrap();
         let (missing, one) = (Scalar::Missing, Scalar::Number(1.0));
-        let text = Scalar::Text("x\ny".to_owned());
+        let text = Scalar::Text("x\ny".into());
         assert_eq!(rows, 2);
         assert_eq!(columns[0], ("a".to_owned(), vec![one, missing]));
         let second = ("b, \"c\"".to_owned(), vec![text, Scalar::Number(2.0)]);
@@ -195,7 +208,7 @@ mod tests {
     fn a_field_longer_than_the_room_is_whole() {
         let long = "é".repeat(1000);
         let (_, columns) = read(&format!("1,{long}\n"), NOWHERE).unwrap();
-        assert_eq!(columns[1].1, [Scalar::Text(long)]);
+        assert_eq!(columns[1].1, [Scalar::Text(long.into())]);
     }
 
     #[test]
@@ -228,11 +241,27 @@ mod tests {
             missing.clone(),
             missing.clone(),
             Scalar::Bool(true),
-            Scalar::Text("007".to_owned()),
+            Scalar::Text("007".into()),
             Scalar::Number(1000.0),
             missing,
         ];
         assert_eq!(cells, expected);
+    }
+
+    #[test]
+    fn lines_are_counted_alike_with_quotes_and_without() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for _ in 0..5_000 {
+            let length = random.usize(0..10);
+            let byte = |_| *random.choice(b"a,\n\r").unwrap();
+            let text: Vec<u8> = (0..length).map(byte).collect();
+            let quoted = text.iter().flat_map(|byte| match byte {
+                b'a' => &b"\"a\""[..],
+                other => std::slice::from_ref(other),
+            });
+            let quoted: Vec<u8> = quoted.copied().collect();
+            assert_eq!(lines(&text), lines(&quoted), "{text:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Generation, Lot};
+use super::{Generation, Lot, Text, walk};
 
 /// What was asked and answered.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -79,7 +79,7 @@ impl Column {
     /// Bytes it takes.
     pub fn held_bytes(&self) -> usize {
         let name = match &self.name {
-            Name::Word(word) => word.capacity(),
+            Name::Word(word) => word.held_bytes(),
             Name::Position(_) => 0,
         };
         size_of::<Self>() + name + self.values.held_bytes()
@@ -90,7 +90,7 @@ impl Column {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Name {
     /// By the wire or the configuration.
-    Word(String),
+    Word(Text),
     /// The wire names none: its place in a row, from 0.
     Position(usize),
 }
@@ -99,9 +99,10 @@ impl Name {
     /// That of one number of several that have a name together: `x[0]`.
     pub(super) fn placed(name: &str, place: usize) -> Self {
         // the place is what tells them apart, so it is not what is cut
-        let place = format!("[{place}]");
+        let mut digits = [0; 22];
+        let place = in_brackets(place, &mut digits);
         let end = name.floor_char_boundary(Inference::MAX_WORD - place.len());
-        Self::Word(name[..end].to_owned() + &place)
+        Self::Word(Text::joined([&name[..end], place]))
     }
 
     /// As a label and in a log: a position as its digits.
@@ -111,6 +112,23 @@ impl Name {
             Self::Position(place) => Cow::Owned(place.to_string()),
         }
     }
+}
+
+/// `[12]`: a row may have thousands, so none is made by way of the heap.
+fn in_brackets(mut place: usize, room: &mut [u8; 22]) -> &str {
+    let mut at = room.len() - 1;
+    room[at] = b']';
+    loop {
+        at -= 1;
+        room[at] = b"0123456789"[place % 10];
+        place /= 10;
+        if place == 0 {
+            break;
+        }
+    }
+    at -= 1;
+    room[at] = b'[';
+    std::str::from_utf8(&room[at..]).unwrap_or_default()
 }
 
 /// The values of one feature.
@@ -155,7 +173,9 @@ impl Values {
     fn push_other(&mut self, value: Scalar) {
         match self {
             Self::Numbers(numbers) => {
-                let mut values: Lot<_> = numbers.iter().map(|n| Scalar::of_number(*n)).collect();
+                // with the room that was made for them
+                let mut values = Lot::with_capacity(numbers.room());
+                values.extend(numbers.iter().map(|number| Scalar::of_number(*number)));
                 values.push(value);
                 *self = Self::Mixed(values);
             }
@@ -219,7 +239,7 @@ impl Values {
             Self::Numbers(numbers) => numbers.room() * size_of::<f64>(),
             Self::Mixed(values) => {
                 let text = |value: &Scalar| match value {
-                    Scalar::Text(text) => text.capacity(),
+                    Scalar::Text(text) => text.held_bytes(),
                     _ => 0,
                 };
                 values.room() * size_of::<Scalar>() + values.iter().map(text).sum::<usize>()
@@ -261,7 +281,7 @@ pub enum Scalar {
     /// A truth value.
     Bool(bool),
     /// Any other string, as long as it was sent.
-    Text(String),
+    Text(Text),
 }
 
 impl Scalar {
@@ -338,7 +358,7 @@ pub enum Prediction {
     #[default]
     Unknown,
     /// A class: not empty, cut to [`Inference::MAX_WORD`] bytes.
-    Name(String),
+    Name(Text),
     /// A class without a name, or the place of the largest probability.
     Index(i64),
     /// A class of two.
@@ -348,6 +368,14 @@ pub enum Prediction {
 }
 
 impl Prediction {
+    /// The class of that name, cut; an empty one is unknown.
+    pub(super) fn named(name: &str) -> Self {
+        if name.is_empty() {
+            return Self::Unknown;
+        }
+        Self::Name(walk::cut(name).into())
+    }
+
     /// The class as a label and in a log.
     pub fn class(&self) -> Option<Cow<'_, str>> {
         match self {
@@ -390,7 +418,7 @@ pub enum Source {
 #[derive(Debug, Clone, Default)]
 pub struct Probabilities {
     /// Names of the classes; `None`: the wire has none.
-    pub labels: Option<Vec<String>>,
+    pub labels: Option<Vec<Text>>,
     /// How many there are for one output, at least 1.
     pub width: usize,
     /// Output by output, `width` for each, in `[0, 1]` but for rounding.
@@ -434,17 +462,33 @@ mod tests {
         values.push(Scalar::Number(1.0));
         values.push(Scalar::Missing);
         assert!(matches!(&values, Values::Numbers(numbers) if numbers.len() == 2));
-        values.push(Scalar::Text("a".to_owned()));
+        values.push(Scalar::Text("a".into()));
         values.resize(4);
         let all: Vec<Scalar> = values.iter().map(Cow::into_owned).collect();
-        let text = Scalar::Text("a".to_owned());
+        let text = Scalar::Text("a".into());
         let expected = [Scalar::Number(1.0), Scalar::Missing, text, Scalar::Missing];
         assert_eq!(all, expected);
     }
 
     #[test]
+    fn the_place_of_a_number_is_not_what_is_cut_of_its_name() {
+        for place in [0, 7, 10, 4095, usize::MAX] {
+            let long = "é".repeat(100);
+            let text = Name::placed("x", place);
+            assert_eq!(text, Name::Word(format!("x[{place}]").into()));
+            let Name::Word(text) = Name::placed(&long, place) else {
+                panic!("a position");
+            };
+            assert!(text.len() >= Inference::MAX_WORD - 1 && text.len() <= Inference::MAX_WORD);
+            assert!(text.ends_with(&format!("é[{place}]")));
+        }
+    }
+
+    #[test]
     fn of_many_rows_the_features_of_an_even_sample_stay() {
-        let texts = (0..10).map(|i| Scalar::Text(i.to_string())).collect();
+        let texts = (0..10)
+            .map(|i| Scalar::Text(i.to_string().into()))
+            .collect();
         let column = |values| Column {
             name: Name::Position(0),
             values,
@@ -467,7 +511,7 @@ mod tests {
             inference.features[0].values,
             Values::Numbers(expected.to_vec().into())
         );
-        let texts = ["0", "2", "5", "7"].map(|text| Scalar::Text(text.to_owned()));
+        let texts = ["0", "2", "5", "7"].map(|text| Scalar::Text(text.into()));
         assert_eq!(
             inference.features[1].values,
             Values::Mixed(texts.to_vec().into())

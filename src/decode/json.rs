@@ -190,7 +190,7 @@ mod tests {
         let read = routed(r#"{"age":41,"income":2.5}"#, text).unwrap();
         assert_eq!(read.outputs[0].prediction, Prediction::Unknown);
         let two = routed("[[1,2],[3,4]]", &format!("[\"a\",{text}]")).unwrap();
-        let name = Prediction::Name("a".to_owned());
+        let name = Prediction::Name("a".into());
         assert_eq!(
             [&two.outputs[0].prediction, &two.outputs[1].prediction],
             [&name, &Prediction::Unknown]

@@ -116,14 +116,15 @@ impl<'a> Body<'a> {
 
     /// The elements of a list, where there is one and a path led to it alone.
     fn elements(&self, path: &JsonPath, found: &[Found]) -> Option<Vec<Found>> {
-        let [Found { place, .. }] = found else {
+        let [found] = found else {
             return None;
         };
-        (path.is_singular() && self.tape.is_list(*place)).then(|| {
-            let places = self.tape.children(*place).enumerate();
-            places
-                .map(|(row, (_, place))| Found { row, place })
-                .collect()
+        (path.is_singular() && self.tape.is_list(found.place())).then(|| {
+            let count = self.tape.children(found.place()).count();
+            let places = self.tape.children(found.place()).enumerate();
+            let mut elements = Vec::with_capacity(count);
+            elements.extend(places.map(|(row, (_, place))| Found::new(row, place)));
+            elements
         })
     }
 
@@ -133,7 +134,7 @@ impl<'a> Body<'a> {
         };
         let found = self.find(path)?;
         match found.first() {
-            Some(first) => self.read(first.place, Word),
+            Some(first) => self.read(first.place(), Word),
             None => Ok(None),
         }
     }
@@ -151,7 +152,7 @@ pub(super) fn not_found(pair: &Pair<'_>) -> Result<Vec<&'static str>, DecodeErro
     };
     let leads_nowhere = |body: &mut Body<'_>, path: &JsonPath| {
         let found = body.find(path)?;
-        Ok(found.iter().all(|found| body.tape.is_null(found.place)))
+        Ok(found.iter().all(|found| body.tape.is_null(found.place())))
     };
     let wanted = paths.features.as_ref().map_or(0, of_request);
     let mut missing = read(pair.request, wanted, |body| {

@@ -7,7 +7,7 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    blame,
+    Text, blame,
     inference::{Inference, Output, Prediction, Probabilities, Source, confidence},
     walk::{Leaf, cut},
 };
@@ -55,7 +55,7 @@ pub(super) enum Field {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Vectors {
     /// Names of the numbers, where the wire has them.
-    pub(super) labels: Option<Vec<String>>,
+    pub(super) labels: Option<Vec<Text>>,
     /// Numbers of one vector, at least 1.
     pub(super) width: usize,
     /// All of them, item by item; `NaN` for what is no number.
@@ -335,18 +335,23 @@ fn binary(vectors: &Vectors, rules: Rules<'_>) -> Option<Vec<Output>> {
         return None;
     }
     let labels = vectors.labels.as_deref();
-    let positive = match (rules.positive, labels.unwrap_or(rules.classes)) {
-        (Some(_), []) => 1,
-        (Some(positive), names) => names.iter().position(|name| name == positive)?,
-        (None, _) if rules.kind == RouteKind::Probabilities && labels.is_none() => 1,
-        (None, _) => return None,
+    let place = |positive| match labels {
+        Some(labels) => labels.iter().position(|name| *name == positive),
+        None => rules.classes.iter().position(|name| name == positive),
+    };
+    let has_names = !labels.map_or(rules.classes.is_empty(), <[_]>::is_empty);
+    let positive = match rules.positive {
+        Some(_) if !has_names => 1,
+        Some(positive) => place(positive)?,
+        None if rules.kind == RouteKind::Probabilities && labels.is_none() => 1,
+        None => return None,
     };
     let output = |shares: &[f64]| {
         let is_positive = shares[positive] >= rules.threshold;
         let place = if is_positive { positive } else { 1 - positive };
         let named = match labels {
             Some(labels) => Some(labels[place].clone()),
-            None => outcome(rules, is_positive),
+            None => outcome(rules, is_positive).map(Text::from),
         };
         let index = || i64::try_from(place).map_or(Prediction::Unknown, Prediction::Index);
         Output::new(
@@ -381,7 +386,7 @@ fn largest(numbers: &[f64]) -> Option<usize> {
 pub(super) fn share_of(
     prediction: &Prediction,
     shares: &[f64],
-    labels: Option<&[String]>,
+    labels: Option<&[Text]>,
 ) -> Option<f64> {
     let class = prediction.class()?;
     if !shares.iter().all(|share| confidence(*share).is_some()) {
@@ -389,7 +394,7 @@ pub(super) fn share_of(
         return None;
     }
     let place = match labels {
-        Some(labels) => labels.iter().rposition(|label| *label == class),
+        Some(labels) => labels.iter().rposition(|label| **label == *class),
         None => prediction
             .place()
             .filter(|place| *place < shares.len())
@@ -469,7 +474,7 @@ fn be_share(output: &mut Output, rules: Rules<'_>) {
         return;
     };
     let is_positive = share >= rules.threshold;
-    let name = outcome(rules, is_positive).map(Prediction::Name);
+    let name = outcome(rules, is_positive).map(|name| Prediction::Name(name.into()));
     let prediction = name.unwrap_or(Prediction::Index(i64::from(is_positive)));
     *output = Output::new(
         prediction,
@@ -495,7 +500,7 @@ fn drop_failures(outputs: &mut [Output], rules: Rules<'_>) {
     for output in outputs {
         if let Prediction::Name(name) = &output.prediction
             && blame::is_failure(name)
-            && !rules.classes.contains(name)
+            && !is_one_of(name, rules.classes)
         {
             *output = Output::from(Prediction::Unknown);
         }
@@ -506,7 +511,7 @@ fn drop_failures(outputs: &mut [Output], rules: Rules<'_>) {
 /// a class can be makes texts of all.
 fn be_texts(outputs: &mut [Output], rules: Rules<'_>) -> bool {
     let is_text = |output: &Output| match &output.prediction {
-        Prediction::Name(name) => is_text(name) && !rules.classes.contains(name),
+        Prediction::Name(name) => is_text(name) && !is_one_of(name, rules.classes),
         _ => false,
     };
     if rules.kind == RouteKind::Classify || !outputs.iter().any(is_text) {
@@ -534,15 +539,19 @@ fn name(outputs: &mut [Output], classes: &[String]) {
         return;
     }
     let place = |prediction: &Prediction| match prediction {
-        Prediction::Name(text) if !classes.contains(text) => index(text),
+        Prediction::Name(text) if !is_one_of(text, classes) => index(text),
         other => other.place(),
     };
     for output in outputs {
         let name = place(&output.prediction).and_then(|place| classes.get(place));
         if let Some(name) = name {
-            output.prediction = Prediction::Name(cut(name).to_owned());
+            output.prediction = Prediction::Name(cut(name).into());
         }
     }
+}
+
+fn is_one_of(name: &str, classes: &[String]) -> bool {
+    classes.iter().any(|class| class == name)
 }
 
 /// The index that a text is: `007` is a code.

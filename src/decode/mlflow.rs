@@ -233,7 +233,7 @@ mod tests {
             ),
         ] {
             let read = both(request, answer);
-            let name = Prediction::Name("p".to_owned());
+            let name = Prediction::Name("p".into());
             assert_eq!(read.outputs[0].prediction, name, "{answer}");
             assert_eq!(read.outputs[0].confidence(), confidence, "{answer}");
             assert_eq!(read.rows, 2);

@@ -11,18 +11,33 @@ use rsonpath_syntax::{Index, Segment, Selector, Selectors, Slice, Step};
 
 use super::{
     table::TooLarge,
-    tape::{Place, Tape},
+    tape::{self, Place, Tape},
 };
 use crate::config::is_singular;
 
-/// One place that a path leads to.
+/// One place that a path leads to. A body can have one for each two bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
+    row: u32,
+    place: u32,
+}
+
+impl Found {
+    pub(super) fn new(row: usize, place: Place) -> Self {
+        let [row, place] = [row, place].map(tape::length);
+        Self { row, place }
+    }
+
     /// Which of the places that the first segment for many leads to lies above it, from 0. Paths
     /// that go through the same list tell by it what belongs together.
-    pub(super) row: usize,
+    pub(super) fn row(self) -> usize {
+        self.row as usize
+    }
+
     /// The place itself.
-    pub(super) place: Place,
+    pub(super) fn place(self) -> Place {
+        self.place as usize
+    }
 }
 
 /// How many steps may be taken over a body, by all paths together.
@@ -89,12 +104,12 @@ pub(super) fn find(
     let (above, below) = segments.split_at(first.unwrap_or(segments.len()));
     let walked = walk.follow(root, above, &mut |walk, place| {
         let Some((many, below)) = below.split_first() else {
-            return push(&mut found, Found { row: 0, place }, most);
+            return push(&mut found, Found::new(0, place), most);
         };
         let mut row = 0;
         walk.segment(place, many, &mut |walk, place| {
             walk.follow(place, below, &mut |_, place| {
-                push(&mut found, Found { row, place }, most)
+                push(&mut found, Found::new(row, place), most)
             })?;
             row += 1;
             Ok(())
@@ -144,7 +159,7 @@ impl<'t, 'a> Walk<'t, 'a> {
             Segment::Descendant(selectors) => {
                 for place in from..self.tape.after(from) {
                     self.steps.take(1)?;
-                    if !self.tape.is_name(place) {
+                    if self.tape.holds(place) {
                         self.selectors(place, selectors, each)?;
                     }
                 }

@@ -25,7 +25,7 @@ pub(super) use super::table::TooLarge;
 use super::{
     inference::{Output, Prediction},
     meaning::{Field, Raw, Vectors},
-    walk::{self, At, Leaf, Node},
+    walk::{At, Leaf, Name, Node},
 };
 
 /// Items that any answer may have.
@@ -146,10 +146,10 @@ pub(super) fn prediction(leaf: Leaf<'_>) -> Option<Prediction> {
     Some(match leaf {
         Leaf::Bool(value) => Prediction::Bool(value),
         Leaf::Integer(value) => Prediction::Index(value),
-        Leaf::Large(value) => Prediction::Name(value.to_string()),
+        Leaf::Large(value) => Prediction::Name(value.to_string().into()),
         Leaf::Real(value) if value.is_finite() => Prediction::Value(value),
         Leaf::Null | Leaf::Real(_) => Prediction::Unknown,
-        Leaf::Text(text) => walk::word(text).map_or(Prediction::Unknown, Prediction::Name),
+        Leaf::Text(text) => Prediction::named(text),
         Leaf::List | Leaf::Object => return None,
     })
 }
@@ -248,6 +248,11 @@ impl Builder {
         Ok(())
     }
 
+    /// Makes room for so many items at once: room that grows is there twice.
+    pub(super) fn reserve(&mut self, items: usize) {
+        self.outputs.reserve_exact(items.min(self.max));
+    }
+
     /// Adds an item.
     pub(super) fn output(&mut self, output: Output) -> Result<(), TooLarge> {
         let len = self.outputs.len();
@@ -292,6 +297,15 @@ impl Builder {
         self.rankings += 1;
         self.outputs.push(shares.best());
         self.scores(shares);
+        self.fits()
+    }
+
+    /// An item that is an object without a field, as three bytes can be one.
+    fn nothing(&mut self) -> Result<(), TooLarge> {
+        match self.manner.others {
+            Others::Items => self.outputs.push(Output::from(Prediction::Unknown)),
+            Others::Nothing | Others::Numbers => self.is_mixed = true,
+        }
         self.fits()
     }
 
@@ -425,9 +439,12 @@ impl<'de> Node<'de> for Each<'_> {
         Ok(self.0.list(from, held))
     }
 
-    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Self::Found, A::Error> {
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Found, A::Error> {
         self.0.begin(Kind::Object);
-        let item = Item::read(object)?;
+        let Some(name) = object.next_key_seed(Name)? else {
+            return Ok(self.0.nothing());
+        };
+        let item = Item::read_from(name, object)?;
         Ok(self.0.item(item))
     }
 }

@@ -21,7 +21,7 @@ use std::borrow::Cow;
 
 use self::message::{Found, Message, Plain};
 use super::{
-    Answer, Asked, DecodeError, Decoder, Pair, Prediction,
+    Answer, Asked, DecodeError, Decoder, Pair, Prediction, Text,
     form::{self, Field},
     meaning::{self, Raw},
     predictions::Items,
@@ -120,7 +120,7 @@ fn named(mut raw: Raw, names: Vec<String>) -> Raw {
         && vectors.width == names.len()
         && names.iter().all(|name| !name.is_empty())
     {
-        vectors.labels = Some(names);
+        vectors.labels = Some(names.into_iter().map(Text::from).collect());
     }
     raw
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
+    Text,
     inference::{Inference, Name, Prediction},
     table, walk,
 };
@@ -17,7 +18,7 @@ pub(super) fn show(inference: &mut Inference) {
     let mut is_changed = false;
     for column in &mut inference.features {
         if let Name::Word(name) = &mut column.name {
-            is_changed |= word(name);
+            is_changed |= text(name);
         }
     }
     if is_changed {
@@ -25,13 +26,13 @@ pub(super) fn show(inference: &mut Inference) {
     }
     for output in &mut inference.outputs {
         if let Prediction::Name(name) = &mut output.prediction {
-            word(name);
+            text(name);
         }
     }
     let labels = inference.probabilities.as_mut();
     let labels = labels.and_then(|probabilities| probabilities.labels.as_mut());
     labels.into_iter().flatten().for_each(|label| {
-        word(label);
+        text(label);
     });
     let generation = inference.generation.as_mut();
     let finish = generation.and_then(|generation| generation.finish.as_mut());
@@ -46,6 +47,15 @@ fn word(word: &mut String) -> bool {
         return false;
     };
     walk::cut(&shown).clone_into(word);
+    true
+}
+
+/// The same of a name that may lie in place.
+fn text(text: &mut Text) -> bool {
+    let Cow::Owned(shown) = names::shown(text) else {
+        return false;
+    };
+    *text = walk::cut(&shown).into();
     true
 }
 

@@ -2,8 +2,6 @@
 
 mod places;
 
-use std::collections::HashSet;
-
 use self::places::Places;
 
 use super::{
@@ -44,15 +42,17 @@ impl Table {
     pub(super) const MAX_COLUMNS: usize = 4096;
     /// Cells that any body may have.
     const FREE_CELLS: usize = 4096;
+    /// Bytes of a cell, of those and of a body's; a text takes two thirds, and a number one.
+    const CELL: usize = 24;
     /// Up to here, looking through the columns beats hashing.
     const FEW: usize = 16;
 
     /// For a body of `bytes`. A number on the wire has at least two (`1,`), and a word in JSON four
     /// (`"a",`), so only missing cells reach the bound, and words of one letter in CSV.
     pub(super) fn within(bytes: usize) -> Self {
-        let free = Self::FREE_CELLS * size_of::<Scalar>();
+        let free = Self::FREE_CELLS * Self::CELL;
         Self {
-            max_bytes: (bytes / 4).saturating_mul(size_of::<Scalar>()).max(free),
+            max_bytes: (bytes / 4).saturating_mul(Self::CELL).max(free),
             ..Self::default()
         }
     }
@@ -268,7 +268,7 @@ impl Table {
         }
         for (column, name) in self.columns.iter_mut().zip(names) {
             if matches!(column.name, Name::Position(_)) && !name.is_empty() {
-                column.name = Name::Word(walk::cut(name).to_owned());
+                column.name = Name::Word(walk::cut(name).into());
                 self.may_repeat = true;
             }
         }
@@ -325,7 +325,7 @@ impl Table {
     }
 
     fn add(&mut self, name: &str) -> Result<usize, TooLarge> {
-        self.push_column(Name::Word(name.to_owned()))?;
+        self.push_column(Name::Word(name.into()))?;
         Ok(self.columns.len() - 1)
     }
 
@@ -381,9 +381,9 @@ fn is_mixed(column: &Column) -> bool {
 
 /// Of several columns with one name, as a field that is named twice.
 pub(super) fn keep_last_of_each_name(columns: &mut Vec<Column>) {
-    let mut names = HashSet::with_capacity(columns.len());
-    let from_last = columns.iter().rev();
-    let are_last: Vec<bool> = from_last.map(|column| names.insert(&column.name)).collect();
+    let mut places = Places::of(columns.len());
+    let from_last = (0..columns.len()).rev();
+    let are_last: Vec<bool> = from_last.map(|place| places.add(columns, place)).collect();
     if !are_last.iter().all(|is_last| *is_last) {
         let mut are_last = are_last.into_iter().rev();
         columns.retain(|_| are_last.next().unwrap_or(true));
@@ -391,7 +391,7 @@ pub(super) fn keep_last_of_each_name(columns: &mut Vec<Column>) {
 }
 
 fn is(column: &Column, name: &str) -> bool {
-    matches!(&column.name, Name::Word(word) if word == name)
+    matches!(&column.name, Name::Word(word) if **word == *name)
 }
 
 #[cfg(test)]
@@ -458,7 +458,7 @@ mod tests {
         let column = |numbers: [f64; 2]| numbers.map(Number).into_iter().collect::<Values>();
         let mut whole = Table::within(0);
         for (name, numbers) in [("a", [1.0, 2.0]), ("b", [3.0, 4.0]), ("a", [5.0, 6.0])] {
-            let name = Name::Word(name.to_owned());
+            let name = Name::Word(name.into());
             whole.put_column(name, column(numbers)).unwrap();
         }
         let mut named = Table::within(0);
@@ -508,7 +508,7 @@ mod tests {
             for place in 0..10 {
                 bits.put_at(place, Number(1.0));
             }
-            bits.put_at(10, Scalar::Text("m".to_owned()));
+            bits.put_at(10, Scalar::Text("m".into()));
             bits.end_row().unwrap();
         }
         assert_eq!(bits.finish().0, 1000);

@@ -45,7 +45,7 @@ impl<'a> Tape<'a> {
         }
         // each stands after one of these; room that is made bit by bit would take twice as much
         let before = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
-        let most = text.as_bytes().iter().filter(before).count() + 1;
+        let most = text.as_bytes().iter().filter(before).count() + 1 - empty(text.as_bytes());
         let mut tape = Self {
             text,
             spans: Vec::with_capacity(most),
@@ -136,6 +136,12 @@ impl<'a> Tape<'a> {
         self.spans.get(place).is_some_and(|span| span.after == NAME)
     }
 
+    /// Whether a list or an object stands there that is not empty.
+    pub(super) fn holds(&self, place: Place) -> bool {
+        let span = self.spans.get(place);
+        span.is_some_and(|span| span.after as usize > place + 1)
+    }
+
     /// What stands there, as text.
     pub(super) fn text(&self, place: Place) -> &'a str {
         let span = self.spans.get(place).copied().unwrap_or_default();
@@ -222,6 +228,12 @@ pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(inner))
 }
 
+/// Lists and objects that hold nothing, each of which has one of those bytes for no value.
+fn empty(text: &[u8]) -> usize {
+    let is_empty = |pair: &&[u8]| matches!(pair, [b'[', b']'] | [b'{', b'}']);
+    text.windows(2).filter(is_empty).count()
+}
+
 /// Behind the quote that ends the string in which `at` is.
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
@@ -234,8 +246,9 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
+/// A length or a place in a text.
 #[expect(clippy::cast_possible_truncation, reason = "the text is below 2 GiB")]
-const fn length(length: usize) -> u32 {
+pub(super) const fn length(length: usize) -> u32 {
     length as u32
 }
 
@@ -283,6 +296,9 @@ mod tests {
         let text = format!("[{}1]", "1,".repeat(30_000));
         let tape = Tape::new(&text).unwrap();
         assert_eq!(tape.spans.len(), 30_002);
+        assert_eq!(tape.spans.capacity(), 30_002);
+        let text = format!("[{}[]]", "{},".repeat(30_000));
+        let tape = Tape::new(&text).unwrap();
         assert_eq!(tape.spans.capacity(), 30_002);
     }
 

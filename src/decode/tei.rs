@@ -105,7 +105,7 @@ fn is_ranking(outputs: &[Output]) -> bool {
 /// The labels of one item, with their scores.
 fn one(outputs: Vec<Output>) -> Raw {
     let score = |output: &Output| output.confidence().unwrap_or(f64::NAN);
-    let label = |output: &Output| output.class().unwrap_or_default().into_owned();
+    let label = |output: &Output| output.class().unwrap_or_default().into();
     let vectors = Vectors {
         labels: Some(outputs.iter().map(label).collect()),
         width: outputs.len(),

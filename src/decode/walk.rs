@@ -294,7 +294,7 @@ impl Leaf<'_> {
             // The words are what protocol buffers write in JSON for what is no finite number.
             Leaf::Null | Leaf::Text("NaN" | "Infinity" | "-Infinity") => Some(Scalar::Missing),
             Leaf::Bool(value) => Some(Scalar::Bool(value)),
-            Leaf::Text(text) => Some(Scalar::Text(text.to_owned())),
+            Leaf::Text(text) => Some(Scalar::Text(text.into())),
             Leaf::Integer(_) | Leaf::Large(_) | Leaf::Real(_) | Leaf::List | Leaf::Object => None,
         }
     }
@@ -408,7 +408,7 @@ mod tests {
             assert_eq!(leaf.scalar(), Some(Scalar::Missing), "{leaf:?}");
         }
         assert_eq!(Leaf::Bool(true).scalar(), Some(Scalar::Bool(true)));
-        assert_eq!(Leaf::Text("").scalar(), Some(Scalar::Text(String::new())));
+        assert_eq!(Leaf::Text("").scalar(), Some(Scalar::Text("".into())));
         assert_eq!(Leaf::List.scalar(), None);
     }
 

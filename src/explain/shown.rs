@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::decode::{self, Column, Prediction, Probabilities, Scalar};
+use crate::decode::{self, Column, Prediction, Probabilities, Scalar, Text};
 
 /// Features by name, each with its values.
 pub(super) struct Features<'a>(pub(super) &'a [Column]);
@@ -16,7 +16,7 @@ pub(super) struct Class<'a>(pub(super) &'a Prediction);
 /// How probable each class is.
 #[derive(Serialize)]
 pub(super) struct Shares<'a> {
-    labels: Option<&'a [String]>,
+    labels: Option<Vec<&'a str>>,
     rows: Vec<&'a [f64]>,
 }
 
@@ -47,7 +47,7 @@ impl Serialize for Cell<'_> {
         match self.0 {
             Scalar::Number(number) => number.serialize(serializer),
             Scalar::Bool(value) => value.serialize(serializer),
-            Scalar::Text(text) => text.serialize(serializer),
+            Scalar::Text(text) => text.as_str().serialize(serializer),
             Scalar::Missing => serializer.serialize_none(),
         }
     }
@@ -63,7 +63,7 @@ impl Class<'_> {
 impl Serialize for Class<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Prediction::Name(name) => name.serialize(serializer),
+            Prediction::Name(name) => name.as_str().serialize(serializer),
             Prediction::Index(index) => index.serialize(serializer),
             Prediction::Bool(value) => value.serialize(serializer),
             Prediction::Unknown | Prediction::Value(_) => serializer.serialize_none(),
@@ -74,7 +74,10 @@ impl Serialize for Class<'_> {
 impl<'a> Shares<'a> {
     pub(super) fn of(probabilities: &'a Probabilities) -> Self {
         Self {
-            labels: probabilities.labels.as_deref(),
+            labels: probabilities
+                .labels
+                .as_ref()
+                .map(|labels| labels.iter().map(Text::as_str).collect()),
             rows: probabilities.rows().collect(),
         }
     }

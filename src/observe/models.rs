@@ -357,7 +357,7 @@ impl Feature {
 
     fn seen(&self) -> FeatureSeen {
         let (name, position) = match &self.name {
-            Name::Word(name) => (Some(name.clone()), None),
+            Name::Word(name) => (Some(name.as_str().to_owned()), None),
             Name::Position(place) => (None, Some(*place)),
         };
         FeatureSeen {

@@ -163,7 +163,7 @@ mod tests {
             model: Some("m".to_owned()),
             rows: 1,
             features: vec![Column {
-                name: Name::Word("a".to_owned()),
+                name: Name::Word("a".into()),
                 values: Values::Numbers(vec![0.5; len / 8 + 1].into()),
             }],
             task: Some(id.to_owned()),

@@ -38,8 +38,13 @@ impl<'a> Fields<'a> {
             }
         }
         let start = self.at;
-        if self.bytes.get(start) == Some(&b'"') {
-            return Some(self.quoted());
+        match self.bytes.get(start) {
+            Some(b'"') => return Some(self.quoted()),
+            Some(b',') => {
+                (self.at, self.is_in_line) = (start + 1, true);
+                return Some((Cow::Borrowed(""), false));
+            }
+            _ => {}
         }
         let (end, is_last) = self.take(start);
         Some((self.between(start, end), is_last))

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::LazyLock};
 
 use super::super::{
     Column, DECODERS, DecodeError, Inference, Name, Output, Prediction, Scalar, Source, Target,
-    Values, has_failed, identity, named as names, subject, target, walk::cut,
+    Text, Values, has_failed, identity, named as names, subject, target, walk::cut,
 };
 use crate::{
     capture::{Exchange, Fault},
@@ -127,7 +127,7 @@ fn are_largest(inference: &Inference, classes: &[String]) {
         };
         let largest = shares.iter().copied().fold(0.0, f64::max);
         let names = |place: usize| match &probabilities.labels {
-            Some(labels) => labels[place] == class,
+            Some(labels) => *labels[place] == *class,
             None => classes
                 .get(place)
                 .map_or(place.to_string() == class, |name| cut(name) == class),
@@ -176,11 +176,11 @@ fn held_bytes(inference: &Inference) -> usize {
         .outputs
         .iter()
         .map(|output| match &output.prediction {
-            Prediction::Name(name) => name.capacity(),
+            Prediction::Name(name) => name.held_bytes(),
             _ => 0,
         });
     let shares = inference.probabilities.as_ref().map_or(0, |p| {
-        let labels = p.labels.iter().flatten().map(String::capacity);
+        let labels = p.labels.iter().flatten().map(Text::held_bytes);
         p.shares.capacity() * size_of::<f64>() + labels.sum::<usize>()
     });
     let texts = inference.generation.as_ref().map_or(0, |generation| {

@@ -6,7 +6,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
     super::{
-        Answer, DecodeError, Output, Pair, Prediction,
+        Answer, DecodeError, Output, Pair, Prediction, Text,
         inference::confidence,
         is_prediction_route,
         meaning::{self, Raw, Vectors, as_vector, number},
@@ -110,7 +110,7 @@ impl Found {
             && vectors.width == names.outputs.len()
             && names.outputs.iter().all(|o| o.class().is_some())
         {
-            let label = |o: &Output| o.class().unwrap_or_default().into_owned();
+            let label = |o: &Output| o.class().unwrap_or_default().into();
             vectors.labels = Some(names.outputs.iter().map(label).collect());
             self.names = None;
         }
@@ -152,10 +152,10 @@ fn sure_by_place(outputs: &mut [Output], vectors: &Vectors) {
     let rows = vectors.numbers.chunks_exact(vectors.width);
     for (output, shares) in outputs.iter_mut().zip(rows) {
         let place = output.prediction.place();
-        let is_named = |labels: &Vec<String>| {
+        let is_named = |labels: &Vec<Text>| {
             labels
                 .iter()
-                .any(|l| output.class().is_some_and(|c| c == *l))
+                .any(|l| output.class().is_some_and(|c| *c == **l))
         };
         if !vectors.labels.as_ref().is_some_and(is_named) {
             output.be_sure(place.and_then(|place| shares.get(place).copied()));

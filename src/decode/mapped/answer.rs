@@ -42,11 +42,12 @@ fn of_items(body: &mut Body<'_>, path: &JsonPath, bytes: usize) -> Result<Option
             has_maps: false,
             has_numbers: false,
         };
-        return body.read(only.place, items);
+        return body.read(only.place(), items);
     }
     let mut builder = Builder::within(bytes);
+    builder.reserve(found.len());
     for found in found {
-        body.read(found.place, Each(&mut builder))??;
+        body.read(found.place(), Each(&mut builder))??;
     }
     Ok(builder.finish())
 }
@@ -57,15 +58,20 @@ fn of_paths(body: &mut Body<'_>, paths: &Paths, bytes: usize) -> Result<Option<R
     let confidence = items.each(body, paths.confidence.as_ref(), false)?;
     let probabilities = items.each(body, paths.probabilities.as_ref(), true)?;
     let columns = [class, confidence, probabilities];
-    let rows = |found: &Vec<Found>| found.last().map_or(0, |found| found.row + 1);
+    let rows = |found: &Vec<Found>| found.last().map_or(0, |found| found.row() + 1);
     let most = || columns.iter().map(rows).max().unwrap_or(0);
     let count = items.count().unwrap_or_else(most);
+    // room that is not needed any more
+    drop(items);
     let mut builder = Builder::within(bytes);
+    if paths.class.is_some() {
+        builder.reserve(count);
+    }
     let mut columns = columns.map(|found| found.into_iter().peekable());
     for item in 0..count {
         let [class, share, shares] = columns.each_mut().map(|column| {
-            let found = column.next_if(|found| found.row == item);
-            found.map(|found| found.place)
+            let found = column.next_if(|found| found.row() == item);
+            found.map(Found::place)
         });
         let said = Said {
             class: read(body, class, Class)?.flatten(),
@@ -133,7 +139,7 @@ impl<'p> ItemPlaces<'p> {
         };
         let found = body.find(path)?;
         let found = body.elements(path, &found).unwrap_or(found);
-        let places = found.into_iter().map(|found| found.place).collect();
+        let places = found.into_iter().map(Found::place).collect();
         Ok(Self {
             found: Some((path, places)),
         })
@@ -164,7 +170,7 @@ impl<'p> ItemPlaces<'p> {
             }
         }
         let found = body.find(path)?;
-        let is_each = |found: &Found| !is_vector || holds_more(body, found.place);
+        let is_each = |found: &Found| !is_vector || holds_more(body, found.place());
         match body.elements(path, &found) {
             Some(elements) if elements.iter().all(is_each) => Ok(elements),
             _ => Ok(one_a_row(found)),
@@ -185,7 +191,7 @@ fn in_each(
             continue;
         }
         if let [only] = body.find_below(*item, segments)?[..] {
-            places.push(Found { row, ..only });
+            places.push(Found::new(row, only.place()));
         }
     }
     Ok(places)
@@ -197,9 +203,9 @@ fn holds_more(body: &Body<'_>, place: Place) -> bool {
 
 /// Where a row has several, each is a row of its own.
 fn one_a_row(mut found: Vec<Found>) -> Vec<Found> {
-    if found.windows(2).any(|pair| pair[0].row == pair[1].row) {
+    if found.windows(2).any(|pair| pair[0].row() == pair[1].row()) {
         for (row, found) in found.iter_mut().enumerate() {
-            found.row = row;
+            *found = Found::new(row, found.place());
         }
     }
     found
@@ -229,7 +235,7 @@ pub(super) fn not_found(body: &mut Body<'_>, paths: &Paths) -> Result<Vec<&'stat
         ("paths.probabilities", &paths.probabilities, true),
     ] {
         let found = items.each(body, path.as_ref(), is_vector)?;
-        if path.is_some() && found.iter().all(|found| body.tape.is_null(found.place)) {
+        if path.is_some() && found.iter().all(|found| body.tape.is_null(found.place())) {
             missing.push(key);
         }
     }

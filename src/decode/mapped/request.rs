@@ -35,7 +35,7 @@ fn rows(
 ) -> Result<Option<Table>, TooLarge> {
     let bytes = body.bytes();
     let found = body.find(path)?;
-    if found.iter().all(|found| body.tape.is_null(found.place)) {
+    if found.iter().all(|found| body.tape.is_null(found.place())) {
         return Ok(None);
     }
     if let Some(rows) = shared(body, path, &found, items)? {
@@ -43,10 +43,10 @@ fn rows(
     }
     let mut rows = Rows::within(bytes);
     if let (true, [only]) = (path.is_singular(), &found[..]) {
-        rows = body.read(only.place, Data { bytes })?;
+        rows = body.read(only.place(), Data { bytes })?;
     } else {
         for found in found {
-            body.read(found.place, Row(&mut rows))?;
+            body.read(found.place(), Row(&mut rows))?;
         }
     }
     rows.settle(items)
@@ -60,16 +60,16 @@ fn shared(
     found: &[Found],
     items: Option<usize>,
 ) -> Result<Option<Table>, TooLarge> {
-    let is_alone = found.is_sorted_by(|before, after| before.row < after.row);
+    let is_alone = found.is_sorted_by(|before, after| before.row() < after.row());
     if is_alone || items == Some(found.len()) || begins_with_names(path) {
         return Ok(None);
     }
     let mut cells = Vec::with_capacity(found.len());
-    for Found { place, .. } in found {
-        let Some(value) = body.read(*place, Cell)? else {
+    for place in found.iter().map(|found| found.place()) {
+        let Some(value) = body.read(place, Cell)? else {
             return Ok(None);
         };
-        cells.push((body.name(*place), value));
+        cells.push((body.name(place), value));
     }
     let lengths: Vec<usize> = by_row(found).collect();
     let mut table = Table::within(body.bytes());
@@ -100,10 +100,10 @@ fn begins_with_names(path: &JsonPath) -> bool {
 
 /// How many places each row has, those that have none too.
 fn by_row(found: &[Found]) -> impl Iterator<Item = usize> {
-    let rows = found.last().map_or(0, |last| last.row + 1);
+    let rows = found.last().map_or(0, |last| last.row() + 1);
     let mut rest = found;
     (0..rows).map(move |row| {
-        let own = rest.partition_point(|found| found.row == row);
+        let own = rest.partition_point(|found| found.row() == row);
         rest = &rest[own..];
         own
     })
@@ -170,7 +170,7 @@ fn columns(
     let mut table = Table::within(body.bytes());
     for (name, column) in columns {
         if column.rows() <= rows {
-            let name = Name::Word(walk::cut(name).to_owned());
+            let name = Name::Word(walk::cut(name).into());
             table.fits_column(rows)?;
             table.put_column(name, column.values(rows))?;
         }
@@ -184,16 +184,16 @@ fn column(body: &mut Body<'_>, path: &JsonPath) -> Result<Option<Column>, TooLar
     if let (true, [only]) = (path.is_singular(), &found[..]) {
         match body.elements(path, &found) {
             Some(elements) => found = elements,
-            None => return Ok(body.read(only.place, Cell)?.map(Column::Same)),
+            None => return Ok(body.read(only.place(), Cell)?.map(Column::Same)),
         }
     }
-    let is_ambiguous = found.windows(2).any(|pair| pair[0].row == pair[1].row);
+    let is_ambiguous = found.windows(2).any(|pair| pair[0].row() == pair[1].row());
     let mut values = Vec::with_capacity(found.len());
-    for (at, Found { row, place }) in found.into_iter().enumerate() {
-        let Some(value) = body.read(place, Cell)? else {
+    for (at, found) in found.into_iter().enumerate() {
+        let Some(value) = body.read(found.place(), Cell)? else {
             return Ok(None);
         };
-        values.push((if is_ambiguous { at } else { row }, value));
+        values.push((if is_ambiguous { at } else { found.row() }, value));
     }
     Ok((!values.is_empty()).then_some(Column::Each(values)))
 }

@@ -25,7 +25,7 @@ fn features(inference: &Inference) -> String {
             super::super::Scalar::Missing => "-".to_owned(),
             super::super::Scalar::Number(number) => number.to_string(),
             super::super::Scalar::Bool(value) => value.to_string(),
-            super::super::Scalar::Text(text) => text,
+            super::super::Scalar::Text(text) => text.as_str().to_owned(),
         });
         let values: Vec<_> = values.collect();
         format!("{}={}", column.name.text(), values.join(","))

@@ -71,7 +71,7 @@ fn scores_of_another_kind_are_no_confidence() {
     let share = |shares: &[f64]| share_of(&Prediction::Index(1), shares, None);
     assert_eq!(share(&[0.7, 0.3]), Some(0.3));
     assert_eq!(share(&[2.5, 0.3]), None);
-    let labels = ["1".to_owned(), "x".to_owned()];
+    let labels = ["1".into(), "x".into()];
     assert_eq!(
         share_of(&Prediction::Index(1), &[0.3, -2.0], Some(&labels)),
         None
@@ -81,7 +81,7 @@ fn scores_of_another_kind_are_no_confidence() {
 #[test]
 fn a_text_that_a_route_says_is_generated_is_no_class() {
     let raw = Raw {
-        outputs: vec![Output::from(Prediction::Name("yes".to_owned()))],
+        outputs: vec![Output::from(Prediction::Name("yes".into()))],
         ..Raw::default()
     };
     let rules = Rules {
@@ -112,7 +112,7 @@ fn one_number_is_the_probability_of_the_positive_class() {
         threshold: 0.5,
     };
     let meaning = settle(vectors(1, &[0.9, 0.25]), rules);
-    let name = |name: &str| Prediction::Name(name.to_owned());
+    let name = |name: &str| Prediction::Name(name.into());
     let expected = [(name("spam"), Some(0.9)), (name("ham"), Some(0.75))];
     assert_eq!(predictions(&meaning), expected);
 }
@@ -126,7 +126,7 @@ fn indexes_get_the_names_of_the_route() {
     };
     let meaning = settle(vectors(1, &[1.0, 7.0]), rules);
     let expected = [
-        (Prediction::Name("b".to_owned()), None),
+        (Prediction::Name("b".into()), None),
         (Prediction::Index(7), None),
     ];
     assert_eq!(predictions(&meaning), expected);
@@ -185,7 +185,7 @@ fn a_whole_number_that_no_class_is_makes_values_of_all_unless_something_says_cla
 
 #[test]
 fn a_text_is_no_class_and_makes_none_of_those_beside_it() {
-    let name = |name: &str| Prediction::Name(name.to_owned());
+    let name = |name: &str| Prediction::Name(name.into());
     let imagenet = "American Staffordshire terrier, Staffordshire terrier, American pit bull \
                     terrier, pit bull terrier";
     let king = "king crab, Alaska crab, Alaskan king crab, Alaska king crab, Paralithodes \
@@ -217,7 +217,7 @@ fn two_columns_go_by_the_threshold_of_the_positive_class() {
         ..Rules::default()
     };
     let shares = [0.6, 0.4, 0.75, 0.25];
-    let name = |name: &str| Prediction::Name(name.to_owned());
+    let name = |name: &str| Prediction::Name(name.into());
     let spam = (name("spam"), Some(0.4));
     let by_second = predictions(&settle(vectors(2, &shares), rules));
     assert_eq!(by_second, [spam.clone(), (name("not spam"), Some(0.75))]);
@@ -231,7 +231,7 @@ fn two_columns_go_by_the_threshold_of_the_positive_class() {
         expected
     );
     let mut of_wire = vectors(2, &[0.4, 0.6, 0.25, 0.75]);
-    let names = Some(vec!["spam".to_owned(), "ham".to_owned()]);
+    let names = Some(vec!["spam".into(), "ham".into()]);
     of_wire.vectors.as_mut().unwrap().labels = names;
     let meaning = settle(of_wire, rules);
     assert_eq!(predictions(&meaning), expected);
@@ -261,7 +261,7 @@ fn a_threshold_has_no_say_in_three_classes_or_in_others() {
             threshold: 0.1,
             ..Rules::default()
         };
-        let class = (Prediction::Name("a".to_owned()), Some(0.6));
+        let class = (Prediction::Name("a".into()), Some(0.6));
         assert_eq!(
             predictions(&settle(vectors(2, &[0.6, 0.4]), rules)),
             [class]

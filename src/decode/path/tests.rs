@@ -7,7 +7,7 @@ fn found(text: &str, path: &str) -> Result<Vec<String>, TooLarge> {
     let path = JsonPath::new(path).unwrap();
     let mut steps = Steps::within(text.len(), 1);
     let found = find(&tape, 0, path.segments(), &mut steps)?;
-    let text = |found: Found| tape.text(found.place).to_owned();
+    let text = |found: Found| tape.text(found.place()).to_owned();
     Ok(found.into_iter().map(text).collect())
 }
 
@@ -107,7 +107,7 @@ fn values_below_the_same_element_are_of_the_same_row() {
     let rows = |path: &str| {
         let path = JsonPath::new(path).unwrap();
         let found = find(&tape, 0, path.segments(), &mut Steps::within(100, 1)).unwrap();
-        found.iter().map(|found| found.row).collect::<Vec<_>>()
+        found.iter().map(|found| found.row()).collect::<Vec<_>>()
     };
     assert_eq!(rows("$.rows[*].a"), [0, 2]);
     assert_eq!(rows("$.rows[*].b"), [1]);

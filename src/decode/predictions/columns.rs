@@ -4,6 +4,7 @@ use serde::de::{MapAccess, SeqAccess};
 
 use super::{
     super::{
+        Text,
         inference::{Output, Prediction},
         meaning::{self, Field, Raw, Vectors},
         walk::{At, Leaf, Name, Node, skip_elements},
@@ -204,8 +205,8 @@ fn ranked(names: &[Prediction], shares: Column, width: usize) -> Raw {
     }
 }
 
-fn called(names: &[Prediction]) -> Vec<String> {
-    let name = |name: &Prediction| name.class().map_or_else(String::new, Into::into);
+fn called(names: &[Prediction]) -> Vec<Text> {
+    let name = |name: &Prediction| name.class().unwrap_or_default().into();
     names.iter().map(name).collect()
 }
 

@@ -6,6 +6,7 @@ use serde::de::{MapAccess, SeqAccess};
 
 use super::{
     super::{
+        Text,
         inference::{Output, Prediction, confidence},
         meaning,
         walk::{self, At, Leaf, Name, Node, Number},
@@ -39,11 +40,24 @@ pub(in crate::decode) struct Item<'de> {
 impl<'de> Item<'de> {
     /// Reads the fields that are known under their usual names.
     pub(in crate::decode) fn read<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+        match object.next_key_seed(Name)? {
+            Some(first) => Self::read_from(first, object),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// The same, where the name of the first field was read.
+    pub(super) fn read_from<A: MapAccess<'de>>(
+        first: Cow<'de, str>,
+        mut object: A,
+    ) -> Result<Self, A::Error> {
         let mut fields = Fields::default();
-        while let Some(name) = object.next_key_seed(Name)? {
+        let mut next = Some(first);
+        while let Some(name) = next {
             let role = Role::of(&name);
             let value = object.next_value_seed(At(Value { role }))?;
             fields.put(name, role, value);
+            next = object.next_key_seed(Name)?;
         }
         Ok(fields.item())
     }
@@ -253,7 +267,7 @@ impl<'de> Shares<'de> {
 
     /// Gives scores without names these, if there is one for each.
     fn be_called(&mut self, names: &[Prediction]) {
-        if names.len() != self.len() || self.has_names() {
+        if names.is_empty() || names.len() != self.len() || self.has_names() {
             return;
         }
         let name = |name: &Prediction| match name.class() {
@@ -263,8 +277,8 @@ impl<'de> Shares<'de> {
         self.names = names.iter().map(name).collect();
     }
 
-    pub(super) fn labels(&self) -> Option<Vec<String>> {
-        let label = |name: &Cow<'_, str>| walk::cut(name).to_owned();
+    pub(super) fn labels(&self) -> Option<Vec<Text>> {
+        let label = |name: &Cow<'_, str>| walk::cut(name).into();
         self.has_names()
             .then(|| self.names.iter().map(label).collect())
     }
@@ -311,11 +325,7 @@ impl<'de> Shares<'de> {
         let best = named.reduce(|best, next| if next.1 > best.1 { next } else { best });
         best.map_or_else(
             || Output::from(Prediction::Unknown),
-            |(name, share)| {
-                let name = walk::word(name);
-                let prediction = name.map_or(Prediction::Unknown, Prediction::Name);
-                Output::new(prediction, Some(*share))
-            },
+            |(name, share)| Output::new(Prediction::named(name), Some(*share)),
         )
     }
 
@@ -338,15 +348,19 @@ impl<'de> Shares<'de> {
     }
 
     /// Appends them in the order of `labels`; `NaN` for one that is not there.
-    pub(super) fn append(&self, labels: Option<&[String]>, numbers: &mut Vec<f64>) {
+    pub(super) fn append(&self, labels: Option<&[Text]>, numbers: &mut Vec<f64>) {
         let Some(labels) = labels.filter(|_| self.has_names()) else {
             return numbers.extend_from_slice(&self.numbers);
         };
+        let names = self.names.iter().map(|name| walk::cut(name));
+        if labels.iter().map(Text::as_str).eq(names) {
+            return numbers.extend_from_slice(&self.numbers);
+        }
         if labels.len() > FEW {
             return self.append_many(labels, numbers);
         }
         for (place, label) in labels.iter().enumerate() {
-            let is_it = |name: &Cow<'_, str>| walk::cut(name) == label;
+            let is_it = |name: &Cow<'_, str>| walk::cut(name) == label.as_str();
             let at = match self.names.get(place) {
                 Some(name) if is_it(name) => Some(place),
                 _ => self.names.iter().rposition(is_it),
@@ -358,10 +372,10 @@ impl<'de> Shares<'de> {
 
 impl Shares<'_> {
     /// The same for so many that looking for each in another order would take too long.
-    fn append_many(&self, labels: &[String], numbers: &mut Vec<f64>) {
+    fn append_many(&self, labels: &[Text], numbers: &mut Vec<f64>) {
         let places = self.names.iter().zip(&self.numbers);
         let places: HashMap<&str, f64> = places.map(|(name, n)| (walk::cut(name), *n)).collect();
-        let number = |label: &String| places.get(label.as_str()).copied().unwrap_or(f64::NAN);
+        let number = |label: &Text| places.get(label.as_str()).copied().unwrap_or(f64::NAN);
         numbers.extend(labels.iter().map(number));
     }
 }

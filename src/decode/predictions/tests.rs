@@ -2,6 +2,7 @@ use super::*;
 use crate::decode::{
     inference::Source,
     meaning::{Meaning, Rules, settle},
+    walk,
 };
 
 /// Class and confidence of each item.

@@ -77,7 +77,7 @@ impl Rows {
         let len = self.lists.first().map_or(0, |(_, list)| list.len);
         for (name, list) in self.lists {
             if list.width() == 1 {
-                table.put_column(Called::Word(name), list.values)?;
+                table.put_column(Called::Word(name.into()), list.values)?;
             } else if is_alone {
                 list.put(&mut table)?;
             } else if fits {

@@ -6,7 +6,6 @@ use super::{
         csv::{self, Fields},
         inference::{Output, Prediction},
         meaning::{self, Raw, Vectors},
-        walk,
     },
     rows,
 };
@@ -77,8 +76,7 @@ impl Lines {
             _ if is_labelled => {}
             Scalar::Bool(value) if place == 0 => self.labels.push(Prediction::Bool(value)),
             Scalar::Text(text) if place == 0 => {
-                let label = walk::word(&text).map_or(Prediction::Unknown, Prediction::Name);
-                self.labels.push(label);
+                self.labels.push(Prediction::named(&text));
             }
             _ => self.is_other = true,
         }

@@ -111,8 +111,8 @@ fn lines_of_an_answer_are_scores_vectors_or_labels() {
         (
             "yes,0.9,\"['no', 'yes']\"\nno,0.7,\"['no', 'yes']\"\n",
             [
-                (Prediction::Name("yes".to_owned()), Some(0.9)),
-                (Prediction::Name("no".to_owned()), Some(0.7)),
+                (Prediction::Name("yes".into()), Some(0.9)),
+                (Prediction::Name("no".into()), Some(0.7)),
             ],
         ),
     ] {
@@ -149,7 +149,7 @@ fn bare_lists_and_objects_of_other_containers_are_read() {
         (JSON, r#"{"inputs":"good"}"#),
         (JSON, r#"[{"label":"POSITIVE","score":0.99}]"#),
     );
-    let positive = Prediction::Name("POSITIVE".to_owned());
+    let positive = Prediction::Name("POSITIVE".into());
     assert_eq!(outputs(&text), [(positive, Some(0.99))]);
     let trees = typed(
         (CSV, "1,2\n3,4"),

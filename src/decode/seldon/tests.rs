@@ -195,10 +195,7 @@ fn a_message_comes_as_form_parts_or_query_too() {
     exchange.request.body.as_mut().unwrap().bytes = text.into_bytes();
     let read = decoded(&exchange).unwrap();
     let value = read.features[0].values.iter().next().map(Cow::into_owned);
-    assert_eq!(
-        value,
-        Some(super::super::Scalar::Text("good \"x\"".to_owned()))
-    );
+    assert_eq!(value, Some(super::super::Scalar::Text("good \"x\"".into())));
 
     let mut exchange = Exchange::example(PATH, "", SHARES);
     exchange.query = Some(format!("json={}", ROW.replace('"', "%22")));

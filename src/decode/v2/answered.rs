@@ -187,7 +187,7 @@ fn outputs(tensor: &mut Tensor<'_>) -> Vec<Output> {
 fn output(value: Scalar) -> Output {
     Output::from(match value {
         Scalar::Text(text) if text.starts_with(['{', '[']) => return described(&text),
-        Scalar::Text(text) => walk::word(&text).map_or(Prediction::Unknown, Prediction::Name),
+        Scalar::Text(text) => Prediction::named(&text),
         Scalar::Bool(value) => Prediction::Bool(value),
         Scalar::Number(number) => meaning::scalar(number, number.fract() == 0.0),
         Scalar::Missing => Prediction::Unknown,

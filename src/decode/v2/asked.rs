@@ -73,7 +73,7 @@ fn called(tensor: &Tensor<'_>, is_named: bool, place: usize) -> Name {
     let width = tensor.shape.map_or(1, |shape| shape.width);
     match (is_named && !tensor.name.is_empty(), width) {
         (false, _) => Name::Position(place),
-        (true, 1) => Name::Word(tensor.name.clone()),
+        (true, 1) => Name::Word(tensor.name.as_str().into()),
         (true, _) => Name::placed(&tensor.name, place),
     }
 }
@@ -83,6 +83,7 @@ fn column(tensor: &mut Tensor<'_>, place: usize) -> Result<Values, WrongType> {
     let width = tensor.shape.map_or(0, |shape| shape.width);
     let datatype = tensor.datatype;
     match tensor.take(place, width) {
+        values @ Values::Mixed(_) if are_truths(&values) => Ok(values),
         Values::Mixed(values) => values.into_iter().map(|v| feature(v, datatype)).collect(),
         Values::Numbers(numbers) if datatype == Datatype::Bool => {
             let values = numbers.into_iter().map(Scalar::of_number);
@@ -90,6 +91,11 @@ fn column(tensor: &mut Tensor<'_>, place: usize) -> Result<Values, WrongType> {
         }
         numbers @ Values::Numbers(_) => Ok(numbers),
     }
+}
+
+/// Whether all are truth values, as those of bytes are.
+fn are_truths(values: &Values) -> bool {
+    matches!(values, Values::Mixed(all) if all.iter().all(|value| matches!(value, Scalar::Bool(_))))
 }
 
 /// A value as a feature: text that is a number is one, and a number of a truth value is that.

@@ -227,7 +227,7 @@ impl<'de> Node<'de> for Elements<'_> {
             Leaf::Integer(value) => self.kept.number(value as f64),
             Leaf::Large(value) => self.kept.number(value as f64),
             Leaf::Real(value) => self.kept.number(value),
-            Leaf::Text(text) => self.kept.push(Scalar::Text(text.to_owned())),
+            Leaf::Text(text) => self.kept.push(Scalar::Text(text.into())),
             leaf => self.kept.push(leaf.scalar().unwrap_or(Scalar::Missing)),
         }
     }

@@ -129,7 +129,7 @@ pub(in crate::decode) fn prompts(tensors: &[Tensor<'_>]) -> Option<Vec<String>> 
         return None;
     };
     let text = |value: &Scalar| match value {
-        Scalar::Text(text) => Some(text.clone()),
+        Scalar::Text(text) => Some(text.as_str().to_owned()),
         _ => None,
     };
     values.iter().take(MAX_PROMPTS).map(text).collect()

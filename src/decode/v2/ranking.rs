@@ -36,9 +36,10 @@ impl<'a> Ranked<'a> {
     }
 
     fn prediction(&self) -> Prediction {
-        let name = self.label.and_then(walk::word);
-        let index = || i64::try_from(self.index).map_or(Prediction::Unknown, Prediction::Index);
-        name.map_or_else(index, Prediction::Name)
+        match self.label {
+            Some(label) if !label.is_empty() => Prediction::named(label),
+            _ => i64::try_from(self.index).map_or(Prediction::Unknown, Prediction::Index),
+        }
     }
 }
 
@@ -105,7 +106,10 @@ fn vectors<'a>(
     let mut labels = vec![None; width];
     for (row, all) in rows.enumerate() {
         for one in all {
-            *labels.get_mut(one.index)? = one.label.and_then(walk::word);
+            *labels.get_mut(one.index)? = one
+                .label
+                .filter(|label| !label.is_empty())
+                .map(|label| walk::cut(label).into());
             numbers[row * width + one.index] = one.score;
         }
     }

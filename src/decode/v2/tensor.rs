@@ -1,6 +1,7 @@
 //! Tensors of Open Inference, however they came: as JSON, as typed lists, or as bytes.
 
 use super::super::{
+    Lot,
     inference::{Scalar, Values},
     walk,
 };
@@ -210,8 +211,7 @@ impl Kept {
     }
 
     pub(in crate::decode) fn text(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        self.push(Scalar::Text(text));
+        self.push(Scalar::Text(String::from_utf8_lossy(bytes).into()));
     }
 }
 
@@ -318,8 +318,12 @@ fn raw(bytes: &[u8], datatype: Datatype, from: usize, step: usize) -> Values {
     };
     match datatype {
         Datatype::Bool => {
-            let chosen = bytes.iter().skip(from).step_by(step);
-            chosen.map(|byte| Scalar::Bool(*byte != 0)).collect()
+            let chosen = bytes.get(from..).unwrap_or_default().iter().step_by(step);
+            let chosen: Lot<_> = chosen.map(|byte| Scalar::Bool(*byte != 0)).collect();
+            if chosen.is_empty() {
+                return Values::default();
+            }
+            Values::Mixed(chosen)
         }
         Datatype::Uint8 => each(|b| u8::from_le_bytes(array(b)).into()),
         Datatype::Int8 => each(|b| i8::from_le_bytes(array(b)).into()),
@@ -399,7 +403,7 @@ mod tests {
         assert_eq!(of(Bf16, &[0xc0, 0x3f]), numbers(&[1.5]));
         let bools = [Scalar::Bool(true), Scalar::Bool(false)];
         assert_eq!(of(Bool, &[1, 0]), bools);
-        let texts = ["ab", ""].map(|text| Scalar::Text(text.to_owned()));
+        let texts = ["ab", ""].map(|text| Scalar::Text(text.into()));
         assert_eq!(of(Bytes, b"\x02\0\0\0ab\0\0\0\0"), texts);
     }
 

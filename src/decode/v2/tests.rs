@@ -146,7 +146,7 @@ fn classes_and_probabilities_are_told_by_name() {
         r#"{"name":"predict_proba","shape":[2,2],"datatype":"FP64","data":[0.25,0.75,1,0]},
         {"name":"predict","shape":[2,1],"datatype":"BYTES","data":["b","a"]}"#,
     );
-    let name = |name: &str| Prediction::Name(name.to_owned());
+    let name = |name: &str| Prediction::Name(name.into());
     assert_eq!(predictions(&read), [name("b"), name("a")]);
     assert_eq!(read.outputs[0].confidence(), Some(0.75));
     assert_eq!(read.probabilities.unwrap().width, 2);
@@ -171,7 +171,7 @@ fn types_tell_classes_from_values_where_names_do_not() {
     assert_eq!(tensor("FP32", "2"), [Prediction::Value(2.0)]);
     assert_eq!(tensor("BOOL", "true"), [Prediction::Bool(true)]);
     assert_eq!(tensor("BOOL", "1"), [Prediction::Bool(true)]);
-    let one = Prediction::Name("1".to_owned());
+    let one = Prediction::Name("1".into());
     assert_eq!(tensor("BYTES", "\"1\""), [one]);
     assert_eq!(tensor("FP32", "NaN"), [Prediction::Unknown]);
 }
@@ -263,7 +263,7 @@ fn json_and_binary_tensors_mix() {
         read.features[1].values,
         Values::Numbers(vec![7.0, 8.0].into())
     );
-    assert_eq!(read.features[2].name, Name::Word("c".to_owned()));
+    assert_eq!(read.features[2].name, Name::Word("c".into()));
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn settings() -> config::Log {
 
 fn setosa() -> Inference {
     let column = |name: &str, value| Column {
-        name: Name::Word(name.to_owned()),
+        name: Name::Word(name.into()),
         values: [value].into_iter().collect(),
     };
     Inference {
@@ -44,11 +44,11 @@ fn setosa() -> Inference {
         rows: 1,
         features: vec![
             column("sepal_length", Scalar::Number(5.1)),
-            column("owner", Scalar::Text("Ada\n\u{1b}[2J".to_owned())),
+            column("owner", Scalar::Text("Ada\n\u{1b}[2J".into())),
             column("petal_width", Scalar::Missing),
         ],
         outputs: vec![Output::new(
-            Prediction::Name("setosa".to_owned()),
+            Prediction::Name("setosa".into()),
             Some(0.987_654_321),
         )],
         ..Inference::default()
@@ -316,10 +316,10 @@ fn awkward() -> (Exchange, Inference) {
     ];
     let rows = numbers.len();
     let column = |name: &str, values: Vec<Scalar>| Column {
-        name: Name::Word(name.to_owned()),
+        name: Name::Word(name.into()),
         values: values.into_iter().collect(),
     };
-    let texts = (0..rows).map(|i| Scalar::Text("\"\\\n\u{1b}é\u{2028}".repeat(i)));
+    let texts = (0..rows).map(|i| Scalar::Text("\"\\\n\u{1b}é\u{2028}".repeat(i).into()));
     let inference = Inference {
         rows,
         features: vec![
@@ -329,7 +329,7 @@ fn awkward() -> (Exchange, Inference) {
             column("none", vec![Scalar::Missing; rows]),
         ],
         outputs: ["\"\u{1}\u{7f}ß", "plain"]
-            .map(|class| Output::new(Prediction::Name(class.to_owned()), Some(1.0 / 3.0)))
+            .map(|class| Output::new(Prediction::Name(class.into()), Some(1.0 / 3.0)))
             .to_vec(),
         ..setosa()
     };

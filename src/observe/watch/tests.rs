@@ -29,10 +29,10 @@ fn of_all(baseline: &Arc<Baseline>) -> Chosen<'_> {
 fn inference(random: &mut fastrand::Rng, most: f64, second: Option<f64>) -> Inference {
     let first = random.f64() * most;
     let column = |name: &str, value: f64| Column {
-        name: Name::Word(name.to_owned()),
+        name: Name::Word(name.into()),
         values: Values::Numbers(vec![value].into()),
     };
-    let class = Prediction::Name(if first < 0.5 { "low" } else { "high" }.to_owned());
+    let class = Prediction::Name(if first < 0.5 { "low" } else { "high" }.into());
     Inference {
         rows: 1,
         features: vec![
@@ -145,7 +145,7 @@ fn a_feature_that_is_lost_is_missing_and_one_that_was_never_there_is_not() {
     let mut other = Watch::new(&drift());
     other.compare(Some(of_all(&baseline)), &drift(), 0.0, WHOSE);
     let mut renamed = inference(&mut random, 1.0, Some(0.5));
-    renamed.features[1].name = Name::Word("another".to_owned());
+    renamed.features[1].name = Name::Word("another".into());
     for _ in 0..5000 {
         other.predicted(&renamed, 0.0, WHOSE);
     }
