@@ -9,12 +9,13 @@ use super::{
     command::{Captured, Judged, ModelState, Which},
     gauges,
     watch::{Watch, Whose},
+    worker::Begin,
 };
 use crate::{
     config,
     decode::Inference,
     drift::{
-        Baselines, CheckInput, Key, Retired, Snapshot, Verdict, Versions, monitor::Monitor,
+        Baselines, CheckInput, Key, Outlet, Retired, Snapshot, Verdict, Versions, monitor::Monitor,
         report::Histograms,
     },
     metrics::{Table, catalogue},
@@ -46,6 +47,7 @@ pub(super) struct Series {
     /// Somebody has predicted since the last table.
     has_news: bool,
     shown: Instant,
+    outlet: Outlet,
 }
 
 impl Series {
@@ -53,24 +55,26 @@ impl Series {
         model: config::Model,
         drift: config::Drift,
         bounds: &config::Metrics,
-        (baselines, windows): (Baselines, Vec<Snapshot>),
+        begin: Begin,
     ) -> Self {
         Self {
             watches: Versions::new(bounds.max_models, bounds.max_versions),
             model,
             drift,
-            baselines,
+            baselines: begin.baselines,
             verdicts: HashMap::new(),
             state: ModelState::default(),
             latest: BTreeMap::new(),
             last: None,
-            before: windows
+            before: begin
+                .windows
                 .into_iter()
                 .map(|snapshot| ((snapshot.model.clone(), snapshot.version.clone()), snapshot))
                 .collect(),
             is_changed: true,
             has_news: false,
             shown: Instant::now(),
+            outlet: begin.outlet,
         }
     }
 
@@ -112,9 +116,10 @@ impl Series {
     pub(super) fn predicted(&mut self, whose: Whose<'_>, inference: &Inference, now: f64) {
         let Whose { model, version } = whose;
         self.note_latest(model, version);
-        let (baselines, drift, before) = (&self.baselines, &self.drift, &mut self.before);
+        let (baselines, drift, outlet) = (&self.baselines, &self.drift, &self.outlet);
+        let before = &mut self.before;
         let begin = || {
-            let mut watch = Watch::new(drift);
+            let mut watch = Watch::new(drift, outlet.clone());
             watch.compare(baselines.resolve(model, version), drift, now, whose);
             watch.gather(drift.capture.filter(|_| !baselines.fits(model, version)));
             if let Some(snapshot) = before.remove(&(model.to_owned(), version.to_owned())) {
@@ -376,7 +381,7 @@ mod tests {
             config.model,
             config.drift,
             &config.metrics,
-            (Baselines::new(), Vec::new()),
+            Begin::default(),
         )
     }
 

@@ -15,7 +15,7 @@ use crate::{
     config,
     decode::{Column, Inference, Name},
     drift::{
-        Baseline, KsWindow, SeriesName, Snapshot, Value,
+        Baseline, KsWindow, Outlet, SeriesName, Snapshot, Value,
         monitor::{Monitor, Rules, enters_scan},
         scan,
     },
@@ -30,6 +30,8 @@ pub(super) struct Watch {
     pub(super) monitor: Option<Monitor>,
     places: Places,
     gathering: Option<Gathering>,
+    /// Where it is told that a drift begins or ends.
+    outlet: Outlet,
 }
 
 /// Who it is, for the log.
@@ -64,13 +66,14 @@ pub(super) fn rules(drift: &config::Drift) -> Rules {
 }
 
 impl Watch {
-    pub(super) fn new(drift: &config::Drift) -> Self {
+    pub(super) fn new(drift: &config::Drift, outlet: Outlet) -> Self {
         Self {
             recent: KsWindow::new(drift.window),
             quiet: 0,
             monitor: None,
             places: Places::default(),
             gathering: None,
+            outlet,
         }
     }
 
@@ -96,7 +99,7 @@ impl Watch {
             return;
         }
         if let Some(before) = &self.monitor {
-            told::abandoned(whose, before);
+            told::abandoned(whose, before, &self.outlet);
         }
         self.places = Places::default();
         self.monitor = baseline.map(|baseline| Monitor::new(baseline, rules, now));
@@ -162,11 +165,10 @@ impl Watch {
             return;
         };
         self.places.find(monitor, &inference.features);
-        let places = &self.places;
+        let (places, outlet) = (&self.places, &self.outlet);
         let mut push = |place, value: Value<'_>, enters: bool| {
             if let Some(event) = monitor.push(place, value, enters.then_some(now)) {
-                let series = &monitor.watched()[place];
-                told::event(whose, series, &event);
+                told::event(whose, monitor, place, &event, outlet);
             }
         };
         each_value(inference, |source, value, enters| {

@@ -39,7 +39,7 @@ fn drift() -> config::Drift {
 
 /// A version whose first thousand predictions have become its baseline.
 fn captured(random: &mut fastrand::Rng) -> Watch {
-    let mut watch = Watch::new(&drift());
+    let mut watch = Watch::new(&drift(), Outlet::default());
     watch.gather(Some(1000));
     let baseline = (0..=1000).find_map(|i| {
         let second = random.f64();
@@ -128,7 +128,7 @@ fn a_feature_that_is_lost_is_missing_and_one_that_was_never_there_is_not() {
     assert_eq!(quality.current().next(), Some(Problem::Missing));
 
     let baseline = Arc::clone(monitor.baseline());
-    let mut other = Watch::new(&drift());
+    let mut other = Watch::new(&drift(), Outlet::default());
     other.compare(Some(baseline), &drift(), 0.0, WHOSE);
     let mut renamed = inference(&mut random, 1.0, Some(0.5));
     renamed.features[1].name = Name::Word("another".to_owned());
@@ -173,7 +173,7 @@ fn windows_go_on_under_the_same_baseline_and_begin_anew_under_another() {
 
 #[test]
 fn numbers_of_a_regression_are_a_series() {
-    let mut watch = Watch::new(&drift());
+    let mut watch = Watch::new(&drift(), Outlet::default());
     watch.gather(Some(100));
     let mut random = fastrand::Rng::with_seed(5);
     let mut predict = |watch: &mut Watch, from: f64| {
@@ -211,7 +211,7 @@ fn a_restart_changes_nothing_that_is_found() {
     let snapshot = watch.snapshot(WHOSE).unwrap();
     let snapshot = Snapshot::parse(&snapshot.render()).unwrap();
     let baseline = Arc::clone(watch.monitor.as_ref().unwrap().baseline());
-    let mut again = Watch::new(&drift());
+    let mut again = Watch::new(&drift(), Outlet::default());
     again.compare(Some(baseline), &drift(), 0.0, WHOSE);
     again.restore(snapshot.clone());
     predict(&mut [&mut watch, &mut again], 7777, 1.0);
@@ -220,7 +220,7 @@ fn a_restart_changes_nothing_that_is_found() {
     assert_eq!(watch.recent, again.recent);
 
     let another = Baseline::of_confidences([0.5; 50], 50, Timestamp::UNIX_EPOCH).unwrap();
-    let mut other = Watch::new(&drift());
+    let mut other = Watch::new(&drift(), Outlet::default());
     other.compare(Some(Arc::new(another)), &drift(), 0.0, WHOSE);
     other.restore(snapshot);
     let series = other.monitor.as_ref().unwrap().watched()[0].series();
