@@ -1,7 +1,7 @@
 //! The webhook: receivers that `drift.notify` names are told when a drift begins and when it ends.
 //!
 //! Everything here runs on the main thread. Whoever finds a drift hands a
-//! [`Notice`](crate::drift::Notice) over and never waits; each receiver has a queue and a courier of its
+//! [`Notice`] over and never waits; each receiver has a queue and a courier of its
 //! own, so one that is slow or gone delays no other. One POST carries one notice, and the next follows
 //! when it is taken or given up: their order is kept. `letter` is what is sent, `answer` what an answer
 //! means, `pause` how long to wait before another try, `outbox` what waits, `courier` who brings it.

@@ -29,7 +29,7 @@ struct Body<'a> {
     #[serde(flatten)]
     notice: &'a Notice,
     text: &'a str,
-    sent_at: &'a str,
+    at: &'a str,
     instance: &'a str,
     agent: &'a str,
 }
@@ -42,7 +42,7 @@ impl Letter {
             version: VERSION,
             id: &id,
             text: &text(&notice),
-            sent_at: &Timestamp::now().to_string(),
+            at: &Timestamp::now().to_string(),
             instance,
             agent: AGENT,
             notice: &notice,
@@ -138,13 +138,13 @@ pub(super) mod tests {
         });
         let letter = Letter::new(notice("petal_width", found), "here");
         let mut body = read(&letter);
-        assert!(body["sent_at"].take().is_string());
+        assert!(body["at"].take().is_string());
         let expected = serde_json::json!({
             "version": 1, "id": "0123-detected", "event": "drift_detected", "episode": "0123",
             "model": "iris", "model_version": "1", "series": "petal_width", "decision": "scan",
             "since": "1970-01-01T00:00:00Z", "prediction": 640, "score": 1.5, "region": "above 1.8",
             "baseline_share": 0.25, "recent_share": 0.5, "psi": 0.3, "wasserstein_over_iqr": null,
-            "low_confidence": false, "sent_at": null, "instance": "here",
+            "low_confidence": false, "at": null, "instance": "here",
             "agent": concat!("sidelight/", env!("CARGO_PKG_VERSION")),
             "text": "Drift detected: petal_width of iris 1: above 1.8 is 50.0% of the values \
                      instead of 25.0%, since 1970-01-01T00:00:00Z",

@@ -230,3 +230,44 @@ fn a_restart_changes_nothing_that_is_found() {
         "it is of another baseline"
     );
 }
+
+#[test]
+fn both_ends_of_a_drift_are_told_with_one_id_also_over_a_restart() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let before = captured(&mut random);
+    let baseline = Arc::clone(before.monitor.as_ref().unwrap().baseline());
+    let (outlet, mut told) = Outlet::new(::metrics::Counter::noop());
+    let watch = || {
+        let mut watch = Watch::new(&drift(), outlet.clone());
+        watch.compare(Some(Arc::clone(&baseline)), &drift(), 0.0, WHOSE);
+        watch
+    };
+    let mut predict = |watch: &mut Watch, count: u32, most: f64| {
+        for i in 0..count {
+            let second = random.f64();
+            watch.predicted(
+                &inference(&mut random, most, Some(second)),
+                f64::from(i) + 0.25,
+                WHOSE,
+            );
+        }
+    };
+    let mut first = watch();
+    predict(&mut first, 3333, 1.0);
+    predict(&mut first, 100, 0.5);
+    let snapshot = Snapshot::parse(&first.snapshot(WHOSE).unwrap().render()).unwrap();
+    let mut second = watch();
+    second.restore(snapshot);
+    predict(&mut second, 7777, 1.0);
+    // the other agent ends with another baseline
+    first.compare(None, &drift(), 0.0, WHOSE);
+    let mut of_first: Vec<(&str, String)> = Vec::new();
+    while let Ok(notice) = told.try_recv() {
+        if notice.series == "first" {
+            of_first.push((notice.event.word(), notice.episode));
+        }
+    }
+    let words: Vec<&str> = of_first.iter().map(|(word, _)| *word).collect();
+    assert_eq!(words, ["detected", "cleared", "cleared"]);
+    assert!(of_first.iter().all(|(_, id)| *id == of_first[0].1));
+}
