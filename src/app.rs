@@ -44,6 +44,7 @@ use crate::{
     drift::{Baselines, Snapshot, Store},
     health::Health,
     metrics::{Metrics, Table, catalogue, process},
+    notify::{self, Notifier},
     observe::worker,
     ops::{self, Keeper, Ops},
     panics::{contained, hook},
@@ -103,6 +104,7 @@ struct Agent {
     origin: Origin,
     observer: JoinHandle<Vec<Snapshot>>,
     store: Option<Arc<Store>>,
+    notifier: Notifier,
     tasks: JoinSet<()>,
     leave_as: watch::Receiver<config::Drain>,
 }
@@ -126,16 +128,23 @@ impl Agent {
         let (offer, take) = queue::queue(&config.capture);
         collect(&metrics, &sink, offer.depth().clone());
         sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
-        drop(Reloader::panics(&metrics));
+        Reloader::count_from_nothing(&metrics);
+        let (outlet, notices) = notify::outlet(&metrics);
         let (observer, observe_thread) = worker::start(
             take,
             Arc::clone(&metrics),
             sink,
             worker::Settings::new(&config),
-            (baseline_files.behind(&baselines), windows),
+            worker::Begin {
+                baselines: baseline_files.behind(&baselines),
+                windows,
+                outlet: outlet.clone(),
+            },
         )?;
 
         let tls = Ends::new(&config)?;
+        let (notify, receivers) = notify::receivers(&config.drift.notify)?;
+        let notifier = notify::start(notices, receivers, &metrics);
         let shared = proxy::Shared::new(&config);
         let origin = Origin::new(config.proxy.upstream.clone());
         let path = proxy::Settings::new(&config, tls.server.clone(), tls.upstream.clone());
@@ -154,11 +163,8 @@ impl Agent {
             .map_err(|e| taken(e, config.proxy.listen, "--listen ADDR or proxy.listen"))?;
         drop(parts);
 
-        let mut keeper = Keeper::new(baselines, store.clone(), observer.clone());
-        if let Err(error) = keeper.use_files(baseline_files.baselines()).await {
-            tracing::warn!(%error, "baseline files are not used");
-        }
-        let keeper = Arc::new(Mutex::new(keeper));
+        let keeper = Keeper::new(baselines, store.clone(), observer.clone());
+        let keeper = keeping(keeper, &baseline_files).await;
         let health = Arc::new(Health::default());
         health.watch_threads(proxy.runtimes());
         let asking = ops::Settings::new(&config, tls.upstream.clone());
@@ -171,16 +177,13 @@ impl Agent {
             drain: leaving,
             settings: ops_changes,
             keeper: Arc::clone(&keeper),
-            judge: ops::Judge::default(),
+            judge: ops::Judge::new(outlet),
             scrapes: ops::Scrapes::default(),
             reload,
         });
         announce(&proxy, &ops_listener, &config);
         let (drain_settings, leave_as) = watch::channel(config.drain.clone());
         let (files, watched) = watch::channel(reload::files(&sources, &config));
-        for outcome in ops::ReloadOutcome::LABELS {
-            drop(metrics.counter(&catalogue::CONFIG_RELOADS, &[outcome]));
-        }
         let reloader = Reloader {
             sources,
             config,
@@ -189,6 +192,7 @@ impl Agent {
             tls,
             path: path_settings,
             ops: ops_settings,
+            notify,
             observer,
             keeper,
             baseline_files,
@@ -199,11 +203,8 @@ impl Agent {
         let mut tasks = JoinSet::new();
         tasks.spawn(reload::on_change(Arc::clone(&reloader), watched, watch));
         // probes are answered to the very end, when the task is dropped
-        tasks.spawn(ops::serve(
-            Arc::clone(&ops),
-            ops_listener,
-            std::future::pending(),
-        ));
+        let to_the_end = std::future::pending();
+        tasks.spawn(ops::serve(Arc::clone(&ops), ops_listener, to_the_end));
         keep_going(&mut tasks, ops, (origin.upstream(), shared), metrics);
         tasks.spawn(reload::on_request(Arc::clone(&reloader), reloads));
         tasks.spawn(reload::on_hangup(reloader, signal(SignalKind::hangup())?));
@@ -213,6 +214,7 @@ impl Agent {
             origin,
             observer: observe_thread,
             store,
+            notifier,
             tasks,
             leave_as,
         })
@@ -255,6 +257,10 @@ impl Agent {
         });
         if timeout(LAST_EXCHANGES, last).await.is_err() {
             tracing::warn!("observer did not finish");
+        }
+        tokio::select! {
+            () = self.notifier.finish() => {}
+            () = stop.asked() => tracing::warn!("asked again: notifications cut off"),
         }
         self.origin.stop().await;
         self.tasks.shutdown().await;
@@ -325,6 +331,14 @@ async fn keep_up(metrics: Arc<Metrics>) {
         hook("upkeep");
         metrics.run_upkeep();
     }
+}
+
+/// Begins with the baselines of files.
+async fn keeping(mut keeper: Keeper, files: &BaselineFiles) -> Arc<Mutex<Keeper>> {
+    if let Err(error) = keeper.use_files(files.baselines()).await {
+        tracing::warn!(%error, "baseline files are not used");
+    }
+    Arc::new(Mutex::new(keeper))
 }
 
 /// What is only known when asked.

@@ -14,9 +14,11 @@ mod fit;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod given;
 mod json_path;
 mod load;
 mod misfit;
+mod notify;
 mod pem_file;
 pub mod reload;
 mod route;
@@ -36,8 +38,10 @@ pub use check::{Findings, holds};
 pub use documented::{DEFAULT_FILE, defaults};
 pub use env::{CONFIG, variables};
 pub use error::{ConfigErrors, Origin, Problem};
+pub use given::Given;
 pub use json_path::{JsonPath, NoPath, is_singular};
 pub use load::{Flags, Loaded, Setting, Sources};
+pub use notify::{Address, NoAddress, Target};
 pub use pem_file::PemFile;
 pub use route::{FORMATS, FeaturePaths, Identity, MAPPED, Paths, Route, RouteKind};
 pub use secret::Secret;
@@ -344,6 +348,9 @@ pub struct Drift {
     pub capture: Option<usize>,
     /// Files that `sidelight baseline` wrote.
     pub baseline_files: Vec<PathBuf>,
+    /// Who is told that a drift begins or ends.
+    #[serde(deserialize_with = "notify::targets")]
+    pub notify: Vec<Target>,
 }
 
 /// `state`: what survives a restart.

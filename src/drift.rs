@@ -3,7 +3,7 @@
 //! [`Baselines`] say what it was, of each model and version; a [`Baseline`] has a [`Profile`] for every
 //! series: confidence, class, value, features. A [`Monitor`](monitor::Monitor) pushes what passes into the
 //! [`scan`] of each series; [`check`] is the two-sample test of the course page, which decides until the scan
-//! is warm. [`Versions`] bound what is kept, [`Store`] brings baselines over a restart.
+//! is warm. A [`Notice`] is what people are told when a drift begins or ends. [`Versions`] bound what is kept, [`Store`] brings baselines over a restart.
 //! All have one owner and no lock; a check works on a copy, because its exact p-value may take
 //! milliseconds and must not hold up whoever fills the windows.
 
@@ -18,6 +18,7 @@ mod gather;
 mod ks_window;
 pub mod monitor;
 mod name;
+pub mod notice;
 mod posted;
 pub mod profile;
 pub mod quality;
@@ -39,6 +40,7 @@ pub use file::DamageReason;
 pub use gather::Gathered;
 pub use ks_window::KsWindow;
 pub use name::SeriesName;
+pub use notice::{Notice, Outlet};
 pub use posted::{PostedError, posted};
 pub use profile::{Bins, Profile, Value};
 pub use sample::Sample;

@@ -2,7 +2,7 @@
 //!
 //! [`server::serve`] hands whole requests to one [`Handler`] and bounds everything a client may take:
 //! head, body, time and connections. Bodies of responses may be streams. [`client::get`] asks an
-//! upstream how it is, [`client::http2`] one that speaks HTTP/2 alone, [`client::grpc`] one of gRPC. Of
+//! upstream how it is, [`client::post_over`] brings something to a receiver, [`client::http2`] one that speaks HTTP/2 alone, [`client::grpc`] one of gRPC. Of
 //! all this only [`resolve`] and [`first_of`] are on the path of a proxied request.
 
 mod answer;
@@ -16,7 +16,7 @@ mod seat;
 pub mod server;
 mod socket;
 
-pub use client::{ClientError, get, get_over};
+pub use client::{ClientError, get, get_over, post_over};
 pub use dial::{connect, first_of, resolve};
 pub use handler::Handler;
 pub use request::Request;

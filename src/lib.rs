@@ -15,7 +15,7 @@
 //!
 //! The main thread serves the operator ([`ops`]): metrics, probes, verdicts, changes. It reaches
 //! the observer through a bounded channel of commands, and computes what takes milliseconds on
-//! threads of their own.
+//! threads of their own. It also tells receivers when a drift begins or ends ([`notify`]).
 //!
 //! [`explain`] says of recorded exchanges what [`decode`] would read of them, [`history`] what [`drift`]
 //! would have said of rows in files, and makes baselines of them.
@@ -46,6 +46,7 @@ pub mod observe;
 pub mod drift;
 pub mod stats;
 
+pub mod notify;
 pub mod ops;
 
 pub mod history;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::{self, Config, ConfigErrors, Loaded, Sources, Watch, reload},
     metrics::{Metrics, catalogue},
+    notify,
     observe::{command::Handle, worker},
     ops::{self, Keeper, ReloadOutcome, ReloadRequest},
     panics::{contain, contained, hook},
@@ -37,6 +38,7 @@ pub(super) struct Reloader {
     pub(super) config: Config,
     pub(super) tls: Ends,
     pub(super) path: watch::Sender<Arc<proxy::Settings>>,
+    pub(super) notify: notify::Sender,
     pub(super) ops: watch::Sender<Arc<ops::Settings>>,
     pub(super) observer: Handle,
     pub(super) keeper: Arc<Mutex<Keeper>>,
@@ -51,6 +53,14 @@ impl Reloader {
     /// Panics of reloads.
     pub(super) fn panics(metrics: &Metrics) -> Counter {
         metrics.counter(&catalogue::PANICS, &["reload"])
+    }
+
+    /// Shows counts of reloads before there are any.
+    pub(super) fn count_from_nothing(metrics: &Metrics) {
+        drop(Self::panics(metrics));
+        for outcome in ReloadOutcome::LABELS {
+            drop(metrics.counter(&catalogue::CONFIG_RELOADS, &[outcome]));
+        }
     }
 
     /// Reads all sources again; applies what can change live, whole or not at all.
@@ -122,6 +132,7 @@ impl Reloader {
     /// What can refuse comes first, and then nothing has changed: certificates, the observer.
     async fn apply(&mut self, config: &Config, baselines: BaselineFiles) -> anyhow::Result<()> {
         let tls = self.tls.renewed(&self.config, config).await?;
+        let receivers = self.receivers(config).await?;
         if baselines != self.baseline_files {
             let mut keeper = self.keeper.lock().await;
             keeper.use_files(baselines.baselines()).await?;
@@ -134,6 +145,9 @@ impl Reloader {
         let asking = ops::Settings::new(config, tls.upstream.clone());
         self.ops.send_replace(Arc::new(asking));
         self.tls = tls;
+        if let Some(receivers) = receivers {
+            self.notify.send_replace(Arc::new(receivers));
+        }
         // it fails only after the subscriber is gone
         let _ = self
             .level
@@ -149,12 +163,26 @@ impl Reloader {
     }
 }
 
+impl Reloader {
+    /// Those of `config`, where they are not those in use.
+    async fn receivers(&self, config: &Config) -> anyhow::Result<Option<notify::Settings>> {
+        if config.drift.notify == self.config.drift.notify {
+            return Ok(None);
+        }
+        let targets = config.drift.notify.clone();
+        let making = tokio::task::spawn_blocking(move || notify::Settings::new(&targets));
+        Ok(Some(making.await??))
+    }
+}
+
 /// The files that a configuration is read from.
 pub(super) fn files(sources: &Sources, config: &Config) -> Vec<PathBuf> {
     let token = config.ops.token_file.clone();
     let pem = config.pem_files().map(|(_, file)| file.path().to_owned());
     let own = sources.file.iter().cloned();
-    own.chain(token).chain(pem).collect()
+    let targets = config.drift.notify.iter();
+    let secrets = targets.flat_map(config::Target::files).cloned();
+    own.chain(token).chain(pem).chain(secrets).collect()
 }
 
 fn in_words(errors: &ConfigErrors) -> Vec<String> {

@@ -227,6 +227,12 @@ fn drift(drift: &config::Drift, captured: Option<usize>) -> String {
     for file in &drift.baseline_files {
         let _ = write!(text, "\na baseline is read from {}", file.display());
     }
+    for target in &drift.notify {
+        if let Ok(address) = target.address() {
+            let to = address.server.url();
+            let _ = write!(text, "\nwhat begins or ends to drift is posted to {to}");
+        }
+    }
     text
 }
 
@@ -278,6 +284,7 @@ routes:
 - {path: /admin, kind: ignore}
 log: {features: [age], redact: [age], sample: 0.5}
 ops: {token: hunter2}
+drift: {notify: [{url: 'https://hook/hunter2', headers: {Authorization: hunter2}}]}
 ";
         let text = text.replace("/score/{id}", "'/score/{id}'");
         let report = of(&text, &[("SIDELIGHT_DRIFT__WINDOW", "50")]);
@@ -291,6 +298,8 @@ ops: {token: hunter2}
             "            /admin       ignore\n",
             "  log       one line for each request, with age; hashed: age; a share of 0.5",
             "  drift     the last 50 confidences",
+            "            what begins or ends to drift is posted to https://hook:443\n",
+            "  drift.notify: 1 entry  (line 8)\n",
             "\nset:\n  proxy.upstream: http://m  (line 1)\n",
             "  ops.token: ***  (line 7)\n",
             "  drift.window: 50  (environment SIDELIGHT_DRIFT__WINDOW)\n",

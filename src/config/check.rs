@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bodies;
+mod notify;
 mod ranges;
 mod routes;
 mod texts;
@@ -81,6 +82,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     capture(config, findings);
     endpoints(config, findings);
     drift(config, findings);
+    notify::check(config, findings);
     state(config, findings);
 }
 

@@ -159,7 +159,19 @@ impl Sources {
         config.drain.delay.get_or_insert(delay);
         for (key, file) in config.pem_files_mut() {
             if let Err(error) = file.read() {
-                findings.refuse(key, format_args!("cannot be read: {error}"));
+                findings.refuse(&key, format_args!("cannot be read: {error}"));
+            }
+        }
+        for (place, target) in config.drift.notify.iter_mut().enumerate() {
+            for (key, given) in target.given_mut() {
+                let Some(file) = given.file() else { continue };
+                match read_token(file) {
+                    Ok(said) => given.take(&said),
+                    Err(error) => findings.refuse(
+                        &format!("drift.notify[{place}].{key}"),
+                        format_args!("cannot be read: {error}"),
+                    ),
+                }
             }
         }
         let Some(path) = &config.ops.token_file else {

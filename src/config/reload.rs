@@ -94,6 +94,7 @@ pub const KEYS: &[Key] = keys! {
     live drift.export_series;
     live drift.capture;
     live drift.baseline_files;
+    live drift.notify;
     restart state.dir;
     live state.save_interval;
     live drain.delay;
@@ -126,7 +127,12 @@ mod tests {
         let values = [
             "7", "7s", "7KiB", "true", "false", "none", "off", "error", "0.5", "a,b", "http2",
         ];
-        let more = ["[{path: /a}]", "10.0.0.1:1", "http://model"];
+        let more = [
+            "[{path: /a}]",
+            "[{url: 'http://hook'}]",
+            "10.0.0.1:1",
+            "http://model",
+        ];
         let fits = |value: &str| {
             let mut tree = documented::TREE.clone();
             let mut problems = Vec::new();

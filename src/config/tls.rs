@@ -1,5 +1,7 @@
 //! `proxy.tls` and `proxy.upstream_tls`: which files say who is who.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::{Config, PemFile};
@@ -34,7 +36,7 @@ pub struct UpstreamTls {
 
 impl Config {
     /// The keys that name certificates and keys, each with the file it names, if any.
-    pub fn pem_files(&self) -> impl Iterator<Item = (&'static str, &PemFile)> {
+    pub fn pem_files(&self) -> impl Iterator<Item = (Cow<'static, str>, &PemFile)> {
         let (tls, upstream) = (&self.proxy.tls, &self.proxy.upstream_tls);
         let files = [
             &tls.cert_file,
@@ -44,12 +46,17 @@ impl Config {
             &upstream.cert_file,
             &upstream.key_file,
         ];
-        let named = PEM_KEYS.into_iter().zip(files);
-        named.filter_map(|(key, file)| Some((key, file.as_ref()?)))
+        let named = PEM_KEYS.map(Cow::Borrowed).into_iter().zip(files);
+        let receivers = self.drift.notify.iter().enumerate();
+        let receivers = receivers.map(|(place, target)| (receiver_ca(place), &target.ca_file));
+        let all = named.chain(receivers);
+        all.filter_map(|(key, file)| Some((key, file.as_ref()?)))
     }
 
     /// The same, to be read.
-    pub(super) fn pem_files_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut PemFile)> {
+    pub(super) fn pem_files_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (Cow<'static, str>, &mut PemFile)> {
         let (tls, upstream) = (&mut self.proxy.tls, &mut self.proxy.upstream_tls);
         let files = [
             &mut tls.cert_file,
@@ -59,9 +66,16 @@ impl Config {
             &mut upstream.cert_file,
             &mut upstream.key_file,
         ];
-        let named = PEM_KEYS.into_iter().zip(files);
-        named.filter_map(|(key, file)| Some((key, file.as_mut()?)))
+        let named = PEM_KEYS.map(Cow::Borrowed).into_iter().zip(files);
+        let receivers = self.drift.notify.iter_mut().enumerate();
+        let receivers = receivers.map(|(place, target)| (receiver_ca(place), &mut target.ca_file));
+        let all = named.chain(receivers);
+        all.filter_map(|(key, file)| Some((key, file.as_mut()?)))
     }
+}
+
+fn receiver_ca(place: usize) -> Cow<'static, str> {
+    format!("drift.notify[{place}].ca_file").into()
 }
 
 const PEM_KEYS: [&str; 6] = [

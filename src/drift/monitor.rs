@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Baseline, SeriesName, Value,
     clock::Clock,
-    episode::Change,
+    episode::{Change, Episode},
     profile::Profile,
     quality::{Finding, Quality},
     scan::{self, Alarm},
@@ -56,8 +56,8 @@ pub struct Watched {
 pub enum Event {
     /// A series drifts from now on.
     Drifted(Box<Drifted>),
-    /// It drifts no more.
-    Cleared,
+    /// It drifts no more; the episode that has ended.
+    Cleared(Episode),
     /// A problem of a feature's values begins or ends.
     Found(Finding),
 }
@@ -237,7 +237,7 @@ impl Watched {
                 Some(Event::Drifted(Box::new(self.drifted(alarm))))
             }
             Change::Renewed(_) => None,
-            Change::Cleared(_) => Some(Event::Cleared),
+            Change::Cleared(episode) => Some(Event::Cleared(episode)),
         }
     }
 
@@ -298,6 +298,11 @@ impl Watched {
         self.is_matched
     }
 
+    /// Since when the last drift can be seen, in seconds since 1970; without one, when windows began.
+    pub const fn began(&self) -> f64 {
+        self.since
+    }
+
     /// Since when the drift that goes on can be seen, in seconds since 1970; `None`: it does not drift.
     pub fn since(&self) -> Option<f64> {
         self.series.episodes().current().map(|_| self.since)
@@ -350,7 +355,7 @@ mod tests {
         assert!((10_010..10_200).contains(at), "{at}");
         assert!((9_900.0..10_100.0).contains(&drifted.since), "{drifted:?}");
         assert!(drifted.recent_share > drifted.baseline_share);
-        assert!(matches!(told[1], (12_000.., Event::Cleared)));
+        assert!(matches!(told[1], (12_000.., Event::Cleared(_))));
         let watched = &monitor.watched()[place];
         assert_eq!((watched.since(), watched.series().count()), (None, 120_000));
     }

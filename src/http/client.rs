@@ -8,10 +8,13 @@ use std::{future::Future, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, timeout_at},
+};
 
 use super::dial::connect;
 
@@ -95,6 +98,55 @@ where
         .unwrap_or(Err(ClientError::Timeout(timeout)))
 }
 
+/// What is read of the body of an answer that only its status matters of, and how long: a server that is
+/// still writing would take an early end for a failure.
+const SKIMMED: usize = 16 << 10;
+const SKIMMING: Duration = Duration::from_secs(1);
+
+/// POSTs `body` with `fields` to `path` over the stream that `connecting` gives. The body of the answer is
+/// read up to 16 KiB, for a second at most, and dropped. Follows no redirect.
+///
+/// # Errors
+/// When there is no head of an answer within `timeout`.
+pub async fn post_over<S>(
+    connecting: impl Future<Output = io::Result<S>>,
+    (host, port): (&str, u16),
+    path: &str,
+    fields: &HeaderMap,
+    body: Bytes,
+    timeout: Duration,
+) -> Result<(StatusCode, HeaderMap), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut question = Request::post(path)
+        .header(header::HOST, authority(host, port))
+        .header(header::CONNECTION, "close")
+        .header(header::USER_AGENT, AGENT)
+        .body(Full::new(body))
+        .map_err(ClientError::Question)?;
+    question.headers_mut().extend(fields.clone());
+    let deadline = Instant::now() + timeout;
+    let late = |_| ClientError::Timeout(timeout);
+    let beginning = async {
+        let stream = connecting.await.map_err(ClientError::Connect)?;
+        http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(ClientError::Protocol)
+    };
+    let (mut sender, connection) = timeout_at(deadline, beginning).await.map_err(late)??;
+    let answer = async {
+        let answer = timeout_at(deadline, sender.send_request(question)).await;
+        let (head, body) = answer
+            .map_err(late)?
+            .map_err(ClientError::Protocol)?
+            .into_parts();
+        let _ = tokio::time::timeout(SKIMMING, read(body, SKIMMED)).await;
+        Ok((head.status, head.headers))
+    };
+    beside(connection, answer).await
+}
+
 async fn ask<S>(
     connecting: impl Future<Output = io::Result<S>>,
     question: Request<Empty<Bytes>>,
@@ -126,14 +178,17 @@ where
     beside(connection, answer).await
 }
 
-fn question(host: &str, port: u16, path: &str) -> Result<Request<Empty<Bytes>>, http::Error> {
-    let authority = if host.contains(':') {
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")
-    };
+    }
+}
+
+fn question(host: &str, port: u16, path: &str) -> Result<Request<Empty<Bytes>>, http::Error> {
     Request::get(path)
-        .header(header::HOST, authority)
+        .header(header::HOST, authority(host, port))
         .header(header::CONNECTION, "close")
         .header(header::ACCEPT, "*/*")
         .header(header::USER_AGENT, AGENT)

@@ -164,6 +164,12 @@ catalogue! {
         "Label values beyond their bound, counted as other.";
     TASKS_FORGOTTEN "sidelight_tasks_forgotten_total" Kind::Counter, [],
         "Asynchronous tasks that were forgotten before their result was asked for, because too many or too large ones waited.";
+    NOTIFICATIONS "sidelight_notifications_total" Kind::Counter, ["outcome"],
+        "Notices of drift to receivers of drift.notify by outcome: delivered, refused (3xx or 4xx), given_up after give_up_after, dropped because the queue was full or the receiver or the agent left.";
+    NOTIFICATION_RETRIES "sidelight_notification_retries_total" Kind::Counter, [],
+        "Tries to deliver a notice beyond its first.";
+    NOTIFICATIONS_WAITING "sidelight_notifications_waiting" Kind::Gauge, [],
+        "Notices that wait for their receiver or are on their way to it.";
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
         "Reloads of the configuration by outcome: applied, unchanged or refused.";
     PANICS "sidelight_panics_total" Kind::Counter, ["part"],

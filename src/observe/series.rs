@@ -10,13 +10,14 @@ use super::{
     command::{Captured, Judged, ModelState, Which},
     gauges,
     watch::{Watch, Whose},
+    worker::Begin,
 };
 use crate::{
     config,
     decode::Inference,
     drift::{
-        Baselines, CheckInput, Chosen, Key, Retired, Snapshot, Verdict, Versions, monitor::Monitor,
-        report::Histograms,
+        Baselines, CheckInput, Chosen, Key, Outlet, Retired, Snapshot, Verdict, Versions,
+        monitor::Monitor, report::Histograms,
     },
     metrics::{Table, catalogue},
 };
@@ -48,6 +49,7 @@ pub(super) struct Series {
     /// Somebody has predicted since the last table.
     has_news: bool,
     shown: Instant,
+    outlet: Outlet,
 }
 
 impl Series {
@@ -55,13 +57,13 @@ impl Series {
         model: config::Model,
         drift: config::Drift,
         bounds: &config::Metrics,
-        (baselines, windows): (Baselines, Vec<Snapshot>),
+        begin: Begin,
     ) -> Self {
         let mut series = Self {
             watches: Versions::new(bounds.max_models, bounds.max_versions),
             model,
             drift,
-            baselines,
+            baselines: begin.baselines,
             verdicts: HashMap::new(),
             state: ModelState::default(),
             latest: BTreeMap::new(),
@@ -70,8 +72,9 @@ impl Series {
             is_changed: true,
             has_news: false,
             shown: Instant::now(),
+            outlet: begin.outlet,
         };
-        series.go_on(windows, bounds.max_models * bounds.max_versions);
+        series.go_on(begin.windows, bounds.max_models * bounds.max_versions);
         series
     }
 
@@ -108,12 +111,13 @@ impl Series {
             before,
             verdicts,
             is_changed,
+            outlet,
             ..
         } = self;
         let begin = || {
             let snapshot = before.remove(&(model.to_owned(), version.to_owned()));
             let kept = snapshot.as_ref().map(|snapshot| snapshot.baseline.as_str());
-            let mut watch = Watch::new(drift);
+            let mut watch = Watch::new(drift, outlet.clone());
             watch.compare(baselines.choose(model, version, kept), drift, now, whose);
             watch.gather(drift.capture.filter(|_| !baselines.fits(model, version)));
             if let Some(snapshot) = snapshot {
@@ -433,7 +437,7 @@ mod tests {
             config.model,
             config.drift,
             &config.metrics,
-            (Baselines::new(), Vec::new()),
+            Begin::default(),
         )
     }
 
@@ -514,7 +518,12 @@ mod tests {
         let baseline = Baseline::new(sample, profiles, Origin::Captured, set_at).unwrap();
         let mut all = Baselines::new();
         all.set(Key::default(), baseline).unwrap();
-        Series::new(config.model, config.drift, &config.metrics, (all, windows))
+        let begin = Begin {
+            baselines: all,
+            windows,
+            outlet: Outlet::default(),
+        };
+        Series::new(config.model, config.drift, &config.metrics, begin)
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     config,
     decode::{Column, Inference, Name},
     drift::{
-        Baseline, Chosen, Key, KsWindow, SeriesName, Snapshot, Value,
+        Baseline, Chosen, Key, KsWindow, Outlet, SeriesName, Snapshot, Value,
         monitor::{Monitor, Rules, enters_scan},
         scan,
     },
@@ -34,6 +34,8 @@ pub(super) struct Watch {
     last: f64,
     places: Places,
     gathering: Option<Gathering>,
+    /// Where it is told that a drift begins or ends.
+    outlet: Outlet,
 }
 
 /// Who it is, for the log.
@@ -68,7 +70,7 @@ pub(super) fn rules(drift: &config::Drift) -> Rules {
 }
 
 impl Watch {
-    pub(super) fn new(drift: &config::Drift) -> Self {
+    pub(super) fn new(drift: &config::Drift, outlet: Outlet) -> Self {
         Self {
             recent: KsWindow::new(drift.window),
             quiet: 0,
@@ -77,6 +79,7 @@ impl Watch {
             last: 0.0,
             places: Places::default(),
             gathering: None,
+            outlet,
         }
     }
 
@@ -108,7 +111,7 @@ impl Watch {
             (_, None) => "no baseline",
         };
         if let Some(before) = &self.monitor {
-            told::abandoned(whose, before, ended);
+            told::abandoned(whose, before, ended, &self.outlet);
         }
         self.places = Places::default();
         self.monitor = baseline.map(|baseline| Monitor::new(baseline, rules, now));
@@ -183,11 +186,10 @@ impl Watch {
             return;
         };
         self.places.find(monitor, &inference.features);
-        let places = &self.places;
+        let (places, outlet) = (&self.places, &self.outlet);
         let mut push = |place, value: Value<'_>, enters: bool| {
             if let Some(event) = monitor.push(place, value, enters.then_some(now)) {
-                let series = &monitor.watched()[place];
-                told::event(whose, series, &event);
+                told::event(whose, monitor, place, &event, outlet);
             }
         };
         each_value(inference, |source, value, enters| {

@@ -20,7 +20,7 @@ use crate::{
     capture::{Exchange, policy::Interest, queue::Take, tee::End},
     config::{self, Config},
     decode::{self, Inference},
-    drift::{Baselines, Snapshot},
+    drift::{Baselines, Outlet, Snapshot},
     metrics::{Metrics, catalogue},
     panics::{contain, hook},
     telemetry::Sink,
@@ -60,8 +60,18 @@ impl Settings {
     }
 }
 
-/// Starts the thread `observe`, which goes on with the baselines and windows that are `known`. It ends, and
-/// gives back what it knows, when every [`Offer`](crate::capture::queue::Offer) is
+/// What the thread begins with.
+#[derive(Debug, Default)]
+pub struct Begin {
+    /// Those that are known.
+    pub baselines: Baselines,
+    /// Windows of before, which it goes on with.
+    pub windows: Vec<Snapshot>,
+    /// Where it is told that a drift begins or ends.
+    pub outlet: Outlet,
+}
+
+/// Starts the thread `observe`. It ends, and gives back what it knows, when every [`Offer`](crate::capture::queue::Offer) is
 /// gone and the queue is empty.
 ///
 /// # Errors
@@ -71,11 +81,11 @@ pub fn start(
     metrics: Arc<Metrics>,
     sink: Sink,
     settings: Settings,
-    known: (Baselines, Vec<Snapshot>),
+    begin: Begin,
 ) -> std::io::Result<(Handle, JoinHandle<Vec<Snapshot>>)> {
     let (handle, commands) = command::channel();
     let mut record = Record::new(Arc::clone(&metrics), settings.metrics.clone());
-    record.use_baselines(known.0.clone());
+    record.use_baselines(begin.baselines.clone());
     let mut worker = Worker {
         models: Models::new(settings.metrics.clone()),
         record,
@@ -86,7 +96,7 @@ pub fn start(
             settings.model.clone(),
             settings.drift,
             &settings.metrics,
-            known,
+            begin,
         ),
         model: Arc::new(settings.model),
         capture: settings.capture,
@@ -302,7 +312,7 @@ pub(crate) fn idle() -> Handle {
     let (offer, take) = crate::capture::queue::queue(&config.capture);
     let (sink, _) = Sink::start(std::io::sink(), 1000).expect("there is a thread");
     let settings = Settings::new(&config);
-    let (handle, _) = start(take, Arc::new(metrics), sink, settings, Default::default())
+    let (handle, _) = start(take, Arc::new(metrics), sink, settings, Begin::default())
         .expect("there is a thread");
     std::mem::forget(offer);
     handle

@@ -12,23 +12,46 @@ use tokio::time::sleep;
 
 use super::Ops;
 use crate::{
-    drift::{CheckInput, Verdict, check},
+    drift::{
+        CheckInput, Checked, Notice, Outlet, Verdict, check,
+        notice::{Happened, tested_id},
+    },
     metrics::catalogue,
     observe::command::{Judged, Unavailable, Which},
     panics::{contain, hook},
 };
 
-/// Model and version of those who have drifted, and the baseline they have drifted from.
-type Drifted = HashMap<(String, String), Option<String>>;
+/// Model and version of those who have drifted, and from what.
+type Drifted = HashMap<(String, String), Episode>;
+
+/// A drift that goes on.
+#[derive(Debug)]
+struct Episode {
+    baseline: Option<String>,
+    /// What is told of it carries this.
+    id: String,
+}
+
+/// The series whose recent values are tested, as in its label.
+const TESTED: &str = "confidence";
 
 /// Makes verdicts, and remembers whose confidences have drifted, so that each episode is
 /// reported once.
 #[derive(Debug, Default)]
 pub struct Judge {
     drifted: Mutex<Drifted>,
+    outlet: Outlet,
 }
 
 impl Judge {
+    /// Tells `outlet` when a drift begins or ends.
+    pub fn new(outlet: Outlet) -> Self {
+        Self {
+            drifted: Mutex::default(),
+            outlet,
+        }
+    }
+
     /// Compares each copy to its baseline, on a thread of its own.
     /// One that panics is counted and left out.
     pub(super) async fn judge(&self, inputs: Vec<CheckInput>, panics: Counter) -> Vec<Judged> {
@@ -57,60 +80,92 @@ impl Judge {
 
     fn report(&self, judged: &Judged) {
         let key = (judged.model.clone(), judged.version.clone());
-        let (model, model_version) = (judged.model.as_str(), judged.version.as_str());
-        let cleared = |reason: Option<&str>| {
-            tracing::info!(
-                model,
-                model_version,
-                decision = "ks",
-                reason,
-                "Drift cleared"
-            );
-        };
         let mut drifted = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
         // drift from another baseline is another finding
-        let is_over = |baseline: &Option<String>| *baseline != judged.baseline;
-        if drifted.get(&key).is_some_and(is_over) {
-            drifted.remove(&key);
+        let is_over = |episode: &Episode| episode.baseline != judged.baseline;
+        if drifted.get(&key).is_some_and(is_over)
+            && let Some(episode) = drifted.remove(&key)
+        {
             let reason = match judged.baseline {
                 Some(_) => "another baseline",
                 None => "no baseline",
             };
-            cleared(Some(reason));
+            self.cleared(judged, episode, Some(reason));
         }
         match &judged.verdict {
             // the scan says so itself, when it happens
             _ if judged.is_of_scan() => {
-                if drifted.remove(&key).is_some() {
-                    cleared(Some("the scan decides"));
+                if let Some(episode) = drifted.remove(&key) {
+                    self.cleared(judged, episode, Some("the scan decides"));
                 }
             }
             Verdict::Checked(found) if found.drift_detected => {
-                let before = drifted.insert(key, judged.baseline.clone());
-                if before.is_none() {
-                    tracing::warn!(
-                        model,
-                        model_version,
-                        decision = "ks",
-                        status = "checked",
-                        drift_detected = true,
-                        ks_statistic = found.ks_statistic,
-                        p_value = found.p_value,
-                        baseline_mean = found.baseline_mean,
-                        recent_mean = found.recent_mean,
-                        samples_checked = found.samples_checked,
-                        "Drift detected!"
-                    );
-                }
+                drifted
+                    .entry(key)
+                    .or_insert_with(|| self.found(judged, found));
             }
             Verdict::Checked(_) => {
-                if drifted.remove(&key).is_some() {
-                    cleared(None);
+                if let Some(episode) = drifted.remove(&key) {
+                    self.cleared(judged, episode, None);
                 }
             }
             // nothing was compared, so nothing has ended
             Verdict::NoBaseline | Verdict::InsufficientData => {}
         }
+    }
+
+    fn found(&self, judged: &Judged, found: &Checked) -> Episode {
+        let (model, model_version) = (judged.model.as_str(), judged.version.as_str());
+        tracing::warn!(
+            model,
+            model_version,
+            decision = "ks",
+            status = "checked",
+            drift_detected = true,
+            ks_statistic = found.ks_statistic,
+            p_value = found.p_value,
+            baseline_mean = found.baseline_mean,
+            recent_mean = found.recent_mean,
+            samples_checked = found.samples_checked,
+            "Drift detected!"
+        );
+        let whose = (model, model_version, TESTED);
+        let id = tested_id(whose, &found.baseline_hash, found.timestamp);
+        let happened = Happened::Tested(found.into());
+        self.outlet.tell(notice(judged, id.clone(), happened));
+        Episode {
+            baseline: judged.baseline.clone(),
+            id,
+        }
+    }
+
+    /// `reason`: where it was not the traffic that changed.
+    fn cleared(&self, judged: &Judged, episode: Episode, reason: Option<&'static str>) {
+        let (model, model_version) = (judged.model.as_str(), judged.version.as_str());
+        tracing::info!(
+            model,
+            model_version,
+            decision = "ks",
+            reason,
+            "Drift cleared"
+        );
+        let happened = Happened::Cleared {
+            prediction: None,
+            reason: reason.unwrap_or("calm"),
+        };
+        self.outlet.tell(notice(judged, episode.id, happened));
+    }
+}
+
+fn notice(judged: &Judged, episode: String, event: Happened) -> Notice {
+    Notice {
+        episode,
+        model: judged.model.clone(),
+        model_version: judged.version.clone(),
+        series: TESTED.to_owned(),
+        decision: "ks",
+        since: None,
+        event,
     }
 }
 
@@ -233,7 +288,7 @@ mod tests {
         for (baseline, verdict) in verdicts {
             judge.report(&judged(baseline, verdict.clone()));
             let drifted = judge.drifted.lock().unwrap();
-            open.push(drifted.values().next().cloned().flatten());
+            open.push(drifted.values().next().and_then(|e| e.baseline.clone()));
         }
         open
     }
@@ -264,6 +319,37 @@ mod tests {
             episodes(&verdicts),
             [open("a"), open("b"), None, open("c"), None]
         );
+    }
+
+    #[test]
+    fn what_is_told_of_an_episode_carries_its_id_and_every_one_has_an_end() {
+        let (outlet, mut told) = Outlet::new(Counter::noop());
+        let judge = Judge::new(outlet);
+        for (baseline, drifts) in [("a", true), ("a", true), ("b", true), ("b", false)] {
+            judge.report(&judged(baseline, checked(drifts)));
+        }
+        let mut notices = Vec::new();
+        while let Ok(notice) = told.try_recv() {
+            notices.push(serde_json::to_value(notice).unwrap());
+        }
+        let of = |field: &str| -> Vec<_> { notices.iter().map(|n| n[field].clone()).collect() };
+        assert_eq!(
+            of("event"),
+            [
+                "drift_detected",
+                "drift_cleared",
+                "drift_detected",
+                "drift_cleared"
+            ]
+        );
+        let reasons = of("reason");
+        assert_eq!(
+            (&reasons[1], &reasons[3]),
+            (&"another baseline".into(), &"calm".into())
+        );
+        let ids = of("episode");
+        assert_eq!((&ids[0], &ids[2]), (&ids[1], &ids[3]));
+        assert_eq!(of("series")[0], "confidence");
     }
 
     #[tokio::test]

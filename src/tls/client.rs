@@ -16,7 +16,7 @@ use super::{
     provider, roots,
     unverified::Unverified,
 };
-use crate::config;
+use crate::config::{self, PemFile};
 
 const CA: &str = "proxy.upstream_tls.ca_file";
 const SERVER_NAME: &str = "proxy.upstream_tls.server_name";
@@ -67,6 +67,23 @@ impl Client {
         Ok(Some(Self { name, configs }))
     }
 
+    /// For `host`, which shows itself by a certificate that those of `ca` have signed; `None`: the roots of
+    /// the system, which are read: not on a thread that others wait for.
+    ///
+    /// # Errors
+    /// What is wrong with the file or the name.
+    pub fn of_host(host: &str, ca: Option<&PemFile>) -> Result<Self, Why> {
+        let config = builder()
+            .dangerous()
+            .with_custom_certificate_verifier(believing(ca)?)
+            .with_no_client_auth();
+        let configs = [Alpn::Http1, Alpn::Http2, Alpn::Either].map(|alpn| offering(&config, alpn));
+        Ok(Self {
+            name: name_of(host)?,
+            configs,
+        })
+    }
+
     /// Shakes hands with the upstream at the other end of `stream`. Bound the time.
     ///
     /// # Errors
@@ -114,7 +131,7 @@ pub(super) fn server_name(
         Some(name) => (name, SERVER_NAME),
         None => (&upstream.host, "proxy.upstream"),
     };
-    ServerName::try_from(name.clone()).map_err(|_| Why::ServerName.of(key))
+    name_of(name).map_err(|why| why.of(key))
 }
 
 /// Who looks at the certificate of the upstream.
@@ -122,19 +139,26 @@ pub(super) fn verifier(tls: &config::UpstreamTls) -> Result<Arc<dyn ServerCertVe
     if !tls.verify {
         return Ok(Arc::new(Unverified::new(provider())));
     }
-    let roots = match &tls.ca_file {
-        Some(file) => roots::of_file(CA, file)?,
-        None => roots::of_system(CA)?,
+    believing(tls.ca_file.as_ref()).map_err(|why| why.of(CA))
+}
+
+/// Who believes what those of `ca` sign, and those themselves; `None`: the roots of the system.
+pub(super) fn believing(ca: Option<&PemFile>) -> Result<Arc<dyn ServerCertVerifier>, Why> {
+    let roots = match ca {
+        Some(file) => roots::of_file(file)?,
+        None => roots::of_system()?,
     };
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
-    let verifier = verifier.map_err(|_| Why::Certificate.of(CA))?;
-    Ok(match &tls.ca_file {
-        Some(file) => {
-            let pinned = certificates(file).map_err(|why| why.of(CA))?;
-            Arc::new(Pinned::new(pinned, verifier))
-        }
+    let verifier = verifier.map_err(|_| Why::Certificate)?;
+    Ok(match ca {
+        Some(file) => Arc::new(Pinned::new(certificates(file)?, verifier)),
         None => verifier,
     })
+}
+
+/// `host` as it must stand in a certificate.
+pub(super) fn name_of(host: &str) -> Result<ServerName<'static>, Why> {
+    ServerName::try_from(host.to_owned()).map_err(|_| Why::ServerName)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub fn examine(config: &Config, findings: &mut Findings<'_>) {
     for TlsError { key, why } in errors(config) {
         findings.refuse(key, why);
     }
+    receivers(config, findings);
     let now = Timestamp::now();
     for (key, file) in config
         .pem_files()
@@ -23,7 +24,7 @@ pub fn examine(config: &Config, findings: &mut Findings<'_>) {
     {
         let is_own = key.ends_with(".cert_file");
         if let Some(outside) = outside(file, now, is_own) {
-            findings.warn(key, outside);
+            findings.warn(&key, outside);
         }
     }
 }
@@ -49,6 +50,24 @@ fn errors(config: &Config) -> Vec<TlsError> {
         );
     }
     errors
+}
+
+/// Those of `drift.notify` that are reached over TLS.
+fn receivers(config: &Config, findings: &mut Findings<'_>) {
+    for (place, target) in config.drift.notify.iter().enumerate() {
+        let Ok(address) = target.address() else {
+            continue;
+        };
+        if !address.server.tls {
+            continue;
+        }
+        if let Err(why) = client::name_of(&address.server.host) {
+            findings.refuse(&format!("drift.notify[{place}].url"), why);
+        }
+        if let Err(why) = client::believing(target.ca_file.as_ref()) {
+            findings.refuse(&format!("drift.notify[{place}].ca_file"), why);
+        }
+    }
 }
 
 /// Each file on its own, and both together where each is right.

@@ -79,7 +79,7 @@ pub(super) fn clients(tls: &config::Tls) -> Result<Option<Arc<dyn ClientCertVeri
     let Some(file) = &tls.client_ca_file else {
         return Ok(None);
     };
-    let roots = roots::of_file(CLIENT_CA, file)?;
+    let roots = roots::of_file(file).map_err(|why| why.of(CLIENT_CA))?;
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
     verifier
         .map(Some)

@@ -4,8 +4,12 @@
 Needs the release binary and Python's standard library.
 """
 
+import collections
+import http.server
+import json
 import random
 import tempfile
+import threading
 
 import harness as h
 from harness import Agent, Client, case, check, equal, wait_until
@@ -181,6 +185,104 @@ def of_the_bundled_model_the_first_thousand_are_captured_unless_something_else_i
     with Agent(config={"drift": {**fast, "capture": 0}}) as agent:
         send(agent, 30)
         equal(drift(agent)["status"], "no_baseline", "with capture: 0")
+
+
+class Hook(http.server.ThreadingHTTPServer):
+    """A receiver of `drift.notify`, which answers each of `says` once and then 204."""
+
+    def __init__(self, *says):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.server.got.append((self.path, self.headers, json.loads(body)))
+                status = self.server.says.popleft() if self.server.says else 204
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.got, self.says = [], collections.deque(says)
+        super().__init__((h.HOST, 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+    def url(self, path):
+        return f"http://{h.HOST}:{self.server_port}{path}"
+
+    def notices(self, event):
+        return [body for _, _, body in list(self.got) if body["event"] == event]
+
+
+def notifying(hook, path):
+    headers = {"Authorization": "Bearer hunter2"}
+    return {"drift": {**SETTINGS["drift"], "notify": [{"url": hook.url(path), "headers": headers}]}}
+
+
+@case
+def each_drift_is_posted_once_when_it_begins_and_once_when_it_ends():
+    traffic = Traffic(5)
+    with Hook(503) as first, Hook() as second, Agent(config=notifying(first, "/hunter3")) as agent:
+        captured(agent, traffic)
+        traffic.send(agent, 1500)
+        traffic.send(agent, 300, sepal_width=0.6)
+        agent.settled()
+        begun = told(agent, "Drift detected!", decision="scan")
+        check(any(event["series"] == "sepal_width" for event in begun), lambda: begun)
+        wait_until(lambda: agent.metrics().one("sidelight_notifications_waiting") == 0, "nothing to wait")
+        equal(first.got[0][1]["Idempotency-Key"], first.got[1][1]["Idempotency-Key"], "id after 503")
+        notices = {body["id"]: body for body in first.notices("drift_detected") if body["decision"] == "scan"}
+        equal(sorted(body["series"] for body in notices.values()), sorted(event["series"] for event in begun), "series")
+        equal(len(first.got) - 1, agent.metrics().one("sidelight_notifications_total", outcome="delivered"), "deliveries")
+        event = next(event for event in begun if event["series"] == "sepal_width")
+        notice = next(body for body in notices.values() if body["series"] == "sepal_width")
+        for field in ("model", "model_version", "decision", "score", "prediction", "region", "baseline_share",
+                      "recent_share", "psi", "wasserstein_over_iqr", "low_confidence", "since"):
+            equal(notice[field], event[field], field)
+        equal((notice["version"], notice["id"]), (1, notice["episode"] + "-detected"), "version and id")
+        path, headers, _ = first.got[0]
+        equal((path, headers["Authorization"], headers["Content-Type"]),
+              ("/hunter3", "Bearer hunter2", "application/json"), "request")
+
+        # another address, live; the end of the drift goes there
+        agent.write_config(notifying(second, "/hunter4"))
+        agent.wait_event(message="configuration reloaded", changed="drift.notify")
+        so_far = len(first.got)
+
+        def calm():
+            traffic.send(agent, 200)
+            agent.settled()
+            return told(agent, "Drift cleared", series="sepal_width")
+        wait_until(calm, "the drift to end", pause=0)
+        wait_until(lambda: any(body["series"] == "sepal_width" for body in second.notices("drift_cleared")), "the end")
+        ended = next(body for body in second.notices("drift_cleared") if body["series"] == "sepal_width")
+        equal(ended["episode"], notice["episode"], "episode")
+        equal((ended["since"], ended["reason"]), (notice["since"], "calm"), "its end")
+        equal(len(first.got), so_far, "requests to the old address")
+        agent.stop()
+        said = "\n".join(agent.lines + agent.errors)
+        check("hunter" not in said, "a secret in the log")
+
+
+@case
+def a_receiver_that_is_gone_keeps_neither_the_traffic_nor_the_end_waiting():
+    traffic = Traffic(6)
+    gone = {"drift": {**SETTINGS["drift"], "notify": [f"http://{h.HOST}:{h.free_port()}/hunter2"]}}
+    with Agent(config=gone) as agent:
+        captured(agent, traffic)
+        traffic.send(agent, 300, petal_width=0.8)
+        agent.settled()
+        check(told(agent, "Drift detected!", series="petal_width"), "it drifts")
+        wait_until(lambda: agent.metrics().one("sidelight_notifications_waiting") > 0, "what waits")
+        warned = agent.wait_event(message="notification not delivered, it is tried again")
+        check("hunter2" not in str(warned), lambda: warned)
+        agent.signal(h.signal.SIGTERM)
+        equal(agent.wait(), 0, "exit status")
+        check(told(agent, "notifications that waited were not delivered"), "what was lost")
 
 
 if __name__ == "__main__":

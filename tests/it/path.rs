@@ -102,7 +102,7 @@ impl Path {
         let settings = worker::Settings::new(config);
         let metrics = Arc::clone(&self.metrics);
         let (_, observer) =
-            worker::start(self.take, metrics, sink, settings, Default::default()).unwrap();
+            worker::start(self.take, metrics, sink, settings, worker::Begin::default()).unwrap();
         observer.join().unwrap();
         Counted(self.metrics.render())
     }

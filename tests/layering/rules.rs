@@ -63,6 +63,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
+    (
+        "notify",
+        &["drift", "metrics", "http", "tls", "panics", "config"],
+    ),
     ("history", &["drift"]),
     ("inject", &["metrics", "drain", "http", "config"]),
     ("iris", &["drain", "http", "config"]),

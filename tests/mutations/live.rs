@@ -53,7 +53,8 @@ impl Live {
         let (sink, writer) = Sink::start(std::io::sink(), 1 << 20).unwrap();
         let settings = worker::Settings::new(&config);
         let count = Arc::clone(&metrics);
-        let (_, observer) = worker::start(take, count, sink, settings, Default::default()).unwrap();
+        let (_, observer) =
+            worker::start(take, count, sink, settings, worker::Begin::default()).unwrap();
         Self {
             address: proxy.address,
             proxy,

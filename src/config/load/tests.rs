@@ -176,6 +176,65 @@ fn the_token_file_is_read_at_each_load_without_its_line_end() {
 }
 
 #[test]
+fn receivers_are_urls_or_entries_whose_secrets_may_stand_in_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hook");
+    fs::write(&path, "hunter2\n").unwrap();
+    let text = format!(
+        "drift:
+  notify:
+    - http://plain/a
+    - url: https://hook/b?key=c
+      headers: {{Authorization: {{file: {0}, prefix: 'Bearer '}}, X-Team: fraud}}
+      timeout: 2s
+      give_up_after: 0
+      max_queued: 7
+    - {{url: {{file: {0}, prefix: 'http://hook/'}}, headers: null}}
+",
+        path.display()
+    );
+    let (_dir, sources) = file(&text);
+    let first = sources.load().unwrap();
+    let targets = &first.config.drift.notify;
+    assert_eq!(
+        targets[0].address().unwrap().server.url(),
+        "http://plain:80"
+    );
+    assert_eq!(targets[0].max_queued, 1000);
+    let (name, value) = &targets[1].headers[0];
+    assert_eq!(
+        (name.as_str(), value.as_str()),
+        ("Authorization", "Bearer hunter2")
+    );
+    assert_eq!(
+        (targets[1].timeout.as_secs(), targets[1].max_queued),
+        (2, 7)
+    );
+    assert_eq!(&*targets[2].address().unwrap().path, "/hunter2");
+    assert_eq!(targets[2].files().count(), 1);
+    assert!(!format!("{:?}", first.config).contains("hunter2"));
+    assert_eq!(first.settings[0].value, "3 entries");
+    fs::write(&path, "hunter3\n").unwrap();
+    let second = sources.load().unwrap();
+    assert_eq!(
+        reload::diff(&first.config, &second.config),
+        ["drift.notify"]
+    );
+    fs::remove_file(&path).unwrap();
+    let said = errors(&sources);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("drift.notify[1].headers.Authorization: cannot be read: No such"));
+    assert!(said[1].starts_with("drift.notify[2].url: cannot be read: No such"));
+
+    let of_env = Sources {
+        env: env(&[("SIDELIGHT_DRIFT__NOTIFY", "http://a/b, https://c/d")]),
+        ..Sources::default()
+    };
+    assert_eq!(of_env.load().unwrap().config.drift.notify.len(), 2);
+    assert_eq!(load("drift: {notify: null}").config.drift.notify, []);
+}
+
+#[test]
 fn what_is_allowed_and_probably_not_meant_is_a_warning() {
     for (text, warning) in [
         (

@@ -53,7 +53,7 @@ fn drift() -> config::Drift {
 
 /// A version whose first thousand predictions have become its baseline.
 fn captured(random: &mut fastrand::Rng) -> Watch {
-    let mut watch = Watch::new(&drift());
+    let mut watch = Watch::new(&drift(), Outlet::default());
     watch.gather(Some(1000));
     let baseline = (0..=1000).find_map(|i| {
         let second = random.f64();
@@ -142,7 +142,7 @@ fn a_feature_that_is_lost_is_missing_and_one_that_was_never_there_is_not() {
     assert_eq!(quality.current().next(), Some(Problem::Missing));
 
     let baseline = Arc::clone(monitor.baseline());
-    let mut other = Watch::new(&drift());
+    let mut other = Watch::new(&drift(), Outlet::default());
     other.compare(Some(of_all(&baseline)), &drift(), 0.0, WHOSE);
     let mut renamed = inference(&mut random, 1.0, Some(0.5));
     renamed.features[1].name = Name::Word("another".into());
@@ -187,7 +187,7 @@ fn windows_go_on_under_the_same_baseline_and_begin_anew_under_another() {
 
 #[test]
 fn numbers_of_a_regression_are_a_series() {
-    let mut watch = Watch::new(&drift());
+    let mut watch = Watch::new(&drift(), Outlet::default());
     watch.gather(Some(100));
     let mut random = fastrand::Rng::with_seed(5);
     let mut predict = |watch: &mut Watch, from: f64| {
@@ -225,7 +225,7 @@ fn a_restart_changes_nothing_that_is_found() {
     let snapshot = watch.snapshot(WHOSE).unwrap();
     let snapshot = Snapshot::parse(&snapshot.render()).unwrap();
     let baseline = Arc::clone(watch.monitor.as_ref().unwrap().baseline());
-    let mut again = Watch::new(&drift());
+    let mut again = Watch::new(&drift(), Outlet::default());
     again.compare(Some(of_all(&baseline)), &drift(), 0.0, WHOSE);
     again.restore(snapshot.clone());
     predict(&mut [&mut watch, &mut again], 7777, 1.0);
@@ -234,7 +234,7 @@ fn a_restart_changes_nothing_that_is_found() {
     assert_eq!(watch.recent, again.recent);
 
     let another = Baseline::of_confidences([0.5; 50], 50, Timestamp::UNIX_EPOCH).unwrap();
-    let mut other = Watch::new(&drift());
+    let mut other = Watch::new(&drift(), Outlet::default());
     other.compare(Some(of_all(&Arc::new(another))), &drift(), 0.0, WHOSE);
     other.restore(snapshot);
     let series = other.monitor.as_ref().unwrap().watched()[0].series();
@@ -243,4 +243,45 @@ fn a_restart_changes_nothing_that_is_found() {
         (0, 0),
         "it is of another baseline"
     );
+}
+
+#[test]
+fn both_ends_of_a_drift_are_told_with_one_id_also_over_a_restart() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let before = captured(&mut random);
+    let baseline = Arc::clone(before.monitor.as_ref().unwrap().baseline());
+    let (outlet, mut told) = Outlet::new(::metrics::Counter::noop());
+    let watch = || {
+        let mut watch = Watch::new(&drift(), outlet.clone());
+        watch.compare(Some(of_all(&baseline)), &drift(), 0.0, WHOSE);
+        watch
+    };
+    let mut predict = |watch: &mut Watch, count: u32, most: f64| {
+        for i in 0..count {
+            let second = random.f64();
+            watch.predicted(
+                &inference(&mut random, most, Some(second)),
+                f64::from(i) + 0.25,
+                WHOSE,
+            );
+        }
+    };
+    let mut first = watch();
+    predict(&mut first, 3333, 1.0);
+    predict(&mut first, 100, 0.5);
+    let snapshot = Snapshot::parse(&first.snapshot(WHOSE).unwrap().render()).unwrap();
+    let mut second = watch();
+    second.restore(snapshot);
+    predict(&mut second, 7777, 1.0);
+    // the other agent ends with another baseline
+    first.compare(None, &drift(), 0.0, WHOSE);
+    let mut of_first: Vec<(&str, String)> = Vec::new();
+    while let Ok(notice) = told.try_recv() {
+        if notice.series == "first" {
+            of_first.push((notice.event.word(), notice.episode));
+        }
+    }
+    let words: Vec<&str> = of_first.iter().map(|(word, _)| *word).collect();
+    assert_eq!(words, ["detected", "cleared", "cleared"]);
+    assert!(of_first.iter().all(|(_, id)| *id == of_first[0].1));
 }

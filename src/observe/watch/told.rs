@@ -1,17 +1,27 @@
-//! What the log says of drift: once for each episode, and not for each request.
+//! What the log and the webhook say of drift: once for each episode, and not for each request.
 
 use super::Whose;
 use crate::drift::{
-    Chosen,
+    Chosen, Notice, Outlet,
+    episode::Episode,
     monitor::{Event, Monitor, Watched},
+    notice::{Found, Happened, episode_id},
     report::time_of,
 };
 
 /// Names that one event lists.
 const MAX_NAMES: usize = 20;
 
-/// What a value brought.
-pub(super) fn event(Whose { model, version }: Whose<'_>, watched: &Watched, event: &Event) {
+/// What a value brought to the series at `place`.
+pub(super) fn event(
+    whose: Whose<'_>,
+    monitor: &Monitor,
+    place: usize,
+    event: &Event,
+    outlet: &Outlet,
+) {
+    let Whose { model, version } = whose;
+    let watched = &monitor.watched()[place];
     let series = watched.name().label();
     let series = series.as_ref();
     match event {
@@ -34,9 +44,27 @@ pub(super) fn event(Whose { model, version }: Whose<'_>, watched: &Watched, even
                 since = %time_of(drifted.since),
                 "Drift detected!"
             );
+            if let Some(episode) = watched.series().episodes().current() {
+                let happened = Happened::Found(Found {
+                    prediction: drifted.alarm.at,
+                    score: drifted.alarm.score,
+                    region: drifted.region_text.clone(),
+                    baseline_share: drifted.baseline_share,
+                    recent_share: drifted.recent_share,
+                    psi: report.psi,
+                    wasserstein_over_iqr: report.wasserstein_over_iqr,
+                    low_confidence: report.low_confidence,
+                });
+                outlet.tell(notice(whose, monitor, watched, episode, happened));
+            }
         }
-        Event::Cleared => {
+        Event::Cleared(episode) => {
             let predictions = watched.series().count();
+            let happened = Happened::Cleared {
+                prediction: Some(predictions),
+                reason: "calm",
+            };
+            outlet.tell(notice(whose, monitor, watched, episode, happened));
             tracing::info!(
                 model,
                 model_version = version,
@@ -85,9 +113,40 @@ pub(super) fn borrowed(Whose { model, version }: Whose<'_>, chosen: Option<Chose
     }
 }
 
+fn notice(
+    Whose { model, version }: Whose<'_>,
+    monitor: &Monitor,
+    watched: &Watched,
+    episode: &Episode,
+    event: Happened,
+) -> Notice {
+    let series = watched.name().label().into_owned();
+    // it stays after the drift has ended, until another begins
+    let since = watched.began();
+    let baseline = monitor.baseline().hash();
+    Notice {
+        episode: episode_id((model, version, &series), baseline, episode, since),
+        model: model.to_owned(),
+        model_version: version.to_owned(),
+        series,
+        decision: "scan",
+        since: Some(time_of(since)),
+        event,
+    }
+}
+
 /// Drifts end with the baseline that they were seen against.
-pub(super) fn abandoned(Whose { model, version }: Whose<'_>, before: &Monitor, reason: &str) {
-    for watched in before.watched().iter().filter(|w| w.since().is_some()) {
+pub(super) fn abandoned(whose: Whose<'_>, before: &Monitor, reason: &'static str, outlet: &Outlet) {
+    let Whose { model, version } = whose;
+    for watched in before.watched() {
+        let Some(episode) = watched.series().episodes().current() else {
+            continue;
+        };
+        let happened = Happened::Cleared {
+            prediction: None,
+            reason,
+        };
+        outlet.tell(notice(whose, before, watched, episode, happened));
         let series = watched.name().label();
         tracing::info!(
             model,

@@ -30,14 +30,8 @@ fn observer(config: &Config) -> (Offer, impl FnOnce() -> Running + use<>) {
     let start = {
         let offer = offer.clone();
         move || {
-            let (handle, thread) = start(
-                take,
-                Arc::clone(&metrics),
-                sink,
-                settings,
-                Default::default(),
-            )
-            .unwrap();
+            let (handle, thread) =
+                start(take, Arc::clone(&metrics), sink, settings, Begin::default()).unwrap();
             Running {
                 offer,
                 handle,

@@ -67,7 +67,7 @@ impl Port {
         let settings = worker::Settings::new(&config);
         let counts = Arc::clone(&metrics);
         let (observer, _) =
-            worker::start(take, counts, sink, settings, Default::default()).unwrap();
+            worker::start(take, counts, sink, settings, worker::Begin::default()).unwrap();
         let ops = Ops {
             metrics: Arc::clone(&metrics),
             health: Arc::new(Health::default()),

@@ -466,3 +466,82 @@ fn paths_of_a_route_are_looked_at() {
         ),
     ]);
 }
+
+#[test]
+fn what_is_wrong_with_a_receiver_is_told_with_its_key_and_without_its_secrets() {
+    for (entry, error) in [
+        (
+            "http://me:hunter2@hook/",
+            "[0].url: expected http:// or https://",
+        ),
+        ("hook/hunter2", "[0].url: expected http:// or https://"),
+        (
+            "{url: [hunter2]}",
+            "[0].url: expected a text, or file with a path, found a list",
+        ),
+        ("{url: {fil: /a}}", "[0].url.fil: unknown key"),
+        ("{headers: {}}", "[0].url: missing"),
+        (
+            "{url: 'http://h', token: hunter2}",
+            "[0].token: unknown key",
+        ),
+        (
+            "{url: 'http://h', headers: Bearer hunter2}",
+            "[0].headers: expected names of fields",
+        ),
+        (
+            "{url: 'http://h', headers: [hunter2]}",
+            "[0].headers: expected names of fields",
+        ),
+        (
+            "{url: 'http://h', headers: {X: \"hunter2\\n\"}}",
+            "[0].headers.X: expected 1 to 4096",
+        ),
+        (
+            "{url: 'http://h', headers: {'X Y': hunter2}}",
+            "[0].headers.X Y: expected the name",
+        ),
+        (
+            "{url: 'http://h', headers: {Host: hunter2}}",
+            "[0].headers.Host: expected a field",
+        ),
+        (
+            "{url: 'http://h', headers: {A: b, a: c}}",
+            "[0].headers.a: expected each field once",
+        ),
+        (
+            "{url: 'http://h', timeout: 0}",
+            "[0].timeout: expected 10ms to 1m, found 0s",
+        ),
+        (
+            "{url: 'http://h', timeout: soon}",
+            "[0].timeout: expected a duration",
+        ),
+        (
+            "{url: 'http://h', give_up_after: 2d}",
+            "[0].give_up_after: expected 0 to 1d, found 2d",
+        ),
+        (
+            "{url: 'http://h', max_queued: 0}",
+            "[0].max_queued: expected 1 to 10000, found 0",
+        ),
+    ] {
+        let said = error_of(&format!("drift: {{notify: [{entry}]}}"));
+        assert!(
+            said.starts_with(&format!("drift.notify{error}")),
+            "{entry}: {said}"
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let said = error_of("drift: {notify: 'http://hook/hunter2'}");
+    assert_eq!(
+        said,
+        "drift.notify: expected a list of targets, found a text (own.yaml:1)"
+    );
+    let many = vec!["http://h"; 17].join(", ");
+    let said = error_of(&format!("drift: {{notify: [{many}]}}"));
+    assert!(
+        said.starts_with("drift.notify: expected at most 16 targets, found 17"),
+        "{said}"
+    );
+}
