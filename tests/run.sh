@@ -282,6 +282,7 @@ soak)
     step "release build: the same bytes elsewhere" tests/reproducible.sh
     suite_limit=0
     step "e2e: memory of peers" suite memory_peers python3
+    step "e2e: baselines of long files" suite long_files python3
     step "e2e: soak" suite soak python3
     step "drift: false alarms and delays" drift check
     step "drift: beside others" drift_peers
