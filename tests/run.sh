@@ -186,6 +186,7 @@ counts() {
     step "e2e: system calls of a request" suite syscalls python3
     step "e2e: instructions of a request" suite instructions python3
     step "e2e: instructions of decoding" suite decoding python3
+    step "e2e: instructions of drift" suite watching python3
 }
 
 # What takes a minute and more.
