@@ -1,10 +1,14 @@
-//! A confidence into its window, and the window against a baseline: `cargo bench --bench drift`.
+//! A confidence into its window, the window against a baseline, and a value into the windows of the scan:
+//! `cargo bench --bench drift`.
+
+#[path = "../tests/drift/series.rs"]
+mod series;
 
 use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
-use sidelight::drift::{Baseline, CheckInput, KsWindow, check};
+use sidelight::drift::{Baseline, CheckInput, KsWindow, Value, check};
 
 /// Different shares that look random and are the same in every run.
 fn shares(count: u32) -> impl Iterator<Item = f64> {
@@ -38,5 +42,30 @@ fn verdict(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, push, verdict);
+/// One value of one series, with all that is kept of it.
+fn watch(criterion: &mut Criterion) {
+    let names = series::names();
+    let mut monitor = series::monitor(vec![
+        (series::feature(0), series::numbers(false)),
+        (series::feature(1), series::few_numbers()),
+        (series::feature(2), series::classes(false)),
+    ]);
+    for (place, title) in ["numeric", "20 numbers", "categorical"].iter().enumerate() {
+        let value = |share: f64| match place {
+            0 => Value::Number(100.0 * share),
+            1 => Value::Number((20.0 * share).floor()),
+            _ => Value::Word(&names[series::part(share, series::CLASSES)]),
+        };
+        let values: Vec<_> = (0..32_768).map(|i| value(series::share(i))).collect();
+        let mut next = values.iter().cycle();
+        criterion.bench_function(&format!("watch, {title}"), |b| {
+            b.iter(|| {
+                let value = next.next().copied().unwrap_or(Value::Missing);
+                monitor.push(place, value, Some(1e9))
+            });
+        });
+    }
+}
+
+criterion_group!(benches, push, verdict, watch);
 criterion_main!(benches);

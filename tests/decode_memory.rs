@@ -1,6 +1,6 @@
 //! What decoding of bodies that are made to cost takes of memory: at its peak, with what is returned.
 //!
-//! The process has one test and one thread that works, so all that grows is of the decoder.
+//! Counted is what the thread of the test takes, so all that grows is of the decoder.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -37,7 +37,7 @@ fn judge(cases: impl Iterator<Item = cases::Case>) {
     let bounds = defaults().capture;
     let mut costs = Vec::new();
     for case in cases {
-        let growth = heap::growth(|| drop(decode(&case.exchange, &bounds)));
+        let growth = heap::growth(|| drop(decode(&case.exchange, &bounds))).most;
         // a few bytes around a body are of it
         let bytes = case.bytes().max(BODY_BYTES);
         costs.push((growth.div_ceil(bytes), case.name));

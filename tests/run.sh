@@ -187,6 +187,7 @@ counts() {
     step "e2e: system calls of a request" suite syscalls python3
     step "e2e: instructions of a request" suite instructions python3
     step "e2e: instructions of decoding" suite decoding python3
+    step "e2e: instructions of drift" suite watching python3
 }
 
 # What takes a minute and more.
@@ -283,6 +284,7 @@ soak)
     step "release build: the same bytes elsewhere" tests/reproducible.sh
     suite_limit=0
     step "e2e: memory of peers" suite memory_peers python3
+    step "e2e: baselines of long files" suite long_files python3
     step "e2e: soak" suite soak python3
     step "drift: false alarms and delays" drift check
     step "drift: beside others" drift_peers

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, io::Write};
 
 /// Parts into which the quantiles of a baseline cut.
 const PARTS: usize = 20;
+/// Regions that are looked at together.
+pub(super) const PIECE: usize = 8;
 
 /// The bins of a numeric series.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,8 @@ pub struct Classes {
 pub struct Reference {
     /// For each region; that of unseen classes is an estimate.
     counts: Vec<u32>,
+    /// The same as shares of all.
+    shares: Vec<f64>,
     /// For each bin, as they are.
     bins: Vec<u32>,
     /// All values, missing ones too.
@@ -49,12 +53,7 @@ impl Edges {
         let mut bins: Vec<u32> = ends.zip(starts).map(|(end, start)| end - start).collect();
         bins.push(count(missing));
         counts.push(count(missing));
-        let reference = Reference {
-            counts,
-            bins,
-            total: count(values.len()),
-            is_cumulative: true,
-        };
+        let reference = Reference::new(counts, bins, count(values.len()), true);
         Some((Self { edges }, reference))
     }
 
@@ -75,12 +74,7 @@ impl Edges {
             })
             .collect();
         counts.push(bins[edges.len() + 1]);
-        let reference = Reference {
-            counts,
-            bins,
-            total,
-            is_cumulative: true,
-        };
+        let reference = Reference::new(counts, bins, total, true);
         Some((Self { edges }, reference))
     }
 
@@ -153,12 +147,7 @@ impl Classes {
         bins.extend([others, missing]);
         counts.extend([others + count(once), missing]);
         let names = counted.into_keys().map(str::to_owned).collect();
-        let reference = Reference {
-            counts,
-            bins,
-            total,
-            is_cumulative: false,
-        };
+        let reference = Reference::new(counts, bins, total, false);
         (Self { names }, reference)
     }
 
@@ -172,12 +161,7 @@ impl Classes {
         }
         let mut counts = bins.clone();
         counts[names.len()] = unseen;
-        let reference = Reference {
-            counts,
-            bins,
-            total,
-            is_cumulative: false,
-        };
+        let reference = Reference::new(counts, bins, total, false);
         Some((Self { names }, reference))
     }
 
@@ -192,6 +176,9 @@ impl Classes {
 
     /// The bin of a number that is a class, as it is written.
     pub fn bin_of_number(&self, number: f64) -> usize {
+        if let Some(text) = digits(number, &mut [0; 3]) {
+            return self.bin(Some(text));
+        }
         let mut text = [0; 32];
         let mut rest = &mut text[..];
         match write!(rest, "{number}") {
@@ -247,7 +234,7 @@ impl Reference {
 
     /// The share of the baseline in a region, in `[0, 1]`.
     pub fn share(&self, region: usize) -> f64 {
-        f64::from(self.count(region)) / f64::from(self.total.max(1))
+        self.shares.get(region).copied().unwrap_or(0.0)
     }
 
     /// Whether a value in `bin` is in a region.
@@ -272,27 +259,39 @@ impl Reference {
         self.total
     }
 
-    /// Makes counts by bin counts by region, in place: `bins` has one number for each bin. Gives as
-    /// many as there are regions.
-    pub fn regions_of<'a>(&self, bins: &'a mut [u32]) -> &'a [u32] {
-        if !self.is_cumulative {
-            return bins;
+    /// Tells `each` of the regions, [`PIECE`] and then the rest of them at a time: the first, how many of a
+    /// window are in each, and the shares of the baseline. `bins`: the counts of the window.
+    ///
+    /// Pieces of a known length are what a compiler makes fast code of.
+    pub(super) fn each_piece(&self, bins: &[u16], mut each: impl FnMut(usize, &[i32], &[f64])) {
+        let mut inside = [0; PIECE];
+        let mut below = 0;
+        let missing = bins.last().copied();
+        let last = self.regions() - 1;
+        for (place, shares) in self.shares.chunks(PIECE).enumerate() {
+            let first = place * PIECE;
+            let inside = &mut inside[..shares.len()];
+            for (inside, bin) in inside.iter_mut().zip(&bins[first..]) {
+                below = i32::from(*bin) + if self.is_cumulative { below } else { 0 };
+                *inside = below;
+            }
+            // the bin above the last edge is in no region but the rest
+            if let (Some(inside), Some(missing)) = (inside.get_mut(last - first), missing) {
+                *inside = i32::from(missing);
+            }
+            each(first, inside, shares);
         }
-        // the bin above the last edge is in no region but the rest
-        let Some((missing, numbers)) = bins.split_last_mut() else {
-            return bins;
-        };
-        let missing = *missing;
-        let mut sum = 0;
-        for count in numbers.iter_mut() {
-            sum += *count;
-            *count = sum;
+    }
+
+    fn new(counts: Vec<u32>, bins: Vec<u32>, total: u32, is_cumulative: bool) -> Self {
+        let share = |count: &u32| f64::from(*count) / f64::from(total.max(1));
+        Self {
+            shares: counts.iter().map(share).collect(),
+            counts,
+            bins,
+            total,
+            is_cumulative,
         }
-        if let Some(last) = numbers.last_mut() {
-            *last = missing;
-        }
-        let regions = self.regions();
-        &bins[..regions]
     }
 }
 
@@ -302,6 +301,30 @@ fn sum(bins: &[u32]) -> Option<u32> {
         .try_fold(0_u32, |sum, bin| sum.checked_add(*bin))
 }
 
+/// A whole number from 0 to 999 as it is written: most classes that are numbers are such, and it takes a
+/// fifth of what any number takes.
+fn digits(number: f64, text: &mut [u8; 3]) -> Option<&str> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what is cut off makes it another number"
+    )]
+    let mut rest = number as u16;
+    let is_whole = f64::from(rest).to_bits() == number.to_bits();
+    if !is_whole || rest > 999 {
+        return None;
+    }
+    let mut first = text.len();
+    loop {
+        first -= 1;
+        text[first] = b'0' + u8::try_from(rest % 10).ok()?;
+        rest /= 10;
+        if rest == 0 {
+            return std::str::from_utf8(&text[first..]).ok();
+        }
+    }
+}
+
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -309,6 +332,21 @@ fn count(number: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_the_class_that_is_written_like_it() {
+        let numbers = [
+            0.0, -0.0, 1.0, 10.0, 99.0, 100.0, 999.0, 1000.0, 65_536.0, 0.5, -1.0, 1e300,
+        ];
+        for number in numbers {
+            let text = number.to_string();
+            let (classes, _) = Classes::of([Some("zero"), Some(text.as_str())]);
+            let expected = classes.bin(Some(&text));
+            assert_eq!(classes.bin_of_number(number), expected, "{text}");
+            let others = Classes::of([Some("zero")]).0;
+            assert_eq!(others.bin_of_number(number), 1, "{text} is unseen");
+        }
+    }
 
     #[test]
     fn a_baseline_of_words_that_are_all_different_is_restored_as_it_was() {

@@ -4,6 +4,8 @@
 //! Batches of neighbours vary as much as their size allows where nothing depends on anything. A ratio
 //! above what chance gives in one of 1,000 counts; the largest of all batch sizes and regions is tau.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{chi_square, real};
@@ -86,52 +88,58 @@ pub fn nearest_half(shares: impl IntoIterator<Item = f64>) -> Vec<usize> {
     by_distance.into_iter().map(|(_, region)| region).collect()
 }
 
-/// Tau of what passes now, where the order of the baseline means nothing. Allocates at the start only.
-#[derive(Debug, Clone)]
+/// What a ratio of a segment must exceed, for each size of batches.
+static LIMITS: LazyLock<[f64; BATCHES.len()]> = LazyLock::new(|| {
+    BATCHES.map(|size| {
+        let freedom = SEGMENT / size - 1;
+        chi_square::upper_quantile(CHANCE, freedom) / real(freedom)
+    })
+});
+
+/// Tau of what passes now, where the order of the baseline means nothing. Allocates nothing.
+#[derive(Debug, Clone, Default)]
 pub struct Live {
-    /// Sums of batches of the smallest size in the segment under way, region by region.
-    sums: [[u8; SEGMENT / BATCHES[0]]; REGIONS],
+    regions: [Batches; REGIONS],
     /// Predictions of the segment so far.
     count: usize,
     /// Tau of the last segments, the newest last.
-    taus: Vec<f64>,
+    taus: [f64; REMEMBERED],
+    remembered: usize,
     median: Option<f64>,
-    /// What a ratio must exceed, for each size of batches.
-    limits: [f64; BATCHES.len()],
+}
+
+/// The batches of one region in the segment under way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Batches {
+    /// Predictions that are in the region.
+    total: u32,
+    /// Of them, those of the batch under way, for each size.
+    sums: [u8; BATCHES.len()],
+    /// The sum over the batches that have ended of how many each had, squared.
+    squares: [u32; BATCHES.len()],
 }
 
 /// A [`Live`], to write it down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveState {
-    sums: Vec<Vec<u8>>,
+    regions: [Batches; REGIONS],
     count: usize,
     taus: Vec<f64>,
-}
-
-impl Default for Live {
-    fn default() -> Self {
-        let limit = |size: usize| {
-            let freedom = SEGMENT / size - 1;
-            chi_square::upper_quantile(CHANCE, freedom) / real(freedom)
-        };
-        Self {
-            sums: [[0; SEGMENT / BATCHES[0]]; REGIONS],
-            count: 0,
-            taus: Vec::with_capacity(REMEMBERED),
-            median: None,
-            limits: BATCHES.map(limit),
-        }
-    }
 }
 
 impl Live {
     /// Adds a prediction: whether it is in each of the regions.
     pub fn push(&mut self, inside: [bool; REGIONS]) {
-        let batch = self.count / BATCHES[0];
-        for (sums, inside) in self.sums.iter_mut().zip(inside) {
-            sums[batch] += u8::from(inside);
+        for (batches, inside) in self.regions.iter_mut().zip(inside) {
+            batches.sums[0] += u8::from(inside);
         }
         self.count += 1;
+        if !self.count.is_multiple_of(BATCHES[0]) {
+            return;
+        }
+        for batches in &mut self.regions {
+            batches.end(self.count);
+        }
         if self.count == SEGMENT {
             self.end_segment();
         }
@@ -145,69 +153,148 @@ impl Live {
     /// All that is known.
     pub fn state(&self) -> LiveState {
         LiveState {
-            sums: self.sums.iter().map(|sums| sums.to_vec()).collect(),
+            regions: self.regions,
             count: self.count,
-            taus: self.taus.clone(),
+            taus: self.taus[..self.remembered].to_vec(),
         }
     }
 
     /// As it was; `false`: it cannot have been so, and nothing has changed.
     pub fn restore(&mut self, state: &LiveState) -> bool {
-        let is_sound = state.sums.len() == REGIONS
-            && state.sums.iter().all(|sums| {
-                let limit = usize::from(*sums.iter().max().unwrap_or(&0));
-                sums.len() == SEGMENT / BATCHES[0] && limit <= BATCHES[0]
-            })
-            && state.count < SEGMENT
+        let is_sound = state.count < SEGMENT
+            && state.regions.iter().all(|of| of.is_sound(state.count))
             && state.taus.len() <= REMEMBERED
             && state.taus.iter().all(|tau| *tau >= 1.0 && tau.is_finite());
         if is_sound {
-            for (own, sums) in self.sums.iter_mut().zip(&state.sums) {
-                own.copy_from_slice(sums);
-            }
+            self.regions = state.regions;
             self.count = state.count;
-            self.taus.clear();
-            self.taus.extend_from_slice(&state.taus);
-            self.median = median(&self.taus);
+            self.remembered = state.taus.len();
+            self.taus[..self.remembered].copy_from_slice(&state.taus);
+            self.median = median(&state.taus);
         }
         is_sound
     }
 
     fn end_segment(&mut self) {
-        let ratios = self.sums.iter().map(|sums| self.of_segment(sums));
+        let ratios = self.regions.iter().map(Batches::ratio);
         let tau = ratios.fold(1.0, f64::max);
-        if self.taus.len() == REMEMBERED {
-            self.taus.remove(0);
+        if self.remembered == REMEMBERED {
+            self.taus.rotate_left(1);
+        } else {
+            self.remembered += 1;
         }
-        self.taus.push(tau);
-        self.median = median(&self.taus);
-        self.sums = [[0; SEGMENT / BATCHES[0]]; REGIONS];
+        self.taus[self.remembered - 1] = tau;
+        self.median = median(&self.taus[..self.remembered]);
+        self.regions = Default::default();
         self.count = 0;
     }
+}
 
-    /// The largest ratio of a region that is more than chance; 1 where none is.
-    fn of_segment(&self, sums: &[u8; SEGMENT / BATCHES[0]]) -> f64 {
-        let total: f64 = sums.iter().map(|sum| f64::from(*sum)).sum();
+impl Batches {
+    /// A batch of the smallest size has ended with prediction `count`, and those of other sizes that end
+    /// there.
+    fn end(&mut self, count: usize) {
+        self.total += u32::from(self.sums[0]);
+        for (place, size) in BATCHES.iter().enumerate() {
+            if !count.is_multiple_of(*size) {
+                break;
+            }
+            let sum = std::mem::take(&mut self.sums[place]);
+            self.squares[place] += u32::from(sum) * u32::from(sum);
+            if let Some(next) = self.sums.get_mut(place + 1) {
+                *next += sum;
+            }
+        }
+    }
+
+    /// Whether so many predictions can have left it so.
+    fn is_sound(&self, count: usize) -> bool {
+        let mut sizes = BATCHES.iter().zip(self.sums.iter().zip(&self.squares));
+        let is_of = |(size, (sum, squares)): (&usize, (&u8, &u32))| {
+            usize::from(*sum) <= count % size && *squares as usize <= count * size
+        };
+        self.total as usize <= count && sizes.all(is_of)
+    }
+
+    /// The largest ratio that is more than chance; 1 where none is.
+    fn ratio(&self) -> f64 {
+        let total = f64::from(self.total);
         let share = total / real(SEGMENT);
         let variance = share * (1.0 - share);
         if variance <= 0.0 {
             return 1.0;
         }
-        let ratio = |(size, limit): (&usize, &f64)| {
-            let batches = sums.chunks_exact(size / BATCHES[0]);
-            let count = real(batches.len());
-            let mean = total / count;
-            let square = |batch: &[u8]| {
-                let sum: f64 = batch.iter().map(|sum| f64::from(*sum)).sum();
-                (sum - mean).powi(2)
-            };
-            let ratio = batches.map(square).sum::<f64>() / (count - 1.0) / (real(*size) * variance);
+        let ratio = |((size, squares), limit): ((&usize, &u32), &f64)| {
+            let count = real(SEGMENT / size);
+            // the sum of the squared distances from the mean; exact, for counts are powers of two
+            let of_sums = f64::from(*squares) - total * total / count;
+            let ratio = of_sums / (count - 1.0) / (real(*size) * variance);
             if ratio > *limit { ratio } else { 1.0 }
         };
-        BATCHES
-            .iter()
-            .zip(&self.limits)
-            .map(ratio)
-            .fold(1.0, f64::max)
+        let sizes = BATCHES.iter().zip(&self.squares).zip(LIMITS.iter());
+        sizes.map(ratio).fold(1.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs of predictions that are in a region with a chance of their own.
+    fn in_runs(random: &mut fastrand::Rng, run: usize) -> Vec<bool> {
+        let mut chance = 0.5;
+        let mut next = |place: usize| {
+            if place.is_multiple_of(run) {
+                chance = random.f64();
+            }
+            random.f64() < chance
+        };
+        (0..SEGMENT).map(&mut next).collect()
+    }
+
+    #[test]
+    fn a_segment_of_what_passes_is_as_dependent_as_the_same_in_a_baseline() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for run in [1, 20, 200] {
+            let inside: [Vec<bool>; REGIONS] = std::array::from_fn(|_| in_runs(&mut random, run));
+            let mut live = Live::default();
+            let [first, second, third] = &inside;
+            let all = first.iter().zip(second).zip(third).enumerate();
+            for (place, ((first, second), third)) in all {
+                if place == 1999 {
+                    let mut restored = Live::default();
+                    assert!(restored.restore(&live.state()));
+                    live = restored;
+                }
+                assert_eq!(live.tau(), None);
+                live.push([*first, *second, *third]);
+            }
+            let expected = tau(&inside);
+            assert!(
+                (live.tau().unwrap() / expected - 1.0).abs() < 1e-12,
+                "{run}"
+            );
+            assert_eq!(expected > 2.0, run > 1, "{expected} in runs of {run}");
+        }
+    }
+
+    #[test]
+    fn the_median_of_the_last_nine_segments_counts() {
+        let mut live = Live::default();
+        let mut last = LiveState {
+            taus: (1..=8).map(f64::from).collect(),
+            ..live.state()
+        };
+        assert!(live.restore(&last));
+        for _ in 0..2 * SEGMENT {
+            live.push([true; REGIONS]);
+        }
+        assert_eq!(
+            live.state().taus,
+            [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 1.0, 1.0]
+        );
+        assert_eq!(live.tau(), Some(4.0));
+        last.regions[0].squares[4] = 1;
+        assert!(!live.restore(&last), "no prediction, and a batch of them");
     }
 }

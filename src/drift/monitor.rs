@@ -380,7 +380,8 @@ mod tests {
             let now = enters_scan(item, 1000).then_some(0.0);
             monitor.push(0, Value::Number(5.0), now);
         }
-        let counted: u64 = monitor.watched()[0].tally().iter().map(|(_, n, _)| n).sum();
-        assert_eq!((counted, monitor.watched()[0].series().count()), (1000, 64));
+        let watched = &monitor.watched()[0];
+        let counted: u64 = watched.tally().counts().iter().sum();
+        assert_eq!((counted, watched.series().count()), (1000, 64));
     }
 }

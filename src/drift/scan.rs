@@ -3,7 +3,11 @@
 //! Predictions come in blocks of 8. Window `i` is the last 32 * 2^i predictions and moves on by a
 //! quarter of itself, which is one block of its level; a block of a level is two of the level below.
 //! So a series costs a count for each prediction, and a test of all regions for every eighth, twice as
-//! many with all levels together. Nothing is allocated after the start.
+//! many with all levels together. A window is the one of the level below and the two blocks before it,
+//! and the last block of a level is always in the blocks of the level below: it is not held again.
+//! Nothing is allocated after the start.
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +23,10 @@ pub const LEVELS: usize = 11;
 pub const BLOCK: u64 = 8;
 /// Blocks of a window.
 const BLOCKS: usize = 4;
+/// Blocks that a level holds: all but the last, which is made of two of the level below.
+const HELD: usize = BLOCKS - 1;
+/// Blocks that are held of all levels; the lowest has no level below.
+const ALL_HELD: usize = BLOCKS + HELD * (LEVELS - 1);
 /// How much evidence every level asks for less than the one below: it looks half as often.
 const PER_LEVEL: f64 = 1.2;
 /// From which share of a threshold on the statistic is worked out: it needs logarithms.
@@ -83,13 +91,12 @@ pub struct Scan {
     count: u64,
     /// Only windows that begin here or later count.
     start: u64,
-    bins: usize,
     /// Counts by bin of the block under way.
-    block: Vec<u16>,
-    /// Counts by bin of the last blocks of every level.
-    sums: Vec<u16>,
+    block: Box<[u16]>,
+    /// Counts by bin of the blocks that are held, level by level.
+    sums: Box<[u16]>,
     /// Where a window is added up.
-    window: Vec<u32>,
+    window: Box<[u16]>,
 }
 
 /// The windows of one series, to write them down.
@@ -139,13 +146,13 @@ pub const fn size(level: usize) -> f64 {
 impl Scan {
     /// For a series of so many bins.
     pub fn new(bins: usize) -> Self {
+        let counts = |blocks| vec![0; bins * blocks].into_boxed_slice();
         Self {
             count: 0,
             start: 0,
-            bins,
-            block: vec![0; bins],
-            sums: vec![0; bins * BLOCKS * LEVELS],
-            window: vec![0; bins],
+            block: counts(1),
+            sums: counts(ALL_HELD),
+            window: counts(1),
         }
     }
 
@@ -154,8 +161,8 @@ impl Scan {
         ScanState {
             count: self.count,
             start: self.start,
-            block: self.block.clone(),
-            sums: self.sums.clone(),
+            block: self.block.to_vec(),
+            sums: self.sums.to_vec(),
         }
     }
 
@@ -167,12 +174,15 @@ impl Scan {
             && state.block.iter().all(|count| u64::from(*count) < BLOCK)
             && state
                 .sums
-                .chunks(BLOCKS * self.bins)
+                .chunks(self.block.len())
                 .zip(0..)
-                .all(|(blocks, level)| blocks.iter().all(|sum| u64::from(*sum) <= BLOCK << level));
+                .all(|(block, place)| {
+                    let most = BLOCK << level_of(place);
+                    block.iter().all(|sum| u64::from(*sum) <= most)
+                });
         if is_sound {
             (self.count, self.start) = (state.count, state.start);
-            (self.block, self.sums) = (state.block, state.sums);
+            (self.block, self.sums) = (state.block.into(), state.sums.into());
         }
         is_sound
     }
@@ -182,19 +192,30 @@ impl Scan {
         self.count
     }
 
-    /// Counts by bin of the window of `level`; `None`: it is not full yet.
+    /// Counts by bin of the window of `level` that was full last; `None`: none was yet.
     pub fn counts(&self, level: usize) -> Option<Vec<u32>> {
         if level >= LEVELS || self.count - self.start < window(level) {
             return None;
         }
-        let from = level * BLOCKS * self.bins;
-        let blocks = &self.sums[from..from + BLOCKS * self.bins];
-        let sum = |bin| {
-            (0..BLOCKS)
-                .map(|block| u32::from(blocks[block * self.bins + bin]))
-                .sum()
-        };
-        Some((0..self.bins).map(sum).collect())
+        let mut counts = vec![0; self.block.len()];
+        let ended = self.count / (BLOCK << level);
+        for before in 0..BLOCKS as u64 {
+            self.add_block(level, ended - before, &mut counts);
+        }
+        Some(counts)
+    }
+
+    /// Adds one of the last blocks of `level` to `counts`.
+    fn add_block(&self, level: usize, ended: u64, counts: &mut [u32]) {
+        let is_held = level == 0 || ended < self.count / (BLOCK << level);
+        if is_held {
+            let block = &self.sums[self.slot(level, ended)];
+            let counts = counts.iter_mut().zip(block);
+            counts.for_each(|(count, sum)| *count += u32::from(*sum));
+        } else {
+            self.add_block(level - 1, 2 * ended - 1, counts);
+            self.add_block(level - 1, 2 * ended, counts);
+        }
     }
 
     /// Forgets what was; the grid of blocks stays.
@@ -233,6 +254,7 @@ impl Scan {
             self.keep_block(level, ended);
             let is_full = self.count - self.start >= window(level);
             if is_full && alarm.is_none() {
+                self.add_up(level, ended);
                 let tested = self.test(level, reference, rules);
                 hop(tested.0);
                 alarm = tested.1;
@@ -245,64 +267,206 @@ impl Scan {
         alarm
     }
 
-    fn slot(&self, level: usize, ended: u64) -> std::ops::Range<usize> {
-        let place = usize::try_from(ended % BLOCKS as u64).unwrap_or(0);
-        let from = (level * BLOCKS + place) * self.bins;
-        from..from + self.bins
+    /// Where a block of `level` is held, by its number from 1.
+    fn slot(&self, level: usize, block: u64) -> Range<usize> {
+        let place = |held| usize::try_from(block % held as u64).unwrap_or(0);
+        let place = match level {
+            0 => place(BLOCKS),
+            _ => BLOCKS + HELD * (level - 1) + place(HELD),
+        };
+        let from = place * self.block.len();
+        from..from + self.block.len()
     }
 
-    /// Keeps the block of `level` that ends now: of level 0 the one under way, of others the last two
-    /// of the level below.
+    /// Block `ended` of `level` has ended. Of level 0 it is held, of others the one before it, of two
+    /// blocks that the level below will not hold for long.
     fn keep_block(&mut self, level: usize, ended: u64) {
-        let into = self.slot(level, ended);
         if level == 0 {
+            let into = self.slot(level, ended);
             self.sums[into].copy_from_slice(&self.block);
             self.block.fill(0);
             return;
         }
-        let below = [2 * ended, 2 * ended - 1].map(|ended| self.slot(level - 1, ended));
-        let [last, before] = below.map(|slot| slot.start);
-        for bin in 0..self.bins {
-            self.sums[into.start + bin] = self.sums[last + bin] + self.sums[before + bin];
+        let Some(before) = ended.checked_sub(1).filter(|before| *before > 0) else {
+            return;
+        };
+        let from = [2 * before - 1, 2 * before].map(|block| self.slot(level - 1, block));
+        let into = self.slot(level, before);
+        // what is below stands before it
+        let (below, own) = self.sums.split_at_mut(into.start);
+        let [first, last] = from.map(|slot| &below[slot]);
+        let own = &mut own[..into.len()];
+        for (own, (first, last)) in own.iter_mut().zip(first.iter().zip(last)) {
+            *own = first + last;
+        }
+    }
+
+    /// Makes the full window of `level` of that of the level below: it has the last two blocks.
+    fn add_up(&mut self, level: usize, ended: u64) {
+        let slots = [3, 2, 1, 0].map(|before| self.slot(level, ended - before));
+        let [first, second, third, last] = slots.map(|slot| &self.sums[slot]);
+        let before = first.iter().zip(second);
+        if level == 0 {
+            let last = third.iter().zip(last);
+            for (sum, ((a, b), (c, d))) in self.window.iter_mut().zip(before.zip(last)) {
+                *sum = a + b + c + d;
+            }
+        } else {
+            for (sum, (a, b)) in self.window.iter_mut().zip(before) {
+                *sum += a + b;
+            }
         }
     }
 
     /// Tests all regions of the window of `level`: how far the largest went, and the first that went
     /// too far.
-    fn test(&mut self, level: usize, reference: &Reference, rules: &Rules) -> (Hop, Option<Alarm>) {
-        let from = level * BLOCKS * self.bins;
-        let blocks = &self.sums[from..from + BLOCKS * self.bins];
-        for (bin, sum) in self.window.iter_mut().enumerate() {
-            *sum = (0..BLOCKS)
-                .map(|block| u32::from(blocks[block * self.bins + bin]))
-                .sum();
+    fn test(&self, level: usize, reference: &Reference, rules: &Rules) -> (Hop, Option<Alarm>) {
+        let mut hop = Hop { level, score: 0.0 };
+        let mut alarm = None;
+        if !rules.tau.is_finite() {
+            return (hop, alarm);
         }
+        let test = Test::new(level, reference, rules);
+        reference.each_piece(&self.window, |first, inside, shares| {
+            if test.are_all_little(inside, shares) {
+                return;
+            }
+            for (region, inside) in (first..).zip(inside) {
+                let inside = inside.unsigned_abs();
+                let evidence = test.evidence(inside, reference.count(region));
+                let score = evidence / test.threshold;
+                hop.score = hop.score.max(score);
+                if alarm.is_none() && evidence > test.threshold {
+                    alarm = Some(Alarm {
+                        at: self.count,
+                        level,
+                        region,
+                        score,
+                        inside,
+                    });
+                }
+            }
+        });
+        (hop, alarm)
+    }
+}
+
+/// A window of one level against a baseline.
+struct Test<'a> {
+    rules: &'a Rules,
+    threshold: f64,
+    /// Predictions of the window and of the baseline.
+    n1: f64,
+    n0: f64,
+    /// One over `n1`, and over both together; and the part of both that is of the baseline: most regions
+    /// are seen to be as they were without a division.
+    of_n1: f64,
+    of_both: f64,
+    baseline: f64,
+    /// The score that is worth a look, times what the variance of a share is multiplied by.
+    least: f64,
+}
+
+impl<'a> Test<'a> {
+    fn new(level: usize, reference: &Reference, rules: &'a Rules) -> Self {
         let threshold = rules.at(level);
-        let n1 = size(level);
-        let n0 = f64::from(reference.total());
-        let (mut largest, mut alarm) = (0.0, None);
-        for (region, &inside) in reference.regions_of(&mut self.window).iter().enumerate() {
-            let (k1, k0) = (f64::from(inside), f64::from(reference.count(region)));
-            let is_small = (k1 / n1 - k0 / n0).abs() < rules.min_effect;
-            if is_small || score(k1, n1, k0, n0) < WORTH_A_LOOK * threshold * rules.tau {
+        let (n1, n0) = (size(level), f64::from(reference.total()));
+        Self {
+            rules,
+            threshold,
+            n1,
+            n0,
+            of_n1: 1.0 / n1,
+            of_both: 1.0 / (n1 + n0),
+            baseline: n0 / (n1 + n0),
+            // a little less, for it is rounded otherwise than the score
+            least: 0.999 * WORTH_A_LOOK * threshold * rules.tau * (1.0 / n1 + 1.0 / n0),
+        }
+    }
+
+    /// Whether no region of a piece is worth a look: the score, multiplied out.
+    fn are_all_little(&self, inside: &[i32], shares: &[f64]) -> bool {
+        let mut is_any_worth = false;
+        for (inside, share) in inside.iter().zip(shares) {
+            let inside = f64::from(*inside);
+            let difference = inside * self.of_n1 - share;
+            let pooled = inside * self.of_both + share * self.baseline;
+            // no shortcut, so that several are done at once
+            is_any_worth |= difference * difference > self.least * (pooled * (1.0 - pooled));
+        }
+        !is_any_worth
+    }
+
+    /// The evidence of a region; 0 where it is not worth working out.
+    fn evidence(&self, inside: u32, before: u32) -> f64 {
+        let (k1, k0) = (f64::from(inside), f64::from(before));
+        let is_small = (k1 / self.n1 - k0 / self.n0).abs() < self.rules.min_effect;
+        let worth = WORTH_A_LOOK * self.threshold * self.rules.tau;
+        if is_small || score(k1, self.n1, k0, self.n0) < worth {
+            return 0.0;
+        }
+        g(k1, self.n1, k0, self.n0) / self.rules.tau
+    }
+}
+
+/// The level of a block that is held, by its place.
+fn level_of(place: usize) -> usize {
+    (place + HELD).saturating_sub(BLOCKS) / HELD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::Profile;
+
+    const RULES: Rules = Rules {
+        threshold: 1e9,
+        tau: 1.0,
+        min_effect: 0.0,
+    };
+
+    #[test]
+    fn of_every_level_the_window_that_was_full_last_can_be_seen_at_any_time() {
+        let profile = Profile::of_test_words(["a", "b", "c"].into_iter());
+        let mut random = fastrand::Rng::with_seed(6);
+        let mut scan = Scan::new(profile.bins.count());
+        let mut passed = Vec::new();
+        for count in 1..=40_000 {
+            let bin = random.usize(..profile.bins.count());
+            passed.push(bin);
+            scan.push(bin, &profile.reference, &RULES, |_| ());
+            if count % 997 != 0 && count % 8192 != 0 {
                 continue;
             }
-            let evidence = g(k1, n1, k0, n0) / rules.tau;
-            largest = f64::max(largest, evidence / threshold);
-            if alarm.is_none() && evidence > threshold {
-                alarm = Some(Alarm {
-                    at: self.count,
-                    level,
-                    region,
-                    score: evidence / threshold,
-                    inside,
+            for level in 0..LEVELS {
+                let size = usize::try_from(window(level)).unwrap();
+                let end = count - count % (size / BLOCKS);
+                let expected = end.checked_sub(size).map(|start| {
+                    let mut counts = vec![0_u32; profile.bins.count()];
+                    passed[start..end].iter().for_each(|bin| counts[*bin] += 1);
+                    counts
                 });
+                assert_eq!(scan.counts(level), expected, "level {level} at {count}");
             }
         }
-        let hop = Hop {
-            level,
-            score: largest,
-        };
-        (hop, alarm)
+        let mut restored = Scan::new(profile.bins.count());
+        assert!(restored.restore(scan.state()));
+        assert_eq!(restored.state(), scan.state());
+    }
+
+    #[test]
+    fn a_state_with_more_in_a_block_than_fits_is_refused() {
+        let most = |place: usize| BLOCK << level_of(place);
+        let levels: Vec<u64> = (0..ALL_HELD).map(most).collect();
+        assert_eq!(levels[..8], [8, 8, 8, 8, 16, 16, 16, 32]);
+        assert_eq!(levels.last(), Some(&8192));
+        let mut scan = Scan::new(2);
+        for (place, most) in levels.iter().enumerate() {
+            let mut state = scan.state();
+            state.sums[2 * place] = u16::try_from(*most).unwrap();
+            assert!(scan.restore(state.clone()));
+            state.sums[2 * place] += 1;
+            assert!(!scan.restore(state));
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::{DamageReason, Key, clock::Clock, quality::QualityState, sealed, seri
 /// What such a file says that it is.
 const KIND: &str = "sidelight_windows";
 /// Changes when an older agent could no longer read the file.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// One version of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,39 +1,34 @@
 //! Counts of a series by a few bins, which only rise: what a Prometheus adds up over all agents.
 
-use super::{bins::Reference, profile::Bins};
+use super::{
+    bins::Reference,
+    profile::{Bins, Profile},
+};
 
 /// Classes that have a bin of their own.
 const CLASSES: usize = 10;
-/// Parts of the numbers within the range of the baseline.
-const PARTS: usize = 10;
+/// Counts before those of numbers or classes.
+const OTHERS: usize = 2;
 
 /// The counts, at most 12, and into which of them each bin of a scan goes.
 #[derive(Debug, Clone)]
 pub struct Tally {
-    labels: Vec<String>,
     /// By bin of the scan.
-    places: Vec<u8>,
-    baseline: Vec<u32>,
-    counts: Vec<u64>,
+    places: Box<[u8]>,
+    counts: Box<[u64]>,
 }
 
 impl Tally {
     /// Numbers: `1` to `10` for the tenths of the baseline, `out` for what is out of its range, `missing`.
     /// Classes: the most frequent of the baseline by their names, `other`, `missing`.
     pub fn new(bins: &Bins, reference: &Reference) -> Self {
-        let (labels, places) = match bins {
+        let (count, places) = match bins {
             Bins::Numbers(edges) => of_numbers(edges.edges().len(), reference),
-            Bins::Classes(classes) => of_classes(classes.names(), reference),
+            Bins::Classes(classes) => of_classes(classes.names().len(), reference),
         };
-        let mut baseline = vec![0; labels.len()];
-        for (bin, place) in places.iter().enumerate() {
-            baseline[usize::from(*place)] += reference.bins()[bin];
-        }
         Self {
-            counts: vec![0; labels.len()],
-            labels,
-            places,
-            baseline,
+            places: places.into(),
+            counts: vec![0; count].into(),
         }
     }
 
@@ -59,19 +54,42 @@ impl Tally {
         is_of_it
     }
 
-    /// Of every bin the label, the count, and the baseline's share in `[0, 1]`.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, u64, f64)> {
-        let total: f64 = self.baseline.iter().map(|count| f64::from(*count)).sum();
-        let bins = self.labels.iter().zip(&self.counts).zip(&self.baseline);
-        bins.map(move |((label, count), baseline)| {
-            (label.as_str(), *count, f64::from(*baseline) / total)
+    /// Of every bin the label, the count, and the baseline's share in `[0, 1]`; `profile` is the one that
+    /// it is of.
+    pub fn iter<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = (&'a str, u64, f64)> {
+        let mut baseline = vec![0_u32; self.counts.len()];
+        for (place, count) in self.places.iter().zip(profile.reference.bins()) {
+            baseline[usize::from(*place)] += count;
+        }
+        let total: f64 = baseline.iter().map(|count| f64::from(*count)).sum();
+        let bins = self.counts.iter().zip(baseline).enumerate();
+        bins.map(move |(place, (count, baseline))| {
+            let label = self.label(place, &profile.bins);
+            (label, *count, f64::from(baseline) / total)
         })
+    }
+
+    fn label<'a>(&self, place: usize, bins: &'a Bins) -> &'a str {
+        match (place, bins) {
+            (1, _) => "missing",
+            (0, Bins::Numbers(_)) => "out",
+            (_, Bins::Numbers(_)) => TENTHS[place - OTHERS],
+            (0, Bins::Classes(_)) => "other",
+            (_, Bins::Classes(classes)) => {
+                let mut places = self.places.iter();
+                let class = places.position(|own| usize::from(*own) == place);
+                class.map_or("other", |class| &classes.names()[class])
+            }
+        }
     }
 }
 
-/// `edges`: how many there are. The first bin is below the baseline's least value, the last but one above
-/// its largest.
-fn of_numbers(edges: usize, reference: &Reference) -> (Vec<String>, Vec<u8>) {
+/// Parts of the numbers within the range of the baseline.
+const TENTHS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
+
+/// How many counts there are, and where each bin goes. `edges`: how many there are. The first bin is below
+/// the baseline's least value, the last but one above its largest.
+fn of_numbers(edges: usize, reference: &Reference) -> (usize, Vec<u8>) {
     let (out, missing) = (0, 1);
     let inside = 1..edges;
     let within: u32 = reference.bins()[inside.clone()].iter().sum();
@@ -91,34 +109,31 @@ fn of_numbers(edges: usize, reference: &Reference) -> (Vec<String>, Vec<u8>) {
         places[bin] = place_of(part);
         below += count;
     }
-    let mut labels = vec!["out".to_owned(), "missing".to_owned()];
-    labels.extend((1..=PARTS).map(|part| part.to_string()));
-    (labels, places)
+    (OTHERS + TENTHS.len(), places)
 }
 
-fn of_classes(names: &[String], reference: &Reference) -> (Vec<String>, Vec<u8>) {
+/// Likewise, of so many classes.
+fn of_classes(classes: usize, reference: &Reference) -> (usize, Vec<u8>) {
     let (other, missing) = (0, 1);
-    let mut by_count: Vec<usize> = (0..names.len()).collect();
+    let mut by_count: Vec<usize> = (0..classes).collect();
     by_count.sort_by_key(|class| std::cmp::Reverse(reference.bins()[*class]));
     by_count.truncate(CLASSES);
-    let mut labels = vec!["other".to_owned(), "missing".to_owned()];
-    let mut places = vec![other; names.len() + 2];
-    places[names.len() + 1] = missing;
+    let mut places = vec![other; classes + 2];
+    places[classes + 1] = missing;
+    let count = OTHERS + by_count.len();
     for (place, class) in (2..).zip(by_count) {
         places[class] = place;
-        labels.push(names[class].clone());
     }
-    (labels, places)
+    (count, places)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drift::Profile;
 
-    fn shown(tally: &Tally) -> Vec<(&str, u64, f64)> {
+    fn shown<'a>(tally: &'a Tally, profile: &'a Profile) -> Vec<(&'a str, u64, f64)> {
         tally
-            .iter()
+            .iter(profile)
             .filter(|(_, count, share)| *count > 0 || *share > 0.0)
             .collect()
     }
@@ -128,16 +143,16 @@ mod tests {
         let values: Vec<f64> = (0..100).map(f64::from).collect();
         let profile = Profile::of_numbers(&values, false).unwrap();
         let mut tally = Tally::new(&profile.bins, &profile.reference);
-        assert_eq!(tally.iter().count(), 12);
+        assert_eq!(tally.iter(&profile).count(), 12);
         for value in [0.0, 5.0, 99.0, 99.5, -1.0, f64::NAN] {
             let bin = profile.bins.bin(crate::drift::Value::Number(value));
             tally.push(bin);
         }
-        let counted: Vec<_> = tally.iter().filter(|(_, n, _)| *n > 0).collect();
+        let counted: Vec<_> = tally.iter(&profile).filter(|(_, n, _)| *n > 0).collect();
         let (names, counts): (Vec<_>, Vec<_>) = counted.iter().map(|(l, n, _)| (*l, *n)).unzip();
         assert_eq!(names, ["out", "missing", "1", "10"]);
         assert_eq!(counts, [2, 1, 2, 1]);
-        let shares: f64 = tally.iter().map(|(_, _, share)| share).sum();
+        let shares: f64 = tally.iter(&profile).map(|(_, _, share)| share).sum();
         assert!((shares - 1.0).abs() < 1e-12);
     }
 
@@ -152,7 +167,7 @@ mod tests {
             tally.push(profile.bins.bin(crate::drift::Value::Word(word)));
         }
         tally.push(profile.bins.bin(crate::drift::Value::Missing));
-        let found = shown(&tally);
+        let found = shown(&tally, &profile);
         assert_eq!(found.len(), 12);
         assert_eq!((found[0].0, found[0].1), ("other", 2));
         assert_eq!((found[1].0, found[1].1), ("missing", 1));

@@ -97,13 +97,14 @@ fn scan(table: &mut Table, (model, version): (&str, &str), watched: &Watched, de
 
 fn counts(table: &mut Table, (model, version): (&str, &str), watched: &Watched) {
     let name = watched.name().label();
-    for (bin, count, share) in watched.tally().iter() {
+    let profile = watched.series().profile();
+    for (bin, count, share) in watched.tally().iter(profile) {
         let labels = [model, version, &name, bin];
         table.push(&catalogue::DRIFT_OBSERVATIONS, &labels, number(count));
         table.push(&catalogue::DRIFT_BASELINE_RATIO, &labels, share);
     }
     if let Some(quality) = watched.quality() {
-        let is_of_numbers = matches!(watched.series().profile().bins, Bins::Numbers(_));
+        let is_of_numbers = matches!(profile.bins, Bins::Numbers(_));
         problems(table, [model, version, &name], quality, is_of_numbers);
     }
 }

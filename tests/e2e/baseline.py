@@ -5,43 +5,24 @@ Needs the release binary and Python's standard library.
 """
 
 import json
-import os
 import pathlib
 import random
 import subprocess
 import tempfile
 
 import harness as h
+import peak
 from harness import Agent, case, check, equal
+from peak import MIB, MOST
 
-MIB = 1 << 20
-# for a file of 1 GB, and so for these
-MOST = 200 * MIB
 COLUMNS = 100
+# what may come with four times as much to read, once a sample of all is kept
+FEW = 3 * MIB
 
 
 def run(*arguments, text=""):
     return subprocess.run([h.BINARY, *map(str, arguments)], input=text, capture_output=True, text=True,
                           env=h.clean_environment(), timeout=h.PATIENCE * 5)
-
-
-def peak_of(chunks):
-    """Builds a baseline of what is piped in; its peak memory and what it said."""
-    with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen([h.BINARY, "baseline", "-", "--output", os.devnull], stdin=subprocess.PIPE,
-                                 stderr=said, env=h.clean_environment())
-        written = 0
-        with child.stdin as pipe:
-            for chunk in chunks:
-                written += pipe.write(chunk)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        text = said.read().decode()
-    equal(child.returncode, 0, f"exit code, {text}")
-    peak = usage.ru_maxrss * 1024
-    print(f"    {written / MIB:.0f} MiB read, {peak / MIB:.0f} MiB held at most")
-    return peak, text
 
 
 def header():
@@ -57,9 +38,9 @@ def a_long_file_of_a_hundred_columns_of_numbers_needs_no_more_than_200_mib():
         block = "".join(rows).encode()
         for _ in range(65):
             yield block
-    peak, text = peak_of(chunks())
+    most, text = peak.of(["-"], chunks())
     check("130000 rows" in text, text)
-    check(peak <= MOST, f"{peak / MIB:.0f} MiB")
+    check(most <= MOST, f"{most / MIB:.0f} MiB")
 
 
 @case
@@ -69,9 +50,23 @@ def a_long_file_of_a_hundred_columns_of_words_that_are_all_different_needs_no_mo
         template = ",".join(f"customer @ of {i}" for i in range(COLUMNS)) + "\n"
         for row in range(110_000):
             yield template.replace("@", str(row)).encode()
-    peak, text = peak_of(chunks())
+    most, text = peak.of(["-"], chunks())
     check("categorical" in text, text)
-    check(peak <= MOST, f"{peak / MIB:.0f} MiB")
+    check(most <= MOST, f"{most / MIB:.0f} MiB")
+
+
+@case
+def five_times_as_long_a_file_needs_no_more_memory():
+    for rows in (peak.csv_rows(10), peak.json_rows(4)):
+        found = []
+        for size in (10_000_000, 50_000_000):
+            with peak.file_of(rows, size) as (file, count):
+                check(count > 100_000, f"{count} rows, and of more than 100,000 a sample is kept")
+                most, text = peak.of([file])
+            check(f"{count} rows" in text, text)
+            found.append(most)
+        short, long = found
+        check(long <= short + FEW, f"{short / MIB:.1f} MiB of the short one, {long / MIB:.1f} of the long one")
 
 
 @case

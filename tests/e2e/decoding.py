@@ -7,46 +7,22 @@ what happens in its function `decoded` alone and writes a part for each call.
 """
 
 import collections
-import json
-import pathlib
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 
 import counted
 import harness as h
-from harness import Failed, case, check
+from harness import Failed, case
 
 # of one body: short ones are dearest a byte, and callgrind is done in a minute or two
 BYTES = 2 << 10
 
 
-def build():
-    """The bench as it would be released."""
-    command = ["cargo", "build", "--locked", "--quiet", "--release", "--bench", "hostile", "--message-format=json"]
-    done = subprocess.run(command, cwd=h.ROOT, capture_output=True, text=True, check=False)
-    check(done.returncode == 0, lambda: done.stdout + done.stderr)
-    said = (json.loads(line) for line in done.stdout.splitlines())
-    return next(one["executable"] for one in said if one.get("target", {}).get("name") == "hostile")
-
-
 def count(part=""):
     """Instructions a byte of each case, by its name."""
-    check(shutil.which("valgrind"), "no valgrind: apt-get install valgrind")
     costs = {}
-    with tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as folder:
-        out = pathlib.Path(folder) / "callgrind"
-        command = ["valgrind", "--quiet", "--tool=callgrind", "--toggle-collect=hostile::decoded",
-                   "--dump-after=hostile::decoded", f"--callgrind-out-file={out}", build(), str(BYTES), part]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        check(done.returncode == 0, lambda: done.stdout + done.stderr)
-        for number, line in enumerate(done.stdout.splitlines(), 1):
-            length, name = line.split("\t")
-            dump = pathlib.Path(f"{out}.{number}").read_text()
-            total = int(re.search(r"^totals: (\d+)", dump, re.MULTILINE).group(1))
-            costs[name] = total / int(length)
+    for line, total in counted.calls("hostile::decoded", [counted.bench("hostile"), BYTES, part]):
+        length, name = line.split("\t")
+        costs[name] = total / int(length)
     return costs
 
 

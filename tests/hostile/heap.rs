@@ -1,4 +1,5 @@
-//! The system's allocator, with how much of it is taken and the most that ever was.
+//! The system's allocator, with what a thread has taken of it, the most that ever was, and how often
+//! it asked.
 
 #![expect(
     unsafe_code,
@@ -7,19 +8,26 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    cell::Cell,
 };
 
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// Without destructors and known when they are compiled, so that reaching them allocates nothing.
+    /// What another thread has taken may be given back by this one, so it may be below 0.
+    static TAKEN: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+    static TIMES: Cell<usize> = const { Cell::new(0) };
+}
 
 fn take(bytes: usize) {
-    let taken = TAKEN.fetch_add(bytes, Relaxed) + bytes;
-    MOST.fetch_max(taken, Relaxed);
+    let taken = TAKEN.get().wrapping_add_unsigned(bytes);
+    TAKEN.set(taken);
+    MOST.set(MOST.get().max(taken));
+    TIMES.set(TIMES.get() + 1);
 }
 
 fn give(bytes: usize) {
-    TAKEN.fetch_sub(bytes, Relaxed);
+    TAKEN.set(TAKEN.get().wrapping_sub_unsigned(bytes));
 }
 
 /// Counts bytes. A block that grows is there twice while it is copied, as with most allocators.
@@ -44,10 +52,26 @@ unsafe impl GlobalAlloc for Heap {
     }
 }
 
-/// Bytes that were taken at most while `work` ran, above those before it, with what it returned.
-pub(crate) fn growth(work: impl FnOnce()) -> usize {
-    let before = TAKEN.load(Relaxed);
-    MOST.store(before, Relaxed);
+/// What some work took of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Growth {
+    /// Bytes at most, above those before.
+    pub(crate) most: usize,
+    /// Bytes that are still taken behind it; fewer than before count as none.
+    pub(crate) left: usize,
+    /// How often it asked for some.
+    pub(crate) times: usize,
+}
+
+/// What `work` takes on this thread, with what it returns.
+pub(crate) fn growth(work: impl FnOnce()) -> Growth {
+    let (before, times) = (TAKEN.get(), TIMES.get());
+    MOST.set(before);
     work();
-    MOST.load(Relaxed) - before
+    let above = |bytes: isize| usize::try_from(bytes - before).unwrap_or(0);
+    Growth {
+        most: above(MOST.get()),
+        left: above(TAKEN.get()),
+        times: TIMES.get() - times,
+    }
 }
