@@ -316,10 +316,14 @@ impl Builder {
             is_label,
             is_score,
             shares,
-            map,
+            mut map,
+            lone,
             is_text,
             only,
         } = item;
+        if let (Some((name, share)), true) = (lone, self.manner.has_maps) {
+            map.push_name(name, share);
+        }
         match prediction {
             Some(prediction) => {
                 if self.manner.has_positive_scores && is_score && prediction.place() == Some(0) {
