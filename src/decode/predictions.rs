@@ -303,7 +303,7 @@ impl Builder {
     /// An item that is an object without a field, as three bytes can be one.
     fn nothing(&mut self) -> Result<(), TooLarge> {
         match self.manner.others {
-            Others::Items => self.outputs.push(Output::from(Prediction::Unknown)),
+            Others::Items => return self.output(Output::from(Prediction::Unknown)),
             Others::Nothing | Others::Numbers => self.is_mixed = true,
         }
         self.fits()
