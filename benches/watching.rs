@@ -100,6 +100,7 @@ fn watching(title: &str, name: SeriesName, kind: Kind, traffic: Traffic) {
 fn two_sample() {
     let baseline = Baseline::of_confidences((0..5000).map(share), 5000, Timestamp::UNIX_EPOCH);
     let input = CheckInput {
+        in_use: None,
         model: "iris".to_owned(),
         version: "1.0.0".to_owned(),
         baseline: Some(Arc::new(baseline.expect("they are finite"))),

@@ -26,6 +26,8 @@ const BODY_BYTES: usize = 64 << 10;
 const BYTES_A_BYTE: usize = 16;
 
 /// Of all cases, so many are left out for each that is taken; every place comes with several values.
+/// Some that are left out take more, 6 of 1,604: 28 `v1, classes: zeros`, 24 `sagemaker, csv answer: ","`
+/// and `mapped, items: zeros`, 18 and 17 three others, whose lists grow with nothing said of their length.
 const EVERY: usize = 23;
 
 #[test]

@@ -303,7 +303,7 @@ impl Builder {
     /// An item that is an object without a field, as three bytes can be one.
     fn nothing(&mut self) -> Result<(), TooLarge> {
         match self.manner.others {
-            Others::Items => self.outputs.push(Output::from(Prediction::Unknown)),
+            Others::Items => return self.output(Output::from(Prediction::Unknown)),
             Others::Nothing | Others::Numbers => self.is_mixed = true,
         }
         self.fits()
@@ -316,10 +316,14 @@ impl Builder {
             is_label,
             is_score,
             shares,
-            map,
+            mut map,
+            lone,
             is_text,
             only,
         } = item;
+        if let (Some((name, share)), true) = (lone, self.manner.has_maps) {
+            map.push_name(name, share);
+        }
         match prediction {
             Some(prediction) => {
                 if self.manner.has_positive_scores && is_score && prediction.place() == Some(0) {

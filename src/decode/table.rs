@@ -391,7 +391,7 @@ pub(super) fn keep_last_of_each_name(columns: &mut Vec<Column>) {
 }
 
 fn is(column: &Column, name: &str) -> bool {
-    matches!(&column.name, Name::Word(word) if **word == *name)
+    matches!(&column.name, Name::Word(word) if *word == *name)
 }
 
 #[cfg(test)]

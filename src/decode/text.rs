@@ -75,11 +75,18 @@ impl Text {
     #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Kept::Short(length, bytes) => {
-                // it was a text before it was put there
-                std::str::from_utf8(&bytes[..*length as usize]).unwrap_or_default()
-            }
+            // it was a text before it was put there
+            Kept::Short(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Kept::Long(text) => text,
+        }
+    }
+
+    /// Its bytes, which cost no look at what they are.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Short(length, bytes) => &bytes[..*length as usize],
+            Kept::Long(text) => text.as_bytes(),
         }
     }
 
@@ -131,21 +138,22 @@ impl AsRef<str> for Text {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl Eq for Text {}
 
 impl PartialEq<str> for Text {
+    #[inline]
     fn eq(&self, other: &str) -> bool {
-        **self == *other
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        **self == **other
+        *self == **other
     }
 }
 

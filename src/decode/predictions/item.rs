@@ -31,6 +31,8 @@ pub(in crate::decode) struct Item<'de> {
     pub(in crate::decode) shares: Shares<'de>,
     /// Every field, where all are numbers: they may be such scores themselves.
     pub(in crate::decode) map: Shares<'de>,
+    /// The same of its only field, which takes no room on the heap.
+    pub(super) lone: Option<(Cow<'de, str>, f64)>,
     /// Its only field is called so that what stands there is a text that was written.
     pub(super) is_text: bool,
     /// What its only field holds, under a name that says nothing.
@@ -104,6 +106,8 @@ struct Fields<'de> {
     item: Item<'de>,
     /// Fields so far.
     count: usize,
+    /// The first of them, where it is a number and no other is.
+    first: Option<(Cow<'de, str>, f64)>,
     /// One of them is no number, or has a usual name.
     is_no_map: bool,
     id: Option<Prediction>,
@@ -125,7 +129,13 @@ impl<'de> Fields<'de> {
             (Role::Other, value) => {
                 match &value {
                     Found::Scalar(_, Some(share)) if !self.is_no_map => {
-                        item.map.push_name(name, *share);
+                        if is_first {
+                            self.first = Some((name, *share));
+                        } else {
+                            let before = self.first.take().into_iter();
+                            before.for_each(|(name, share)| item.map.push_name(name, share));
+                            item.map.push_name(name, *share);
+                        }
                     }
                     _ => self.is_no_map = true,
                 }
@@ -159,6 +169,7 @@ impl<'de> Fields<'de> {
         let Self {
             mut item,
             count,
+            first,
             is_no_map,
             id,
             mut labels,
@@ -166,6 +177,8 @@ impl<'de> Fields<'de> {
         } = self;
         if is_no_map {
             item.map = Shares::default();
+        } else {
+            item.lone = first;
         }
         if count != 1 {
             item.only = None;

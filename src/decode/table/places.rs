@@ -46,7 +46,7 @@ impl Places {
             return None;
         }
         let hash = self.hash_of_word(name);
-        let is = |column: &Column| matches!(&column.name, Name::Word(word) if **word == *name);
+        let is = |column: &Column| matches!(&column.name, Name::Word(word) if *word == *name);
         self.look(columns, hash, is).ok()
     }
 
