@@ -39,7 +39,7 @@ pub use baselines::{Baselines, Chosen, InUse, Key, MAX_BASELINES};
 pub use file::DamageReason;
 pub use gather::Gathered;
 pub use ks_window::KsWindow;
-pub use name::SeriesName;
+pub use name::{SeriesName, class_label};
 pub use notice::{Notice, Outlet};
 pub use posted::{PostedError, posted};
 pub use profile::{Bins, Profile, Value};

@@ -137,7 +137,8 @@ impl Baselines {
 
     /// The baseline that fits closest: of this model and version, of this model, of this version
     /// of any model, of everything; else that of another version of this model, which a new version
-    /// goes on with until it has its own. No allocation.
+    /// goes on with until it has its own. One that somebody has set comes before any that was captured and
+    /// that nobody has reviewed. No allocation.
     ///
     /// `kept`: the hash of the baseline that it is compared with so far. While that is there no other
     /// version's takes its place; else the newest does.
@@ -146,7 +147,9 @@ impl Baselines {
             let fit = key.fit(model, version)?;
             Some((fit, key, baseline))
         });
-        if let Some((_, key, baseline)) = fitting.max_by_key(|(fit, ..)| *fit) {
+        if let Some((_, key, baseline)) =
+            fitting.max_by_key(|(fit, _, b)| (b.origin().is_reviewed(), *fit))
+        {
             return Some(Chosen {
                 key,
                 baseline,
@@ -195,7 +198,10 @@ impl Baselines {
 mod tests {
     use jiff::Timestamp;
 
-    use super::*;
+    use super::{
+        super::{Origin, Profile, Sample, SeriesName},
+        *,
+    };
 
     fn baseline(values: &[f64]) -> Baseline {
         Baseline::of_confidences(values.iter().copied(), 100, Timestamp::UNIX_EPOCH).unwrap()
@@ -236,6 +242,28 @@ mod tests {
         assert_eq!(mean("iris", "2"), 2.0_f64.to_bits());
         assert_eq!(mean("other", "1"), 1.0_f64.to_bits());
         assert_eq!(mean("other", "2"), 0.0_f64.to_bits());
+    }
+
+    #[test]
+    fn what_somebody_has_set_comes_before_what_was_captured() {
+        let captured = |value| {
+            let sample = Sample::new([value; 100], 100).ok();
+            let profile = Profile::of_numbers(&[value; 100], true).unwrap();
+            let profiles = vec![(SeriesName::Confidence, profile)];
+            Baseline::new(sample, profiles, Origin::Captured, Timestamp::UNIX_EPOCH).unwrap()
+        };
+        let mut all = Baselines::new();
+        all.set(key(Some("iris"), Some("1")), captured(0.9))
+            .unwrap();
+        let mean = |all: &Baselines| {
+            let baseline = all.resolve("iris", "1").unwrap();
+            baseline.sample().unwrap().mean()
+        };
+        assert!(mean(&all) > 0.8);
+        all.set(Key::default(), baseline(&[0.5])).unwrap();
+        assert!(mean(&all) < 0.6);
+        all.remove(&Key::default());
+        assert!(mean(&all) > 0.8);
     }
 
     #[test]

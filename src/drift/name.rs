@@ -49,6 +49,18 @@ impl SeriesName {
     }
 }
 
+/// Stands before the name of a class that is called like a bin of no class.
+const CLASS: &str = "class:";
+
+/// What the bin of a class is called beside `other`, `unseen` and `missing`: by its name, behind `class:` where
+/// it is one of these or begins so.
+pub fn class_label(class: &str) -> Cow<'_, str> {
+    if matches!(class, "other" | "unseen" | "missing") || class.starts_with(CLASS) {
+        return Cow::Owned(format!("{CLASS}{class}"));
+    }
+    Cow::Borrowed(class)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +84,23 @@ mod tests {
             assert!(labels.insert(label));
         }
         assert_eq!(feature("petal_length").label(), "petal_length");
+    }
+
+    #[test]
+    fn no_class_is_called_like_a_bin_of_none() {
+        let classes = ["setosa", "", "other", "class:other", "class:class:other"];
+        let labels = classes.map(|class| class_label(class).into_owned());
+        let expected = [
+            "setosa",
+            "",
+            "class:other",
+            "class:class:other",
+            "class:class:class:other",
+        ];
+        assert_eq!(labels, expected);
+        assert_eq!(
+            ["missing", "unseen"].map(class_label),
+            ["class:missing", "class:unseen"]
+        );
     }
 }

@@ -1,7 +1,10 @@
 //! Counts of a series by a few bins, which only rise: what a Prometheus adds up over all agents.
 
+use std::borrow::Cow;
+
 use super::{
     bins::Reference,
+    name::class_label,
     profile::{Bins, Profile},
 };
 
@@ -56,7 +59,10 @@ impl Tally {
 
     /// Of every bin the label, the count, and the baseline's share in `[0, 1]`; `profile` is the one that
     /// it is of.
-    pub fn iter<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = (&'a str, u64, f64)> {
+    pub fn iter<'a>(
+        &'a self,
+        profile: &'a Profile,
+    ) -> impl Iterator<Item = (Cow<'a, str>, u64, f64)> {
         let mut baseline = vec![0_u32; self.counts.len()];
         for (place, count) in self.places.iter().zip(profile.reference.bins()) {
             baseline[usize::from(*place)] += count;
@@ -69,8 +75,8 @@ impl Tally {
         })
     }
 
-    fn label<'a>(&self, place: usize, bins: &'a Bins) -> &'a str {
-        match (place, bins) {
+    fn label<'a>(&self, place: usize, bins: &'a Bins) -> Cow<'a, str> {
+        let label = match (place, bins) {
             (1, _) => "missing",
             (0, Bins::Numbers(_)) => "out",
             (_, Bins::Numbers(_)) => TENTHS[place - OTHERS],
@@ -78,9 +84,10 @@ impl Tally {
             (_, Bins::Classes(classes)) => {
                 let mut places = self.places.iter();
                 let class = places.position(|own| usize::from(*own) == place);
-                class.map_or("other", |class| &classes.names()[class])
+                return class.map_or("other".into(), |class| class_label(&classes.names()[class]));
             }
-        }
+        };
+        Cow::Borrowed(label)
     }
 }
 
@@ -131,7 +138,7 @@ fn of_classes(classes: usize, reference: &Reference) -> (usize, Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn shown<'a>(tally: &'a Tally, profile: &'a Profile) -> Vec<(&'a str, u64, f64)> {
+    fn shown<'a>(tally: &'a Tally, profile: &'a Profile) -> Vec<(Cow<'a, str>, u64, f64)> {
         tally
             .iter(profile)
             .filter(|(_, count, share)| *count > 0 || *share > 0.0)
@@ -149,7 +156,8 @@ mod tests {
             tally.push(bin);
         }
         let counted: Vec<_> = tally.iter(&profile).filter(|(_, n, _)| *n > 0).collect();
-        let (names, counts): (Vec<_>, Vec<_>) = counted.iter().map(|(l, n, _)| (*l, *n)).unzip();
+        let (names, counts): (Vec<_>, Vec<_>) =
+            counted.iter().map(|(l, n, _)| (l.as_ref(), *n)).unzip();
         assert_eq!(names, ["out", "missing", "1", "10"]);
         assert_eq!(counts, [2, 1, 2, 1]);
         let shares: f64 = tally.iter(&profile).map(|(_, _, share)| share).sum();
@@ -169,8 +177,8 @@ mod tests {
         tally.push(profile.bins.bin(crate::drift::Value::Missing));
         let found = shown(&tally, &profile);
         assert_eq!(found.len(), 12);
-        assert_eq!((found[0].0, found[0].1), ("other", 2));
-        assert_eq!((found[1].0, found[1].1), ("missing", 1));
-        assert_eq!((found[2].0, found[2].1), ("c19", 1));
+        assert_eq!((found[0].0.as_ref(), found[0].1), ("other", 2));
+        assert_eq!((found[1].0.as_ref(), found[1].1), ("missing", 1));
+        assert_eq!((found[2].0.as_ref(), found[2].1), ("c19", 1));
     }
 }

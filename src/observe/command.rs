@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{models::Listing, worker::Settings};
 use crate::drift::{
-    Baseline, Baselines, CheckInput, InUse, Key, Snapshot, Verdict,
+    Baseline, Baselines, CheckInput, InUse, Key, SeriesName, Snapshot, Verdict,
     report::{Histograms, Report},
 };
 
@@ -84,6 +84,16 @@ impl Judged {
     /// Whether the scan decides; else the two-sample test does.
     pub fn is_of_scan(&self) -> bool {
         self.scan.as_ref().is_some_and(|scan| scan.is_warm)
+    }
+
+    /// The series whose recent values the two-sample test compares: the numbers of a regression, else the
+    /// confidences.
+    pub fn tested(&self) -> SeriesName {
+        let first = self.scan.as_ref().and_then(|scan| scan.series.first());
+        match first.map(|series| SeriesName::of(&series.name)) {
+            Some(SeriesName::Value) => SeriesName::Value,
+            _ => SeriesName::Confidence,
+        }
     }
 
     /// Whether there is drift, by whichever decides.

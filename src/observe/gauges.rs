@@ -1,9 +1,11 @@
 //! What is exported of drift: verdicts, evidence and effects by series, counts by bin.
 
+use std::borrow::Cow;
+
 use super::command::Judged;
 use crate::{
     drift::{
-        Sample, SeriesName, Verdict,
+        Sample, SeriesName, Verdict, class_label,
         monitor::{Monitor, Watched},
         profile::Bins,
         quality::{Problem, Quality},
@@ -21,14 +23,9 @@ pub(super) fn verdict(table: &mut Table, judged: &Judged, decides: bool) {
         table.push(&catalogue::DRIFT_STATISTIC, &labels, checked.ks_statistic);
         table.push(&catalogue::DRIFT_P_VALUE, &labels, checked.p_value);
     }
-    let first = judged.scan.as_ref().and_then(|scan| scan.series.first());
     if decides && !judged.is_of_scan() {
-        // the test is of the confidences, or of the numbers of a regression
-        let series = match first.map(|series| series.name.as_str()) {
-            Some("value") => "value",
-            _ => "confidence",
-        };
-        let labels = [labels[0], labels[1], series];
+        let series = judged.tested();
+        let labels = [labels[0], labels[1], &series.label()];
         table.push(
             &catalogue::DRIFT_DETECTED,
             &labels,
@@ -99,7 +96,7 @@ fn counts(table: &mut Table, (model, version): (&str, &str), watched: &Watched) 
     let name = watched.name().label();
     let profile = watched.series().profile();
     for (bin, count, share) in watched.tally().iter(profile) {
-        let labels = [model, version, &name, bin];
+        let labels = [model, version, &name, &bin];
         table.push(&catalogue::DRIFT_OBSERVATIONS, &labels, number(count));
         table.push(&catalogue::DRIFT_BASELINE_RATIO, &labels, share);
     }
@@ -129,10 +126,11 @@ fn classes(table: &mut Table, (model, version): (&str, &str), watched: &Watched)
         return;
     };
     let total: u32 = recent.iter().sum();
-    let names = names.iter().map(String::as_str).chain(["unseen"]);
+    let names = names.iter().map(|name| class_label(name));
+    let names = names.chain([Cow::Borrowed("unseen")]);
     for (name, count) in names.zip(recent) {
         let share = f64::from(count) / f64::from(total.max(1));
-        table.push(&catalogue::CLASS_SHARE, &[model, version, name], share);
+        table.push(&catalogue::CLASS_SHARE, &[model, version, &name], share);
     }
 }
 

@@ -32,9 +32,6 @@ struct Episode {
     id: String,
 }
 
-/// The series whose recent values are tested, as in its label.
-const TESTED: &str = "confidence";
-
 /// Makes verdicts, and remembers whose confidences have drifted, so that each episode is
 /// reported once.
 #[derive(Debug, Default)]
@@ -96,7 +93,12 @@ impl Judge {
             // the scan says so itself, when it happens
             _ if judged.is_of_scan() => {
                 if let Some(episode) = drifted.remove(&key) {
-                    self.cleared(judged, episode, Some("the scan decides"));
+                    let reason = if judged.drift_detected() {
+                        "the scan has found it too"
+                    } else {
+                        "the scan decides"
+                    };
+                    self.cleared(judged, episode, Some(reason));
                 }
             }
             Verdict::Checked(found) if found.drift_detected => {
@@ -116,9 +118,13 @@ impl Judge {
 
     fn found(&self, judged: &Judged, found: &Checked) -> Episode {
         let (model, model_version) = (judged.model.as_str(), judged.version.as_str());
+        let series = judged.tested();
+        let series = series.label();
+        let series = series.as_ref();
         tracing::warn!(
             model,
             model_version,
+            series,
             decision = "ks",
             status = "checked",
             drift_detected = true,
@@ -129,7 +135,7 @@ impl Judge {
             samples_checked = found.samples_checked,
             "Drift detected!"
         );
-        let whose = (model, model_version, TESTED);
+        let whose = (model, model_version, series);
         let id = tested_id(whose, &found.baseline_hash, found.timestamp);
         let happened = Happened::Tested(found.into());
         self.outlet.tell(notice(judged, id.clone(), happened));
@@ -141,10 +147,10 @@ impl Judge {
 
     /// `reason`: where it was not the traffic that changed.
     fn cleared(&self, judged: &Judged, episode: Episode, reason: Option<&'static str>) {
-        let (model, model_version) = (judged.model.as_str(), judged.version.as_str());
         tracing::info!(
-            model,
-            model_version,
+            model = judged.model,
+            model_version = judged.version,
+            series = judged.tested().label().as_ref(),
             decision = "ks",
             reason,
             "Drift cleared"
@@ -162,7 +168,7 @@ fn notice(judged: &Judged, episode: String, event: Happened) -> Notice {
         episode,
         model: judged.model.clone(),
         model_version: judged.version.clone(),
-        series: TESTED.to_owned(),
+        series: judged.tested().label().into_owned(),
         decision: "ks",
         since: None,
         event,
