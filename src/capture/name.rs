@@ -42,8 +42,7 @@ pub fn verb(path: &str) -> Option<(&str, &str)> {
 /// `name` with [`char::REPLACEMENT_CHARACTER`] for what is not seen, or turns the text around it
 /// (CVE-2021-42574): it may stand on a terminal, in a label or in a line of a log.
 pub fn shown(name: &str) -> Cow<'_, str> {
-    // hardly any name has others, and one look at each byte is enough to see that
-    if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if is_plain(name.as_bytes()) {
         return Cow::Borrowed(name);
     }
     // all of these begin with one of few bytes
@@ -52,6 +51,11 @@ pub fn shown(name: &str) -> Cow<'_, str> {
         return Cow::Borrowed(name);
     }
     Cow::Owned(name.replace(is_hidden, "\u{fffd}"))
+}
+
+/// Whether all of it is ASCII that is seen, as of nearly every name: one look at each byte is enough.
+pub fn is_plain(name: &[u8]) -> bool {
+    name.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// A control character, the end of a line, or a format character of bidirectional text.

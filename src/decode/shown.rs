@@ -52,6 +52,9 @@ fn word(word: &mut String) -> bool {
 
 /// The same of a name that may lie in place.
 fn text(text: &mut Text) -> bool {
+    if names::is_plain(text.as_bytes()) {
+        return false;
+    }
     let Cow::Owned(shown) = names::shown(text) else {
         return false;
     };
