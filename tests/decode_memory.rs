@@ -25,14 +25,26 @@ const BODY_BYTES: usize = 64 << 10;
 /// 1 MiB for a body of 64 KiB, where a list that grows is there twice.
 const BYTES_A_BYTE: usize = 16;
 
-/// Of all cases, so many are left out for each that is taken; every place comes with several values.
-/// Some that are left out take more, 6 of 1,604: 28 `v1, classes: zeros`, 24 `sagemaker, csv answer: ","`
-/// and `mapped, items: zeros`, 18 and 17 three others, whose lists grow with nothing said of their length.
-const EVERY: usize = 23;
+/// Of all cases, one of so many is taken; every place comes with several values. All 6,413 keep to the
+/// bound, the dearest with 15 bytes a byte, and take half a minute.
+const EVERY: usize = 7;
+
+/// Places of which all are taken: lists that grow with nothing said of their length, beside others.
+const DEAR: [&str; 6] = [
+    "v1, classes:",
+    "mapped, items:",
+    "mapped, both:",
+    "sagemaker, answer:",
+    "sagemaker, both:",
+    "sagemaker, csv answer:",
+];
 
 #[test]
 fn no_body_takes_more_memory_than_it_may() {
-    judge(cases::cases(BODY_BYTES).step_by(EVERY));
+    let is_dear = |name: &str| DEAR.iter().any(|place| name.starts_with(place));
+    let all = cases::cases(BODY_BYTES).enumerate();
+    let taken = all.filter(|(at, case)| at % EVERY == 0 || is_dear(&case.name));
+    judge(taken.map(|(_, case)| case));
 }
 
 fn judge(cases: impl Iterator<Item = cases::Case>) {

@@ -87,18 +87,20 @@ pub(super) struct Meaning {
 impl Raw {
     /// The vector of one item, where numbers were read as one item each.
     pub(super) fn into_vector(self) -> Self {
-        let numbers: Option<Vec<_>> = self.outputs.iter().map(number).collect();
-        match numbers {
-            Some(numbers) if self.vectors.is_none() && !numbers.is_empty() => Self {
-                vectors: Some(Vectors {
-                    labels: None,
-                    width: numbers.len(),
-                    numbers,
-                    are_whole: false,
-                }),
-                ..Self::default()
-            },
-            _ => self,
+        let mut numbers = Vec::with_capacity(self.outputs.len());
+        numbers.extend(self.outputs.iter().map_while(number));
+        let are_all = numbers.len() == self.outputs.len() && !numbers.is_empty();
+        if self.vectors.is_some() || !are_all {
+            return self;
+        }
+        Self {
+            vectors: Some(Vectors {
+                labels: None,
+                width: numbers.len(),
+                numbers,
+                are_whole: false,
+            }),
+            ..Self::default()
         }
     }
 

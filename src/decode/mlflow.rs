@@ -16,7 +16,7 @@ use super::{
     csv::{self, Header},
     frame::{Frame, Framed},
     meaning::Raw,
-    predictions::{Claimed, Columns},
+    predictions::Claimed,
     rows::Data,
     sagemaker,
     walk::{self, At, Leaf, Name, Node},
@@ -125,7 +125,7 @@ impl<'de> Node<'de> for Predictions {
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Found, A::Error> {
         let raw = if self.0.is_column_wise {
-            Columns.object(object)?
+            self.0.items.columns().object(object)?
         } else {
             self.0.items.object(object)?
         };

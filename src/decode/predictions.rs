@@ -31,10 +31,25 @@ use super::{
 /// Items that any answer may have.
 const FREE_ITEMS: usize = 4096;
 
+/// How many items bodies of so many bytes may have: a true batch has more than four bytes for each.
+pub(super) fn most_items(bytes: usize) -> usize {
+    (bytes / 4).max(FREE_ITEMS)
+}
+
+/// Makes room for another one in a list that is never longer than `most`. Room that grows is there
+/// twice, so what is left of the way is gone at once.
+pub(super) fn make_room<T>(list: &mut Vec<T>, most: usize) {
+    let len = list.len();
+    if len == list.capacity() {
+        let next = if len > most / 3 { most } else { len * 2 };
+        list.reserve_exact(next.saturating_sub(len).max(1));
+    }
+}
+
 /// The place of a list of items, or of the only one.
 #[derive(Clone, Copy)]
 pub(super) struct Items {
-    /// Of both bodies: a true batch has more than four for each item.
+    /// Of both bodies.
     pub(super) bytes: usize,
     /// An object of numbers is a ranking even if these do not sum to 1, as the best five do not.
     pub(super) has_maps: bool,
@@ -90,6 +105,11 @@ impl Claimed {
             items,
             has_positive_scores: false,
         }
+    }
+
+    /// The place of such items column by column.
+    pub(super) fn columns(self) -> Columns {
+        Columns::within(self.items.bytes)
     }
 
     /// The same, where a score beside the class 0 or 1 is the probability of class 1.
@@ -211,7 +231,7 @@ impl Builder {
     /// For bodies of so many bytes.
     pub(super) fn within(bytes: usize) -> Self {
         Self {
-            max: (bytes / 4).max(FREE_ITEMS),
+            max: most_items(bytes),
             ..Self::default()
         }
     }
@@ -253,16 +273,25 @@ impl Builder {
         self.outputs.reserve_exact(items.min(self.max));
     }
 
+    /// The same for the vectors of so many items, of which the first is there.
+    pub(super) fn reserve_vectors(&mut self, items: usize) {
+        let Some(vectors) = &mut self.vectors else {
+            return;
+        };
+        let room = vectors.width.saturating_mul(items);
+        // two bytes for a number: more there cannot be
+        if room <= self.max.saturating_mul(2) {
+            let numbers = &mut vectors.numbers;
+            numbers.reserve_exact(room.saturating_sub(numbers.len()));
+        }
+    }
+
     /// Adds an item.
     pub(super) fn output(&mut self, output: Output) -> Result<(), TooLarge> {
-        let len = self.outputs.len();
-        if len >= self.max {
+        if self.outputs.len() >= self.max {
             return Err(TooLarge);
         }
-        if len == self.outputs.capacity() {
-            // no further than it may grow
-            self.outputs.reserve_exact(len.max(1).min(self.max - len));
-        }
+        make_room(&mut self.outputs, self.max);
         self.outputs.push(output);
         self.fits()
     }
@@ -272,7 +301,7 @@ impl Builder {
         let numbers = self.vectors.as_ref().map_or(0, |v| v.numbers.len()) - from;
         match (numbers, held.words.len(), held.ranking.is_empty()) {
             (0, 1, true) => self.output(Output::from(held.words.remove(0))),
-            (0, 0, false) => self.ranking(&held.ranking),
+            (0, 0, false) => self.ranking(held.ranking),
             (1.., 0, true) if !held.is_other => self.vector(numbers),
             _ => {
                 self.is_mixed = true;
@@ -293,7 +322,7 @@ impl Builder {
     }
 
     /// The label with the largest score, and all scores.
-    pub(super) fn ranking(&mut self, shares: &Shares<'_>) -> Result<(), TooLarge> {
+    pub(super) fn ranking(&mut self, shares: Shares<'_>) -> Result<(), TooLarge> {
         self.rankings += 1;
         self.outputs.push(shares.best());
         self.scores(shares);
@@ -332,15 +361,15 @@ impl Builder {
                 self.labels += usize::from(is_label);
                 let share = share.or_else(|| shares.of(&prediction));
                 self.outputs.push(Output::new(prediction, share));
-                self.scores(&shares);
+                self.scores(shares);
             }
             None if !shares.is_empty() => {
                 if shares.has_names() {
-                    return self.ranking(&shares);
+                    return self.ranking(shares);
                 }
-                self.scores(&shares);
+                self.scores(shares);
             }
-            None if map.is_ranking(self.manner.has_maps) => return self.ranking(&map),
+            None if map.is_ranking(self.manner.has_maps) => return self.ranking(map),
             None if self.manner.others == Others::Numbers => match only {
                 Some(Found::Scalar(number, Some(_))) => self.outputs.push(Output::from(number)),
                 _ => self.is_mixed = true,
@@ -351,7 +380,7 @@ impl Builder {
                     self.outputs.push(Output::from(Prediction::Unknown));
                 }
                 Some(Found::Scalar(prediction, _)) => self.outputs.push(Output::from(prediction)),
-                Some(Found::Shares(shares)) if shares.are_numbers() => self.scores(&shares),
+                Some(Found::Shares(shares)) if shares.are_numbers() => self.scores(shares),
                 _ => self.outputs.push(Output::from(Prediction::Unknown)),
             },
             None => self.is_mixed = true,
@@ -360,7 +389,7 @@ impl Builder {
     }
 
     /// Adds the scores of one item, in the order of the first item's; none are none.
-    pub(super) fn scores(&mut self, shares: &Shares<'_>) {
+    pub(super) fn scores(&mut self, shares: Shares<'_>) {
         if shares.is_empty() {
             return;
         }
@@ -369,6 +398,11 @@ impl Builder {
             vectors.labels = shares.labels();
             vectors.width = shares.len();
             vectors.are_whole = false;
+            if vectors.numbers.is_empty() {
+                self.rows = 1;
+                vectors.numbers = shares.into_numbers();
+                return;
+            }
         }
         self.rows += 1;
         if vectors.width == shares.len() {

@@ -13,7 +13,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use super::{
     Answer, Asked, DecodeError, Decoder, Pair, Prediction,
     meaning::Raw,
-    predictions::{Claimed, Columns},
+    predictions::Claimed,
     rows::{Data, Rows},
     shown,
     table::Table,
@@ -126,7 +126,7 @@ impl<'de> Node<'de> for Outputs {
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Option<Raw>, A::Error> {
-        Columns.object(object)
+        self.0.columns().object(object)
     }
 }
 

@@ -119,12 +119,12 @@ struct Fields<'de> {
 impl Fields<'_> {
     /// Adds what was predicted, as sure as the object says.
     fn put(
-        &self,
+        self,
         prediction: Prediction,
         builder: &mut Builder,
     ) -> Result<(), predictions::TooLarge> {
         let confidence = self.confidence.or_else(|| self.shares.of(&prediction));
-        builder.scores(&self.shares);
+        builder.scores(self.shares);
         builder.output(Output::new(prediction, confidence))
     }
 }
@@ -165,7 +165,7 @@ fn fields<'de, A: MapAccess<'de>>(
                 object.next_value::<IgnoredAny>()?;
                 found.is_wide = true;
             }
-            "probabilities" => found.shares = object.next_value_seed(At(SharesOf))?,
+            "probabilities" => found.shares = object.next_value_seed(At(SharesOf::default()))?,
             "model" | "model_name" => {
                 let word = object.next_value_seed(At(Word))?;
                 found.model = word.or(found.model);

@@ -264,10 +264,10 @@ impl<'de> Others<'de> {
 
     /// The item that they are: shares of all its classes, or the only number where the route says
     /// that one is given.
-    fn raw(&self, kind: RouteKind) -> Result<Option<Raw>, TooLarge> {
+    fn raw(self, kind: RouteKind) -> Result<Option<Raw>, TooLarge> {
         let mut builder = Builder::within(0);
         if !self.are_mixed && kind != RouteKind::Regress && self.numbers.is_ranking(false) {
-            builder.ranking(&self.numbers)?;
+            builder.ranking(self.numbers)?;
         } else if gives_numbers(kind)
             && let Some(number) = self.numbers.only_number()
         {

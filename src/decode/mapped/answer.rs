@@ -4,7 +4,7 @@ use super::{
     super::{
         inference::{Output, Prediction},
         meaning::Raw,
-        predictions::{Builder, Each, Items, Shares, SharesOf, prediction},
+        predictions::{Builder, Each, Items, Shares, SharesOf, most_items, prediction},
         table::TooLarge,
         walk::Number,
     },
@@ -54,6 +54,10 @@ fn of_items(body: &mut Body<'_>, path: &JsonPath, bytes: usize) -> Result<Option
 
 fn of_paths(body: &mut Body<'_>, paths: &Paths, bytes: usize) -> Result<Option<Raw>, TooLarge> {
     let items = ItemPlaces::find(body, paths)?;
+    if paths.class.is_some() && items.count() > Some(most_items(bytes)) {
+        // each of them would have a class, known or not
+        return Err(TooLarge);
+    }
     let class = items.each(body, paths.class.as_ref(), false)?;
     let confidence = items.each(body, paths.confidence.as_ref(), false)?;
     let probabilities = items.each(body, paths.probabilities.as_ref(), true)?;
@@ -76,9 +80,15 @@ fn of_paths(body: &mut Body<'_>, paths: &Paths, bytes: usize) -> Result<Option<R
         let said = Said {
             class: read(body, class, Class)?.flatten(),
             share: read(body, share, Number)?.flatten(),
-            shares: read(body, shares, SharesOf)?.unwrap_or_default(),
+            shares: {
+                let scores = scores(body, shares);
+                read(body, shares, scores)?.unwrap_or_default()
+            },
         };
         said.put(&mut builder, paths)?;
+        if item == 0 {
+            builder.reserve_vectors(count);
+        }
     }
     Ok(builder.finish())
 }
@@ -90,6 +100,12 @@ fn read<'a, N: Node<'a>>(
     node: N,
 ) -> Result<Option<N::Found>, TooLarge> {
     place.map(|place| body.read(place, node)).transpose()
+}
+
+/// The place of scores, with room for as many as `place` holds.
+fn scores(body: &Body<'_>, place: Option<Place>) -> SharesOf {
+    let most = place.map_or(0, |place| body.tape.children(place).count());
+    SharesOf { most }
 }
 
 /// What is said of one item.
@@ -107,19 +123,21 @@ impl Said<'_> {
             shares,
         } = self;
         if paths.class.is_none() && shares.has_names() {
-            builder.ranking(&shares)?;
+            builder.ranking(shares)?;
             if let (Some(best), true) = (builder.outputs_mut().last_mut(), share.is_some()) {
                 best.be_sure(share);
             }
             return Ok(());
         }
-        builder.scores(&shares);
         if paths.class.is_some() {
             let class = class.unwrap_or_default();
             let share = share.or_else(|| shares.of(&class));
+            builder.scores(shares);
             return builder.output(Output::new(class, share));
         }
-        if shares.is_empty() || share.is_some() {
+        let is_said = shares.is_empty() || share.is_some();
+        builder.scores(shares);
+        if is_said {
             return builder.output(Output::new(Prediction::Unknown, share));
         }
         // vectors alone: what they mean is settled for all of them
@@ -129,7 +147,7 @@ impl Said<'_> {
 
 /// Where the items are, where a path says so.
 struct ItemPlaces<'p> {
-    found: Option<(&'p JsonPath, Vec<Place>)>,
+    found: Option<(&'p JsonPath, Vec<Found>)>,
 }
 
 impl<'p> ItemPlaces<'p> {
@@ -139,9 +157,8 @@ impl<'p> ItemPlaces<'p> {
         };
         let found = body.find(path)?;
         let found = body.elements(path, &found).unwrap_or(found);
-        let places = found.into_iter().map(Found::place).collect();
         Ok(Self {
-            found: Some((path, places)),
+            found: Some((path, found)),
         })
     }
 
@@ -181,16 +198,16 @@ impl<'p> ItemPlaces<'p> {
 /// The one place that `segments` lead to in each item; where there are several, none.
 fn in_each(
     body: &mut Body<'_>,
-    items: &[Place],
+    items: &[Found],
     segments: &[Segment],
 ) -> Result<Vec<Found>, TooLarge> {
     let mut places = Vec::new();
-    for (row, item) in items.iter().enumerate() {
-        if !segments.is_empty() && body.tape.after(*item) == item + 1 {
+    for (row, item) in items.iter().map(|item| item.place()).enumerate() {
+        if !segments.is_empty() && body.tape.after(item) == item + 1 {
             // it holds nothing
             continue;
         }
-        if let [only] = body.find_below(*item, segments)?[..] {
+        if let [only] = body.find_below(item, segments)?[..] {
             places.push(Found::new(row, only.place()));
         }
     }

@@ -1,6 +1,6 @@
 //! Items of an answer column by column: an object of tensors, each with as many rows as the others.
 
-use serde::de::{MapAccess, SeqAccess};
+use serde::de::{Error as _, MapAccess, SeqAccess};
 
 use super::{
     super::{
@@ -9,13 +9,36 @@ use super::{
         meaning::{self, Field, Raw, Vectors},
         walk::{At, Leaf, Name, Node, skip_elements},
     },
+    TooLarge,
     item::{Role, class},
-    prediction,
+    make_room, most_items, prediction,
 };
 
 /// The place of such an object; `None` where its fields are not columns.
 #[derive(Clone, Copy)]
-pub(in crate::decode) struct Columns;
+pub(in crate::decode) struct Columns {
+    bounds: Bounds,
+}
+
+impl Columns {
+    /// For bodies of so many bytes.
+    pub(in crate::decode) fn within(bytes: usize) -> Self {
+        let bounds = Bounds {
+            rows: most_items(bytes),
+            elements: bytes / 2,
+        };
+        Self { bounds }
+    }
+}
+
+/// How long a column may be.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// As many as items of a list.
+    rows: usize,
+    /// What two bytes each can write.
+    elements: usize,
+}
 
 impl<'de> Node<'de> for Columns {
     type Found = Option<Raw>;
@@ -29,7 +52,10 @@ impl<'de> Node<'de> for Columns {
         while let Some(name) = object.next_key_seed(Name)? {
             let role = Role::of(&name);
             let is_label = !matches!(role, Role::Share | Role::Score | Role::Other);
-            let column = object.next_value_seed(At(Tensor { is_label }))?;
+            let column = object.next_value_seed(At(Tensor {
+                is_label,
+                bounds: self.bounds,
+            }))?;
             found.put(role, column);
         }
         Ok(found.raw())
@@ -259,6 +285,7 @@ impl Column {
 /// The place of a column; `None`: it is none.
 struct Tensor {
     is_label: bool,
+    bounds: Bounds,
 }
 
 impl<'de> Node<'de> for Tensor {
@@ -279,6 +306,7 @@ impl<'de> Node<'de> for Tensor {
             let row = Row {
                 column: &mut column,
                 is_label: self.is_label,
+                most: self.bounds.elements,
                 is_inner: false,
             };
             let Some(is_row) = list.next_element_seed(At(row))? else {
@@ -293,6 +321,9 @@ impl<'de> Node<'de> for Tensor {
                 return Ok(None);
             }
             column.rows += 1;
+            if column.rows > self.bounds.rows {
+                return Err(A::Error::custom(TooLarge));
+            }
         }
         Ok(Some(column))
     }
@@ -302,6 +333,8 @@ impl<'de> Node<'de> for Tensor {
 struct Row<'a> {
     column: &'a mut Column,
     is_label: bool,
+    /// Elements of the tensor at most.
+    most: usize,
     is_inner: bool,
 }
 
@@ -312,15 +345,19 @@ impl<'de> Node<'de> for Row<'_> {
         let Some(word) = prediction(leaf) else {
             return false;
         };
+        let Column { words, numbers, .. } = self.column;
         if self.is_label {
-            self.column.words.push(word);
+            make_room(words, self.most);
+            words.push(word);
             return true;
         }
         if matches!(word, Prediction::Name(_) | Prediction::Bool(_)) && leaf.number().is_none() {
-            self.column.words.push(word);
+            make_room(words, self.most);
+            words.push(word);
         }
+        make_room(numbers, self.most);
+        numbers.push(leaf.number().unwrap_or(f64::NAN));
         self.column.are_whole &= matches!(leaf, Leaf::Integer(_) | Leaf::Large(_));
-        self.column.numbers.push(leaf.number().unwrap_or(f64::NAN));
         true
     }
 
@@ -334,6 +371,7 @@ impl<'de> Node<'de> for Row<'_> {
             let row = Row {
                 column: &mut *self.column,
                 is_label: self.is_label,
+                most: self.most,
                 is_inner: true,
             };
             match list.next_element_seed(At(row))? {

@@ -290,6 +290,10 @@ impl<'de> Shares<'de> {
         self.names = names.iter().map(name).collect();
     }
 
+    pub(super) fn into_numbers(self) -> Vec<f64> {
+        self.numbers
+    }
+
     pub(super) fn labels(&self) -> Option<Vec<Text>> {
         let label = |name: &Cow<'_, str>| walk::cut(name).into();
         self.has_names()
@@ -394,7 +398,11 @@ impl Shares<'_> {
 }
 
 /// The place of scores: a list of them, or an object of classes with theirs.
-pub(in crate::decode) struct SharesOf;
+#[derive(Default)]
+pub(in crate::decode) struct SharesOf {
+    /// How many there are at most, where that is known: room that grows is there twice.
+    pub(in crate::decode) most: usize,
+}
 
 impl<'de> Node<'de> for SharesOf {
     type Found = Shares<'de>;
@@ -405,6 +413,7 @@ impl<'de> Node<'de> for SharesOf {
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shares<'de>, A::Error> {
         let mut shares = Shares::default();
+        shares.numbers.reserve_exact(self.most);
         while let Some(share) = list.next_element_seed(At(Number))? {
             shares.numbers.push(share.unwrap_or(f64::NAN));
         }
@@ -413,6 +422,8 @@ impl<'de> Node<'de> for SharesOf {
 
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Shares<'de>, A::Error> {
         let mut shares = Shares::default();
+        shares.names.reserve_exact(self.most);
+        shares.numbers.reserve_exact(self.most);
         while let Some(name) = object.next_key_seed(Name)? {
             let share = object.next_value_seed(At(Number))?;
             shares.push_name(name, share.unwrap_or(f64::NAN));
@@ -447,7 +458,7 @@ impl<'de> Node<'de> for Value {
 
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Found<'de>, A::Error> {
         if matches!(self.role, Role::Share | Role::Score | Role::Other) {
-            return SharesOf.list(list).map(Found::Shares);
+            return SharesOf::default().list(list).map(Found::Shares);
         }
         let mut words = Vec::new();
         while let Some(word) = list.next_element_seed(At(Plain))? {
@@ -457,7 +468,7 @@ impl<'de> Node<'de> for Value {
     }
 
     fn object<A: MapAccess<'de>>(self, object: A) -> Result<Found<'de>, A::Error> {
-        SharesOf.object(object).map(Found::Shares)
+        SharesOf::default().object(object).map(Found::Shares)
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::decode::{
+    DecodeError,
     inference::Source,
     meaning::{Meaning, Rules, settle},
     walk,
@@ -22,7 +23,7 @@ fn read(json: &str) -> Option<Outputs> {
 }
 
 fn columns(json: &str) -> Option<(Outputs, Meaning)> {
-    let raw = walk::read("x", json.as_bytes(), Columns).unwrap()?;
+    let raw = walk::read("x", json.as_bytes(), Columns::within(json.len())).unwrap()?;
     Some(settled(raw))
 }
 
@@ -158,4 +159,16 @@ fn what_is_not_known_from_columns_is_unknown() {
     ] {
         assert!(columns(json).is_none(), "{json}");
     }
+}
+
+#[test]
+fn a_column_has_no_more_rows_than_a_list_may_have_items() {
+    let read = |rows: usize| {
+        let json = format!(r#"{{"classes":[{}0]}}"#, "0,".repeat(rows - 1));
+        let place = Columns::within(json.len());
+        walk::read("x", json.as_bytes(), place).map(|raw| raw.unwrap().items())
+    };
+    assert_eq!(read(4096), Ok(4096));
+    let format = "x";
+    assert_eq!(read(10_000), Err(DecodeError::TooLarge { format }));
 }

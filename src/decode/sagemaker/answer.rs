@@ -6,7 +6,7 @@ use super::{
     super::{
         DecodeError, Pair, csv,
         meaning::Raw,
-        predictions::{Claimed, Columns},
+        predictions::Claimed,
         walk::{self, At, Leaf, Name, Node},
     },
     FORMAT, SCORES, begins, is_json, json, lines, recordio, rows, says,
@@ -19,7 +19,7 @@ pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Raw>, DecodeError> {
         return recordio::raw(body);
     }
     if !is_json(body) && (says(message, "csv") || csv::begins_with_numbers(body)) {
-        return Ok(lines::read(pair));
+        return lines::read(pair);
     }
     let body = json(message, body);
     let items = Claimed::with_positive_scores(pair.bytes());
@@ -31,6 +31,8 @@ pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Raw>, DecodeError> {
         read(Place::Envelope("scores"))?
     } else {
         match read(Place::Columns)? {
+            // a list is read as the same at any place
+            raw if !begins(&body, "{") => raw,
             // labels and scores of the only row are a ranking
             Some(raw) if raw.items() > 1 && rows(pair) == Some(1) => read(Place::Item)?
                 .filter(|one| one.items() == 1)
@@ -82,7 +84,7 @@ impl<'de> Node<'de> for Document {
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Raw>, A::Error> {
         let envelope = match self.place {
             Place::Envelope(name) => name,
-            Place::Columns => return Columns.object(object),
+            Place::Columns => return self.items.columns().object(object),
             Place::Item => return self.items.alone(object),
         };
         let mut raw = None;

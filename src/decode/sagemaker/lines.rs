@@ -2,25 +2,35 @@
 
 use super::{
     super::{
-        Pair, Scalar,
+        DecodeError, Pair, Scalar,
         csv::{self, Fields},
         inference::{Output, Prediction},
         meaning::{self, Raw, Vectors},
+        predictions::{make_room, most_items},
     },
-    rows,
+    FORMAT, rows,
 };
 
 /// The items; `None`: lines are not alike.
-pub(super) fn read(pair: &Pair<'_>) -> Option<Raw> {
-    let mut lines = Lines::default();
+///
+/// # Errors
+/// When it has more lines than items may be asked about in so few bytes.
+pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Raw>, DecodeError> {
+    let most = most(pair);
+    let mut lines = Lines::of(pair.response);
     let mut fields = Fields::of(pair.response);
     while let Some((field, is_last)) = fields.next() {
         lines.put(&field);
         if is_last {
             lines.end();
+            if lines.rows > most {
+                return Err(DecodeError::TooLarge { format: FORMAT });
+            }
         }
     }
-    let mut raw = lines.finish()?;
+    let Some(mut raw) = lines.finish() else {
+        return Ok(None);
+    };
     // older containers write the scores of all items into one line
     if let Some(vectors) = &mut raw.vectors
         && vectors.rows() == 1
@@ -29,12 +39,23 @@ pub(super) fn read(pair: &Pair<'_>) -> Option<Raw> {
     {
         vectors.width = 1;
     }
-    Some(raw)
+    Ok(Some(raw))
+}
+
+/// Lines that an answer may have; any, where it is not known what was asked.
+fn most(pair: &Pair<'_>) -> usize {
+    if pair.request.is_empty() {
+        return usize::MAX;
+    }
+    // the last line of each side may be without its end
+    most_items(pair.bytes() + 2)
 }
 
 /// Lines so far, and the one that is being read.
 #[derive(Default)]
 struct Lines {
+    /// Fields of all lines at most: room that grows is there twice.
+    most: usize,
     /// Fields of the current line, and of each line.
     fields: usize,
     width: Option<usize>,
@@ -52,6 +73,14 @@ struct Lines {
 }
 
 impl Lines {
+    fn of(text: &[u8]) -> Self {
+        let is_end = |byte: &&u8| matches!(byte, b',' | b'\n' | b'\r');
+        Self {
+            most: text.iter().filter(is_end).count() + 1,
+            ..Self::default()
+        }
+    }
+
     fn put(&mut self, field: &str) {
         let place = self.fields;
         self.fields += 1;
@@ -59,6 +88,7 @@ impl Lines {
         match csv::cell(field) {
             Scalar::Number(number) if is_labelled => {
                 if place == 1 {
+                    make_room(&mut self.shares, self.most);
                     self.shares.push(number);
                 }
             }
@@ -67,19 +97,29 @@ impl Lines {
                 self.has_fraction |= !is_whole;
                 self.whole_firsts += usize::from(place == 0 && is_whole);
                 self.real_seconds += usize::from(place == 1 && !is_whole);
-                self.numbers.push(number);
+                self.number(number);
             }
             Scalar::Missing if !is_labelled => {
                 self.has_fraction = true;
-                self.numbers.push(f64::NAN);
+                self.number(f64::NAN);
             }
             _ if is_labelled => {}
-            Scalar::Bool(value) if place == 0 => self.labels.push(Prediction::Bool(value)),
+            Scalar::Bool(value) if place == 0 => self.label(Prediction::Bool(value)),
             Scalar::Text(text) if place == 0 => {
-                self.labels.push(Prediction::named(&text));
+                self.label(Prediction::named(&text));
             }
             _ => self.is_other = true,
         }
+    }
+
+    fn number(&mut self, number: f64) {
+        make_room(&mut self.numbers, self.most);
+        self.numbers.push(number);
+    }
+
+    fn label(&mut self, label: Prediction) {
+        make_room(&mut self.labels, self.most);
+        self.labels.push(label);
     }
 
     fn end(&mut self) {

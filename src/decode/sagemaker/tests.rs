@@ -1,6 +1,6 @@
 use crate::{
     capture::Exchange,
-    decode::{Inference, Prediction, decoded},
+    decode::{DecodeError, Inference, Prediction, decoded},
 };
 
 /// An exchange with these content types.
@@ -174,4 +174,22 @@ fn what_is_no_prediction_is_told() {
         let exchange = Exchange::example("/invocations", "[[1,2]]", answer);
         assert!(decoded(&exchange).is_err(), "{answer}");
     }
+}
+
+#[test]
+fn an_answer_has_no_more_lines_than_its_bodies_have_room_to_ask_about() {
+    let lines = |count: usize| vec!["1"; count].join("\n");
+    let read = |request: &str, answer: &str| {
+        let mut exchange = Exchange::example("/invocations", request, answer);
+        exchange.request.content_type = Some(CSV.to_owned());
+        exchange.response.content_type = Some(CSV.to_owned());
+        decoded(&exchange).map(|read| read.outputs.len())
+    };
+    let count = 10_000;
+    assert_eq!(read(&lines(count), &lines(count)), Ok(count));
+    let format = "sagemaker";
+    let too_large = Err(DecodeError::TooLarge { format });
+    assert_eq!(read("1,2", &lines(count)), too_large);
+    // a request that was not kept says nothing
+    assert_eq!(read("", &lines(count)), Ok(count));
 }
