@@ -135,14 +135,19 @@ impl Monitor {
     }
 
     /// Adds a value to the series at `place`. All are counted; `enters_scan` at `now` (seconds since 1970)
-    /// those of which at most [`ITEMS`] come with one request.
-    pub fn push(
-        &mut self,
-        place: usize,
-        value: Value<'_>,
-        enters_scan: Option<f64>,
-    ) -> Option<Event> {
-        self.watched.get_mut(place)?.push(value, enters_scan)
+    /// those of which at most [`ITEMS`] come with one request. Tells all that the value brought; mostly that
+    /// is nothing, which takes no memory.
+    pub fn push(&mut self, place: usize, value: Value<'_>, enters_scan: Option<f64>) -> Vec<Event> {
+        let watched = self.watched.get_mut(place);
+        watched.map_or_else(Vec::new, |watched| watched.push(value, enters_scan))
+    }
+
+    /// The traffic has the series at `place`, whatever its values are: from now on what is missing of it is
+    /// counted.
+    pub fn meet(&mut self, place: usize) {
+        if let Some(watched) = self.watched.get_mut(place) {
+            watched.is_matched = true;
+        }
     }
 
     /// Of every series what outlives a restart.
@@ -212,21 +217,25 @@ impl Watched {
         }
     }
 
-    fn push(&mut self, value: Value<'_>, enters_scan: Option<f64>) -> Option<Event> {
+    fn push(&mut self, value: Value<'_>, enters_scan: Option<f64>) -> Vec<Event> {
         // what the traffic has never had is not missing
         if !self.is_matched && value == Value::Missing {
-            return None;
+            return Vec::new();
         }
         self.is_matched = true;
         let bin = self.series.profile().bins.bin(value);
         self.tally.push(bin);
         let bins = &self.series.profile().bins;
-        let finding = self
-            .quality
-            .as_mut()
-            .and_then(|quality| quality.push(bins, value, bin));
+        let findings = match &mut self.quality {
+            Some(quality) => quality.push(bins, value, bin),
+            None => Vec::new(),
+        };
         let change = enters_scan.and_then(|now| self.scan(bin, now));
-        change.or(finding.map(Event::Found))
+        if change.is_none() && findings.is_empty() {
+            return Vec::new();
+        }
+        let findings = findings.into_iter().map(Event::Found);
+        change.into_iter().chain(findings).collect()
     }
 
     fn scan(&mut self, bin: usize, now: f64) -> Option<Event> {
@@ -345,8 +354,8 @@ mod tests {
                 10_000..12_000 => random.f64() * 50.0,
                 _ => random.f64() * 100.0,
             };
-            let event = monitor.push(place, Value::Number(value.floor()), Some(f64::from(i)));
-            told.extend(event.map(|event| (i, event)));
+            let events = monitor.push(place, Value::Number(value.floor()), Some(f64::from(i)));
+            told.extend(events.into_iter().map(|event| (i, event)));
         }
         assert_eq!(told.len(), 2, "{told:?}");
         let (at, Event::Drifted(drifted)) = &told[0] else {
@@ -361,11 +370,36 @@ mod tests {
     }
 
     #[test]
+    fn a_problem_that_begins_with_an_alarm_is_told_beside_it() {
+        let value = |random: &mut fastrand::Rng, i| match i {
+            4000.. => Value::Number(-1.0),
+            _ => Value::Number((random.f64() * 100.0).floor()),
+        };
+        let is_alarm = |event: &Event| matches!(event, Event::Drifted(_));
+        let feed = |monitor: &mut Monitor, values: std::ops::Range<u32>| {
+            let mut random = fastrand::Rng::with_seed(5);
+            let mut values = values.map(|i| (i, value(&mut random, i)));
+            values.find(|(i, value)| {
+                let events = monitor.push(1, *value, Some(f64::from(*i)));
+                events.iter().any(is_alarm)
+            })
+        };
+        let (alarm, _) = feed(&mut monitor(), 0..8000).unwrap();
+        let mut monitor = monitor();
+        assert_eq!(feed(&mut monitor, 0..alarm), None);
+        let events = monitor.push(1, Value::Word("n/a"), Some(f64::from(alarm)));
+        assert!(
+            matches!(&events[..], [Event::Drifted(_), Event::Found(finding)] if finding.has_begun),
+            "{events:?}"
+        );
+    }
+
+    #[test]
     fn there_is_room_for_so_many_series() {
         let mut monitor = monitor();
         assert_eq!((monitor.watched().len(), monitor.left_out()), (2, 1));
         assert_eq!(monitor.place(|name| name.is_feature("b")), None);
-        assert_eq!(monitor.push(7, Value::Missing, None), None);
+        assert_eq!(monitor.push(7, Value::Missing, None), []);
     }
 
     #[test]

@@ -129,19 +129,20 @@ impl Quality {
         }
     }
 
-    /// Looks at a value, which is in `bin`; tells of a problem that begins or ends with it.
-    pub fn push(&mut self, bins: &Bins, value: Value<'_>, bin: usize) -> Option<Finding> {
+    /// Looks at a value, which is in `bin`; tells of all problems that begin or end with it. What tells of
+    /// none takes no memory.
+    pub fn push(&mut self, bins: &Bins, value: Value<'_>, bin: usize) -> Vec<Finding> {
         let mut found = problem(bins, value, bin);
         if found.is_none() && self.is_constant(value, bin) {
             found = Some(Problem::Constant);
         }
         self.round += 1;
         let begun = found.and_then(|problem| self.count(problem));
-        if self.round < ROUND {
-            return begun;
+        let mut findings = begun.map_or_else(Vec::new, |finding| vec![finding]);
+        if self.round >= ROUND {
+            self.end_round(&mut findings);
         }
-        let ended = self.end_round();
-        begun.or(ended)
+        findings
     }
 
     fn is_constant(&mut self, value: Value<'_>, bin: usize) -> bool {
@@ -169,19 +170,16 @@ impl Quality {
         })
     }
 
-    /// Of those that end the first is told; the others end with the next round.
-    fn end_round(&mut self) -> Option<Finding> {
-        let ended = Problem::ALL.into_iter().find(|problem| {
-            let place = *problem as usize;
-            self.goes_on[place] && self.recent[place] <= self.limits[place]
-        });
-        let finding = ended.map(|problem| {
-            self.goes_on[problem as usize] = false;
-            self.finding(problem, false)
-        });
+    fn end_round(&mut self, findings: &mut Vec<Finding>) {
+        for problem in Problem::ALL {
+            let place = problem as usize;
+            if self.goes_on[place] && self.recent[place] <= self.limits[place] {
+                self.goes_on[place] = false;
+                findings.push(self.finding(problem, false));
+            }
+        }
         self.recent = [0; Problem::ALL.len()];
         self.round = 0;
-        finding
     }
 
     fn finding(&self, problem: Problem, has_begun: bool) -> Finding {
@@ -272,7 +270,7 @@ mod tests {
         let mut found = Vec::new();
         for (place, value) in values.iter().enumerate() {
             let bin = profile.bins.bin(*value);
-            if let Some(finding) = quality.push(&profile.bins, *value, bin) {
+            for finding in quality.push(&profile.bins, *value, bin) {
                 found.push((place, finding.problem, finding.has_begun));
             }
         }
@@ -294,6 +292,35 @@ mod tests {
             (3999, Problem::Missing, false),
         ];
         assert_eq!(findings(&numbers(), &values), expected);
+    }
+
+    #[test]
+    fn what_begins_and_all_that_ends_with_one_value_is_told() {
+        let values = stream(3000, |i| match i {
+            // the later ones end a round
+            10 | 2999 => Value::Missing,
+            20 | 1999 => Value::Word("n/a"),
+            _ => Value::Number(real(i % 500)),
+        });
+        let expected = [
+            (10, Problem::Missing, true),
+            (20, Problem::TypeChanged, true),
+            (1999, Problem::Missing, false),
+            (2999, Problem::Missing, true),
+            (2999, Problem::TypeChanged, false),
+        ];
+        assert_eq!(findings(&numbers(), &values), expected);
+        let values = stream(2000, |i| match i {
+            10 => Value::Missing,
+            20 => Value::Word("n/a"),
+            _ => Value::Number(real(i % 500)),
+        });
+        let found = findings(&numbers(), &values);
+        let expected = [
+            (1999, Problem::Missing, false),
+            (1999, Problem::TypeChanged, false),
+        ];
+        assert_eq!(found[2..], expected);
     }
 
     #[test]

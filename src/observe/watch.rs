@@ -187,8 +187,12 @@ impl Watch {
         };
         self.places.find(monitor, &inference.features);
         let (places, outlet) = (&self.places, &self.outlet);
+        // a row names a column also where its value is null
+        for place in places.columns.iter().flatten() {
+            monitor.meet(*place);
+        }
         let mut push = |place, value: Value<'_>, enters: bool| {
-            if let Some(event) = monitor.push(place, value, enters.then_some(now)) {
+            for event in monitor.push(place, value, enters.then_some(now)) {
                 told::event(whose, monitor, place, &event, outlet);
             }
         };

@@ -160,6 +160,25 @@ fn a_feature_that_is_lost_is_missing_and_one_that_was_never_there_is_not() {
 }
 
 #[test]
+fn a_feature_that_is_null_from_the_first_request_on_is_missing() {
+    let mut random = fastrand::Rng::with_seed(8);
+    let baseline = Arc::clone(captured(&mut random).monitor.as_ref().unwrap().baseline());
+    let mut watch = Watch::new(&drift(), Outlet::default());
+    watch.compare(Some(of_all(&baseline)), &drift(), 0.0, WHOSE);
+    for i in 0..200 {
+        watch.predicted(&inference(&mut random, 1.0, None), f64::from(i), WHOSE);
+    }
+    let monitor = watch.monitor.as_ref().unwrap();
+    let second = monitor.place(|name| name.is_feature("second")).unwrap();
+    let quality = monitor.watched()[second].quality().unwrap();
+    assert_eq!(quality.total(Problem::Missing), 200);
+    assert_eq!(quality.current().next(), Some(Problem::Missing));
+    let report = monitor.report();
+    assert_eq!(report.unmatched, ["value"; 0]);
+    assert_eq!(report.drifting, ["second"]);
+}
+
+#[test]
 fn windows_go_on_under_the_same_baseline_and_begin_anew_under_another() {
     let mut random = fastrand::Rng::with_seed(4);
     let mut watch = captured(&mut random);
