@@ -118,7 +118,13 @@ pub fn parse_from(
         Some(Subcommand::Check { file }) => Command::Check(sources(file, Flags::default(), env)),
         Some(Subcommand::Config) => Command::Config,
         Some(Subcommand::Baseline(baseline)) => Command::Baseline(baseline),
-        Some(Subcommand::Drift(drift)) => Command::Drift(drift),
+        Some(Subcommand::Drift(drift)) => {
+            if [&drift.baseline, &drift.stream].map(|file| file.as_os_str() == "-") == [true; 2] {
+                let text = "BASELINE and STREAM cannot both be `-`, the standard input\n";
+                return Err(Report::error(text, USAGE));
+            }
+            Command::Drift(drift)
+        }
         Some(Subcommand::Explain { config, file }) => Command::Explain(Explain {
             sources: sources(config, Flags::default(), env),
             file: file.filter(|file| file.as_os_str() != "-"),

@@ -34,7 +34,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 pub use address::{ListenError, UpstreamError, listen};
-pub use check::{Findings, holds};
+pub use check::{FALSE_ALARMS, Findings, holds};
 pub use documented::{DEFAULT_FILE, defaults};
 pub use env::{CONFIG, variables};
 pub use error::{ConfigErrors, Origin, Problem};

@@ -58,7 +58,15 @@ fn build_baseline(asked: cli::Baseline) -> ExitCode {
     };
     match baseline::baseline(&request) {
         Ok(()) => ExitCode::from(cli::OK),
-        Err(error) => failed_with(&error, cli::DRIFT_FAILED),
+        Err(error) => failed_with(&error, of_files(&error)),
+    }
+}
+
+/// The exit code of what went wrong with files of rows.
+fn of_files(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<history::TableError>() {
+        Some(error) if error.is_usage() => cli::USAGE,
+        _ => cli::DRIFT_FAILED,
     }
 }
 
@@ -81,7 +89,7 @@ fn drift(asked: cli::Drift) -> ExitCode {
     match history::drift(&request) {
         Ok(false) => ExitCode::from(cli::OK),
         Ok(true) => ExitCode::from(cli::FAILED),
-        Err(error) => failed_with(&error, cli::DRIFT_FAILED),
+        Err(error) => failed_with(&error, of_files(&error)),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::history::{Alarmed, Summary, detect};
 
-pub use crate::history::Options;
+pub use crate::history::{Options, TableError};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,7 @@ pub fn drift(request: &Request) -> anyhow::Result<bool> {
         };
     };
     let summary = detect(&request.baseline, &request.stream, &request.options, each)?;
+    tell_unmatched(&mut io::stderr().lock(), &summary);
     let end = if request.is_json { json_end } else { table_end };
     written
         .and_then(|()| end(&mut out, &summary))
@@ -105,6 +106,7 @@ fn table_end(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         predictions,
         series,
         alarms,
+        ..
     } = summary;
     writeln!(
         out,
@@ -112,7 +114,63 @@ fn table_end(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     )
 }
 
+/// Names of one side that are told.
+const NAMED: usize = 10;
+
+/// Columns that are not compared. That nobody reads it is no failure.
+fn tell_unmatched(out: &mut impl Write, summary: &Summary) {
+    for (why, names) in [
+        ("STREAM has no column", &summary.only_baseline),
+        ("BASELINE has no values", &summary.only_stream),
+    ] {
+        if names.is_empty() {
+            continue;
+        }
+        let named: Vec<_> = names
+            .iter()
+            .take(NAMED)
+            .map(|name| printable(name))
+            .collect();
+        let more = match names.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let _ = writeln!(out, "not compared, {why}: {}{more}", named.join(", "));
+    }
+}
+
 /// A name of a file's without characters that a terminal obeys.
 pub(super) fn printable(text: &str) -> String {
     text.chars().flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_columns_that_only_one_side_has_ten_are_named() {
+        let names = |count: usize| (0..count).map(|i| format!("c{i}\u{1b}")).collect();
+        let of = |baseline, stream| {
+            let summary = Summary {
+                predictions: 1,
+                series: 1,
+                alarms: 0,
+                only_baseline: names(baseline),
+                only_stream: names(stream),
+            };
+            let mut said = Vec::new();
+            tell_unmatched(&mut said, &summary);
+            String::from_utf8(said).unwrap()
+        };
+        assert_eq!(of(0, 0), "");
+        let one = "not compared, BASELINE has no values: c0\\u{1b}\n";
+        assert_eq!(of(0, 1), one);
+        let many = of(12, 10);
+        assert!(
+            many.contains("c9\\u{1b} and 2 more\nnot compared, BASELINE"),
+            "{many}"
+        );
+        assert!(many.ends_with("c9\\u{1b}\n"), "{many}");
+    }
 }

@@ -141,17 +141,17 @@ pub struct Baseline {
 /// `sidelight drift`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct Drift {
-    /// Rows as they should be, or what `sidelight baseline` wrote
+    /// Rows as they should be, or what `sidelight baseline` wrote; `-`: standard input
     pub baseline: PathBuf,
     /// Rows that may have drifted; `-`: standard input
     pub stream: PathBuf,
     /// The rows of BASELINE are in the order in which they came; or it has tau, and it counts
     #[arg(long)]
     pub ordered: bool,
-    /// False alarms per million rows that are accepted [default: 0.6]
+    /// False alarms per million rows that are accepted, from 0.001 to 1000 [default: 0.6]
     #[arg(long, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
-    /// A column whose numbers are classes; may be given several times
+    /// A column whose numbers are classes, where BASELINE is rows; may be given several times
     #[arg(long, value_name = "NAME")]
     pub categorical: Vec<String>,
     /// One JSON object a line instead of a table
@@ -167,11 +167,15 @@ fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A number of false alarms.
+/// A number of false alarms, as `drift.false_alarms_per_million` takes it.
 fn rate(text: &str) -> Result<f64, String> {
-    let rate = text
-        .parse()
-        .ok()
-        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| "expected a number above 0".to_owned())
+    let known = config::FALSE_ALARMS;
+    let rate = text.parse().ok().filter(|rate| known.contains(rate));
+    rate.ok_or_else(|| {
+        format!(
+            "expected a number from {} to {}",
+            known.start(),
+            known.end()
+        )
+    })
 }

@@ -125,6 +125,25 @@ fn a_probe_does_not_fail_for_what_is_wrong_elsewhere() {
 }
 
 #[test]
+fn a_rate_of_false_alarms_is_one_that_the_configuration_takes() {
+    for (rate, expected) in [("0.001", 0.001), ("1000", 1000.0)] {
+        let Ok(Command::Drift(drift)) = parse(&format!("sidelight drift a b --rate {rate}")) else {
+            panic!("{rate}");
+        };
+        assert_eq!(drift.rate, Some(expected));
+    }
+    for rate in ["0", "0.0009", "1000.1", "1e6", "inf", "NaN", "-1", "x"] {
+        let refused = parse(&format!("sidelight drift a b --rate={rate}")).expect_err(rate);
+        assert_eq!(refused.code(), USAGE);
+        let said = refused.as_str();
+        assert!(
+            said.contains("expected a number from 0.001 to 1000"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn wrong_usage_exits_with_64_and_help_with_0() {
     for line in [
         "sidelight bogus",
@@ -135,6 +154,7 @@ fn wrong_usage_exits_with_64_and_help_with_0() {
         "sidelight iris --listen x",
         "sidelight --listen :1 check",
         "sidelight check a b",
+        "sidelight drift - -",
     ] {
         assert_eq!(parse(line).expect_err(line).code(), USAGE, "{line}");
     }

@@ -8,7 +8,7 @@ mod routes;
 mod texts;
 mod tls;
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use super::{
     Config, documented,
@@ -137,9 +137,8 @@ fn endpoints(config: &Config, findings: &mut Findings<'_>) {
 /// Up to this many values on either side the p-value is exact.
 const EXACT: usize = 10_000;
 
-/// Rates of false alarms between which the threshold is known to keep them.
-const MOST_PATIENT: f64 = 0.001;
-const MOST_NERVOUS: f64 = 1000.0;
+/// Rates of false alarms per million predictions between which the threshold is known to keep them.
+pub const FALSE_ALARMS: RangeInclusive<f64> = 0.001..=1000.0;
 
 fn drift(config: &Config, findings: &mut Findings<'_>) {
     let threshold = config.drift.threshold;
@@ -150,11 +149,15 @@ fn drift(config: &Config, findings: &mut Findings<'_>) {
         );
     }
     if let Some(rate) = config.drift.false_alarms_per_million
-        && !(MOST_PATIENT..=MOST_NERVOUS).contains(&rate)
+        && !FALSE_ALARMS.contains(&rate)
     {
         findings.refuse(
             "drift.false_alarms_per_million",
-            format_args!("expected a number from {MOST_PATIENT} to {MOST_NERVOUS}, found {rate}"),
+            format_args!(
+                "expected a number from {} to {}, found {rate}",
+                FALSE_ALARMS.start(),
+                FALSE_ALARMS.end()
+            ),
         );
     }
     for (key, count) in [

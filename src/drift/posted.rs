@@ -46,6 +46,30 @@ pub enum PostedError {
         /// From 0.
         place: usize,
     },
+    /// A confidence is no share.
+    #[error("{list}[{place}]: expected a confidence from 0 to 1, found {found}")]
+    NoShare {
+        /// The list's path in the body; empty: the body is the list.
+        list: &'static str,
+        /// From 0.
+        place: usize,
+        /// The number that it is.
+        found: f64,
+    },
+    /// Lists are of different predictions.
+    #[error(
+        "expected one value for each prediction in every list, found {} of {first} and {} of {second}",
+        counts.0,
+        counts.1
+    )]
+    Lengths {
+        /// The path of the first list.
+        first: String,
+        /// The path of the first that differs from it.
+        second: String,
+        /// Values of both.
+        counts: (usize, usize),
+    },
 }
 
 impl PostedError {
@@ -56,6 +80,8 @@ impl PostedError {
             Self::File(damage) => damage.reason(),
             Self::Contents(error) | Self::List { error, .. } => error.reason(),
             Self::Item { .. } => "not_a_value",
+            Self::NoShare { .. } => "not_a_confidence",
+            Self::Lengths { .. } => "unequal_lengths",
         }
     }
 }
@@ -117,7 +143,8 @@ pub fn posted(
         return Ok((Some(key), baseline));
     }
     // by its first byte: a list of lists would pass for the fields of an object in their order
-    let series = if body.trim_ascii_start().starts_with(b"{") {
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let series: Series = if is_object {
         serde_json::from_slice(body).map_err(PostedError::Shape)?
     } else {
         Series {
@@ -125,10 +152,41 @@ pub fn posted(
             ..Series::default()
         }
     };
+    shares(
+        if is_object { "confidence" } else { "" },
+        &series.confidence,
+    )?;
+    series.are_of_the_same()?;
     Ok((None, series.baseline(limit, set_at)?))
 }
 
 impl Series {
+    /// Refuses lists of different lengths; an empty one of predictions is none.
+    fn are_of_the_same(&self) -> Result<(), PostedError> {
+        let of_predictions = [
+            ("confidence", self.confidence.len()),
+            ("classes", self.classes.len()),
+            ("values", self.values.len()),
+        ];
+        let of_predictions = of_predictions.into_iter().filter(|(_, count)| *count > 0);
+        let features = self.features.0.iter();
+        let features = features.map(|(name, values)| (format!("features.{name}"), values.len()));
+        let mut lists = of_predictions
+            .map(|(list, count)| (list.to_owned(), count))
+            .chain(features);
+        let Some((first, count)) = lists.next() else {
+            return Ok(());
+        };
+        match lists.find(|(_, other)| *other != count) {
+            None => Ok(()),
+            Some((second, other)) => Err(PostedError::Lengths {
+                first,
+                second,
+                counts: (count, other),
+            }),
+        }
+    }
+
     fn baseline(self, limit: usize, set_at: Timestamp) -> Result<Baseline, PostedError> {
         let confidence = numbers(self.confidence, limit)?;
         let values = numbers(self.values, limit)?;
@@ -154,6 +212,20 @@ impl Series {
             Origin::Posted,
             set_at,
         )?)
+    }
+}
+
+/// How far above 1 rounding may take a confidence, as where the traffic is read.
+const ROUNDED: f64 = 1e-6;
+
+/// Refuses a confidence that is no share, of the list of that path.
+fn shares(list: &'static str, confidence: &[Option<f64>]) -> Result<(), PostedError> {
+    let is_share = |number: &f64| (0.0..=1.0 + ROUNDED).contains(number);
+    let numbers = confidence.iter().enumerate();
+    let mut numbers = numbers.filter_map(|(place, number)| Some((place, (*number)?)));
+    match numbers.find(|(_, number)| !is_share(number)) {
+        None => Ok(()),
+        Some((place, found)) => Err(PostedError::NoShare { list, place, found }),
     }
 }
 
@@ -294,6 +366,21 @@ mod tests {
                 r#"{"features":{"a":[1,1,1,1,1,1,1,1,1,1,1]}}"#,
                 "too_many",
                 "features.a",
+            ),
+            (
+                "[0.5, null, 1.0000001, 5, -3]",
+                "not_a_confidence",
+                "[3]: expected a confidence from 0 to 1, found 5",
+            ),
+            (
+                r#"{"confidence":[-0.1]}"#,
+                "not_a_confidence",
+                "confidence[0]: ",
+            ),
+            (
+                r#"{"confidence":[0.5,0.6],"features":{"a":[1,2],"b":[1]}}"#,
+                "unequal_lengths",
+                "found 2 of confidence and 1 of features.b",
             ),
             (r#"{"sidelight_baseline":3,"sha256":""}"#, "header", "begin"),
             (

@@ -29,6 +29,9 @@ const HELD: usize = BLOCKS - 1;
 const ALL_HELD: usize = BLOCKS + HELD * (LEVELS - 1);
 /// How much evidence every level asks for less than the one below: it looks half as often.
 const PER_LEVEL: f64 = 1.2;
+/// The least evidence that any level asks for, which is what the longest window asks for at a base threshold
+/// of 18. With less, chance alone would keep a drift from ending, and evidence of 0 could begin one.
+const LEAST: f64 = 6.0;
 /// From which share of a threshold on the statistic is worked out: it needs logarithms.
 const WORTH_A_LOOK: f64 = 0.3;
 /// The evidence of two complementary regions differs by rounding.
@@ -61,7 +64,7 @@ impl Rules {
 
     /// Evidence that a window of this level must exceed.
     pub fn at(&self, level: usize) -> f64 {
-        self.threshold - PER_LEVEL * real(level)
+        (self.threshold - PER_LEVEL * real(level)).max(LEAST)
     }
 }
 
@@ -451,8 +454,10 @@ fn level_of(place: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::drift::Profile;
+    use crate::drift::{Profile, Value, series::Series};
 
     const RULES: Rules = Rules {
         threshold: 1e9,
@@ -487,6 +492,41 @@ mod tests {
         let mut restored = Scan::new(profile.bins.count());
         assert!(restored.restore(scan.state()));
         assert_eq!(restored.state(), scan.state());
+    }
+
+    #[test]
+    fn no_level_asks_for_so_little_that_nothing_would_alarm() {
+        for (base, series) in [(18.0, 1), (30.0, 1), (24.0, 7)] {
+            let rules = Rules::new(base, series, None);
+            let as_it_was = |level| rules.threshold - PER_LEVEL * real(level);
+            assert!(
+                (0..LEVELS).all(|level| rules.at(level).to_bits() == as_it_was(level).to_bits())
+            );
+        }
+        let most_nervous = Rules::new(threshold(Some(1000.0)), 1, None);
+        assert!((0..LEVELS).all(|level| most_nervous.at(level) >= LEAST));
+    }
+
+    #[test]
+    fn at_the_most_nervous_rate_what_does_not_drift_alarms_no_more_than_that_and_calms_down() {
+        let mut random = fastrand::Rng::with_seed(9);
+        let baseline: Vec<f64> = (0..20_000).map(|_| random.f64()).collect();
+        let profile = Arc::new(Profile::of_numbers(&baseline, true).unwrap());
+        let run = |min_effect| {
+            let base = threshold(Some(1000.0));
+            let mut series = Series::new(Arc::clone(&profile), base, 1, min_effect);
+            let mut random = fastrand::Rng::with_seed(10);
+            for _ in 0..100_000 {
+                series.push(Value::Number(random.f64()));
+            }
+            (series.episodes().count(), series.score())
+        };
+        // one begins where the one before has ended
+        let (alarms, _) = run(0.0);
+        assert!((10..=100).contains(&alarms), "{alarms}");
+        // no region of so many differs by so much
+        let (alarms, score) = run(0.5);
+        assert!(alarms == 0 && score < 1.0, "{alarms} {score}");
     }
 
     #[test]

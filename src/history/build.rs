@@ -67,10 +67,7 @@ pub fn build(path: &Path, options: &BuildOptions) -> Result<Built, TableError> {
     let limit = options.limit.unwrap_or(usize::MAX);
     let look = |column: &str, cell: Value<'_>| seen.look(column, cell);
     let columns = Columns::gather(&mut table, limit, is_categorical, look)?;
-    if let Some(name) = unknown(options, &columns) {
-        let message = format!("expected a column {name}, as --categorical has it");
-        return Err(table.refused(message));
-    }
+    columns.have_all(&options.categorical, path, table.names())?;
     let mut key = options.key.clone();
     let mut is_ordered = options.ordered;
     if let Some(log) = table.log() {
@@ -132,13 +129,6 @@ impl Seen {
             "expected rows with values"
         }
     }
-}
-
-/// A name of `--categorical` that no column has.
-fn unknown<'a>(options: &'a BuildOptions, columns: &Columns) -> Option<&'a str> {
-    let mut names = options.categorical.iter();
-    let is_unknown = |name: &&String| !columns.all.iter().any(|column| column.name == **name);
-    names.find(is_unknown).map(String::as_str)
 }
 
 /// What comes first where series are listed.
@@ -437,6 +427,11 @@ mod tests {
                 "FILE: expected one column for class, found prediction",
             ),
             ("a\n1\n", &categorical, "FILE: expected a column z"),
+            (
+                "a;b\n1;2\n",
+                &none,
+                "FILE, line 1: expected names with commas between them, found semicolons",
+            ),
             (
                 "{\"a\":1}\n[2]\n",
                 &none,

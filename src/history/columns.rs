@@ -1,5 +1,7 @@
 //! All columns of a file, gathered for a baseline.
 
+use std::path::Path;
+
 use super::table::{Table, TableError};
 use crate::drift::{Gathered, SeriesName, Value};
 
@@ -64,6 +66,25 @@ impl Columns {
             }
         }
         Ok(columns)
+    }
+
+    /// Refuses a name of `--categorical` that no column has; `names`: those of a file without a row.
+    pub(super) fn have_all(
+        &self,
+        categorical: &[String],
+        path: &Path,
+        names: &[String],
+    ) -> Result<(), TableError> {
+        let is_there = |name: &&String| {
+            names.contains(name) || self.all.iter().any(|column| column.name == **name)
+        };
+        match categorical.iter().find(|name| !is_there(name)) {
+            None => Ok(()),
+            Some(name) => Err(TableError::Categorical {
+                path: path.to_owned(),
+                message: format!("expected a column {name}, as --categorical has it"),
+            }),
+        }
     }
 
     fn add(&mut self, name: &str, is_categorical: bool) {

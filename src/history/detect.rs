@@ -45,7 +45,7 @@ pub struct Alarmed {
 }
 
 /// What was seen altogether.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Rows of the stream.
     pub predictions: u64,
@@ -53,15 +53,19 @@ pub struct Summary {
     pub series: usize,
     /// Alarms.
     pub alarms: u64,
+    /// Columns that only the baseline has.
+    pub only_baseline: Vec<String>,
+    /// Columns that only the stream has, or has values of.
+    pub only_stream: Vec<String>,
 }
 
 /// Runs the rows of `stream` past the baseline that the rows of `baseline` make, and tells `each` of every
 /// alarm in the order of the rows.
 ///
-/// Columns that are in both files are in use.
+/// Columns that are in both files are in use, and each counts for the threshold of all from where it begins.
 ///
 /// # Errors
-/// When a file cannot be read.
+/// When a file cannot be read, or they have no column in common.
 pub fn detect(
     baseline: &Path,
     stream: &Path,
@@ -73,11 +77,7 @@ pub fn detect(
     rows.choose(key);
     let base = scan::threshold(options.rate);
     let mut watched = Watched::new(expected, rows.names(), base);
-    let mut summary = Summary {
-        predictions: 0,
-        series: 0,
-        alarms: 0,
-    };
+    let mut count = 0;
     loop {
         let mut alarms = Vec::new();
         let has_row =
@@ -85,13 +85,25 @@ pub fn detect(
         if !has_row {
             break;
         }
-        summary.predictions += 1;
         alarms.extend(watched.end_row());
-        summary.alarms += alarms.len() as u64;
+        count += alarms.len() as u64;
         alarms.iter().for_each(&mut each);
     }
-    summary.series = watched.in_use();
-    Ok(summary)
+    let summary = watched.summary(rows.names(), count);
+    if summary.series > 0 {
+        return Ok(summary);
+    }
+    Err(rows.refused(if rows.names().is_empty() {
+        "expected lines of exchanges that predicted".to_owned()
+    } else {
+        let first = |names: &[String]| names.first().cloned().unwrap_or_default();
+        format!(
+            "expected a column that {} has, such as {:?}, found only others, such as {:?}",
+            baseline.display(),
+            first(&summary.only_baseline),
+            first(&summary.only_stream)
+        )
+    }))
 }
 
 /// What a series should be like, as its file calls it.
@@ -107,11 +119,16 @@ fn expected(path: &Path, options: &Options) -> Result<(Key, Vec<Expected>), Tabl
     let mut table = Table::new(path, input)?;
     let is_categorical = |column: &str| options.categorical.iter().any(|name| name == column);
     let columns = Columns::gather(&mut table, usize::MAX, is_categorical, |_, _| Ok(()))?;
+    columns.have_all(&options.categorical, path, table.names())?;
     let profiles = columns.all.into_iter().filter_map(|column| {
         let profile = column.values.profile(options.ordered)?;
         Some((column.name, profile))
     });
-    Ok((Key::default(), profiles.collect()))
+    let profiles: Vec<_> = profiles.collect();
+    if profiles.is_empty() {
+        return Err(table.refused("expected rows with values"));
+    }
+    Ok((Key::default(), profiles))
 }
 
 /// What `sidelight baseline` wrote.
@@ -124,6 +141,14 @@ fn written(
         path: path.to_owned(),
         message,
     };
+    if !options.categorical.is_empty() {
+        return Err(TableError::Categorical {
+            path: path.to_owned(),
+            message: "a baseline that was built says itself which columns are classes; leave \
+                      --categorical out"
+                .to_owned(),
+        });
+    }
     let mut bytes = Vec::new();
     input
         .take(file::LARGEST)
@@ -154,6 +179,10 @@ struct Watched {
     series: Vec<Of>,
     /// Which of them a column of the stream is.
     places: Vec<Option<usize>>,
+    /// Threshold of a single one.
+    base: f64,
+    /// Rows that are complete.
+    rows: u64,
 }
 
 struct Of {
@@ -168,23 +197,17 @@ struct Of {
 impl Watched {
     /// `names`: those of the stream's columns, as far as they are known.
     fn new(expected: Vec<Expected>, names: &[String], base: f64) -> Self {
-        let known = |name: &str| place_of(expected.iter().map(|(name, _)| name.as_str()), name);
-        let count = names.iter().filter(|name| known(name).is_some()).count();
-        // those of a log are not known before its first row
-        let count = if names.is_empty() {
-            expected.len()
-        } else {
-            count
-        };
         let series = expected.into_iter().map(|(name, profile)| Of {
             name,
-            series: Series::new(Arc::new(profile), base, count, 0.0),
+            series: Series::new(Arc::new(profile), base, 1, 0.0),
             is_in_use: false,
             is_pushed: false,
         });
         let mut watched = Self {
             series: series.collect(),
             places: Vec::new(),
+            base,
+            rows: 0,
         };
         for name in names {
             watched.place(name);
@@ -195,8 +218,14 @@ impl Watched {
     /// Finds the series of the stream's next column by its name.
     fn place(&mut self, name: &str) {
         let place = place_of(self.series.iter().map(|of| of.name.as_str()), name);
-        if let Some(of) = place.and_then(|place| self.series.get_mut(place)) {
+        if let Some(of) = place.and_then(|place| self.series.get_mut(place))
+            && !of.is_in_use
+        {
             of.is_in_use = true;
+            let count = self.in_use();
+            for of in &mut self.series {
+                of.series.set_rules(self.base, count, 0.0);
+            }
         }
         self.places.push(place);
     }
@@ -212,18 +241,33 @@ impl Watched {
         let place = self.places.get(column).copied().flatten()?;
         let of = self.series.get_mut(place)?;
         of.is_pushed = true;
-        of.push(cell)
+        of.push(self.rows + 1, cell)
     }
 
     /// Series that the row lacked are missing in it.
     fn end_row(&mut self) -> Vec<Alarmed> {
+        self.rows += 1;
         let mut alarms = Vec::new();
         for of in &mut self.series {
             if of.is_in_use && !std::mem::take(&mut of.is_pushed) {
-                alarms.extend(of.push(Value::Missing));
+                alarms.extend(of.push(self.rows, Value::Missing));
             }
         }
         alarms
+    }
+
+    /// `names`: those of the stream's columns.
+    fn summary(&self, names: &[String], alarms: u64) -> Summary {
+        let only_baseline = self.series.iter().filter(|of| !of.is_in_use);
+        let only_stream = names.iter().zip(&self.places);
+        let only_stream = only_stream.filter(|(_, place)| place.is_none());
+        Summary {
+            predictions: self.rows,
+            series: self.in_use(),
+            alarms,
+            only_baseline: only_baseline.map(|of| of.name.clone()).collect(),
+            only_stream: only_stream.map(|(name, _)| name.clone()).collect(),
+        }
     }
 }
 
@@ -235,7 +279,8 @@ fn place_of<'a>(series: impl Iterator<Item = &'a str> + Clone, name: &str) -> Op
 }
 
 impl Of {
-    fn push(&mut self, cell: Value<'_>) -> Option<Alarmed> {
+    /// Adds the value of a row, from 1: a column that begins late has fewer values than there are rows.
+    fn push(&mut self, row: u64, cell: Value<'_>) -> Option<Alarmed> {
         let change = self.series.push(cell);
         let Some(Change::Began(alarm) | Change::Renewed(alarm)) = change else {
             return None;
@@ -244,7 +289,7 @@ impl Of {
         let profile = self.series.profile();
         Some(Alarmed {
             series: self.name.clone(),
-            alarm,
+            alarm: Alarm { at: row, ..alarm },
             region_text: profile.bins.region_text(alarm.region),
             baseline_share: profile.reference.share(alarm.region),
             recent_share: f64::from(alarm.inside) / scan::size(alarm.level),
@@ -346,6 +391,99 @@ mod tests {
         // fewer are at most anything
         assert!(first.recent_share < first.baseline_share, "{first:?}");
         assert!((501..600).contains(&first.alarm.at), "{first:?}");
+    }
+
+    #[test]
+    fn a_column_that_begins_late_alarms_at_the_row_and_counts_for_the_threshold_of_all() {
+        let baseline = csv(&rows(1, 2000, 2000, 0.0));
+        let both = rows(5, 3000, 2000, 0.4);
+        let late = |from: usize| -> String {
+            let line = |(i, (number, class)): (usize, &(f64, &str))| match i {
+                i if i < from => format!("{{\"x\":{number}}}\n"),
+                _ => format!("{{\"x\":{number},\"kind\":\"{class}\"}}\n"),
+            };
+            both.iter().enumerate().map(line).collect()
+        };
+        let of = |series: &str, (_, alarms): &(Summary, Vec<Alarmed>)| {
+            let all = alarms.iter().filter(|alarmed| alarmed.series == series);
+            all.cloned().collect::<Vec<_>>()
+        };
+        let (from_first, begun_late) = (run(&baseline, &late(0)), run(&baseline, &late(1000)));
+        let kind = of("kind", &begun_late);
+        assert!((2001..2100).contains(&kind[0].alarm.at), "{kind:?}");
+        assert_eq!(of("x", &begun_late), of("x", &from_first));
+        assert_eq!(begun_late.0.series, 2);
+    }
+
+    #[test]
+    fn of_a_log_the_row_is_told_where_its_field_began_late() {
+        let baseline = csv(&rows(1, 2000, 2000, 0.0));
+        let both = rows(5, 3000, 2000, 0.4);
+        let line = |(i, (number, class)): (usize, &(f64, &str))| {
+            let kind = format!(",\"kind\":\"{class}\"");
+            let kind = if i < 1000 { "" } else { &kind };
+            format!(
+                "{{\"timestamp\":\"2026-11-24T08:00:00Z\",\"level\":\"INFO\",\"logger\":\"ml-api\",\
+                 \"message\":\"Request completed\",\"prediction\":\"a\",\"features\":{{\"x\":{number}{kind}}}}}\n"
+            )
+        };
+        let log: String = both.iter().enumerate().map(line).collect();
+        let (summary, alarms) = run(&baseline, &log);
+        let kind = alarms
+            .iter()
+            .find(|alarmed| alarmed.series == "kind")
+            .unwrap();
+        assert!((2001..2100).contains(&kind.alarm.at), "{kind:?}");
+        assert_eq!((summary.predictions, summary.series), (3000, 2));
+        assert_eq!(summary.only_stream, ["class"]);
+    }
+
+    #[test]
+    fn names_that_only_one_side_has_are_told_and_none_in_common_is_an_error() {
+        let (summary, _) = run("a,b,e\n1,2,\n", "A,b,c\n1,2,3\n");
+        assert_eq!(
+            (summary.series, summary.only_baseline),
+            (1, vec!["a".to_owned()])
+        );
+        assert_eq!(summary.only_stream, ["A", "c"]);
+        let refused = |baseline: &str, stream: &str, categorical: &[&str]| {
+            let (baseline, stream) = (written(baseline), written(stream));
+            let options = Options {
+                categorical: categorical.iter().map(|name| (*name).to_owned()).collect(),
+                ..Options::default()
+            };
+            detect(baseline.path(), stream.path(), &options, |_| ()).unwrap_err()
+        };
+        let log = "{\"timestamp\":\"\",\"level\":\"\",\"logger\":\"\",\"message\":\"\"}\n";
+        let built = build(written("a\n1\n").path(), &BuildOptions::default()).unwrap();
+        let built = String::from_utf8(file::render(&built.key, &built.baseline)).unwrap();
+        for (baseline, stream, categorical, expected, is_usage) in [
+            (
+                "a\n1\n",
+                "b\n1\n",
+                &[][..],
+                "such as \"a\", found only others, such as \"b\"",
+                false,
+            ),
+            ("a\n1\n", log, &[], "expected lines of exchanges", false),
+            ("a\n", "a\n1\n", &[], "expected rows with values", false),
+            (
+                "a\n1\n",
+                "a\n1\n",
+                &["lable"],
+                "expected a column lable",
+                true,
+            ),
+            (&built, "a\n1\n", &["a"], "leave --categorical out", true),
+            ("a;b\n1;2\n", "a\n1\n", &[], "found semicolons", false),
+        ] {
+            let error = refused(baseline, stream, categorical);
+            assert!(error.to_string().contains(expected), "{error}");
+            assert_eq!(error.is_usage(), is_usage, "{error}");
+        }
+        // a name without a value is one
+        let error = refused("a,lable\n1,\n", "b\n1\n", &["lable"]);
+        assert!(!error.is_usage(), "{error}");
     }
 
     #[test]

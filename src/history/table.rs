@@ -60,6 +60,21 @@ pub enum TableError {
         /// What is wrong.
         message: String,
     },
+    /// `--categorical` does not go with the file.
+    #[error("{}: {message}", path.display())]
+    Categorical {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        message: String,
+    },
+}
+
+impl TableError {
+    /// Whether what was asked for is wrong, and not the file.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Categorical { .. })
+    }
 }
 
 /// A text as a value; one that is written like a number is one.
@@ -304,6 +319,14 @@ fn csv(path: &Path, reader: Input, names: &mut Names) -> Result<Rows, TableError
     }
     if names.all == [""] {
         names.all.clear();
+    }
+    if let [only] = names.all.as_slice()
+        && let Some(between) = [(';', "semicolons"), ('\t', "tabs")]
+            .into_iter()
+            .find_map(|(separator, what)| only.contains(separator).then_some(what))
+    {
+        let message = format!("expected names with commas between them, found {between}");
+        return Err(line_error(path, 1, message));
     }
     Ok(Rows::Csv {
         reader,

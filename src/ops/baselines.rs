@@ -23,7 +23,10 @@ pub(super) async fn list(ops: &Ops) -> Response {
 
 /// `GET /drift/baseline`
 pub(super) async fn get(ops: &Ops, request: &Request) -> Response {
-    let key = drift::key(request);
+    let key = match drift::key(request) {
+        Ok(key) => key,
+        Err(response) => return response,
+    };
     let all = ops.keeper.lock().await.all();
     match all.iter().find(|(known, _)| **known == key) {
         Some((key, baseline)) => content("application/x-ndjson", file::render(key, baseline)),

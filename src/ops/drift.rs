@@ -125,8 +125,12 @@ pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
         Ok(posted) => posted,
         Err(error) => return refused(error.reason(), error),
     };
+    let asked = match key(request) {
+        Ok(asked) => asked,
+        Err(response) => return response,
+    };
     // a file says whose it is where the request does not
-    let key = match (key(request), named) {
+    let key = match (asked, named) {
         (asked, Some(named)) if asked == Key::default() => named,
         (asked, _) => asked,
     };
@@ -158,7 +162,10 @@ pub(super) async fn set_baseline(ops: &Ops, request: &Request) -> Response {
 
 /// `DELETE /drift/baseline`
 pub(super) async fn remove_baseline(ops: &Ops, request: &Request) -> Response {
-    let key = key(request);
+    let key = match key(request) {
+        Ok(key) => key,
+        Err(response) => return response,
+    };
     if let Err(unchanged) = change(&ops.keeper, key.clone(), None).await {
         return of_unchanged(ops, &unchanged);
     }
@@ -169,11 +176,19 @@ pub(super) async fn remove_baseline(ops: &Ops, request: &Request) -> Response {
 }
 
 /// Whose baseline is meant: without a model every model's, without a version each of its versions'.
-pub(super) fn key(request: &Request) -> Key {
-    Key {
-        model: request.query_value("model"),
-        version: request.query_value("version"),
+/// No model has an empty name: a script's variable was empty, and every model's is not what it meant.
+#[expect(clippy::result_large_err, reason = "it is the answer")]
+pub(super) fn key(request: &Request) -> Result<Key, Response> {
+    let [model, version] = ["model", "version"].map(|name| request.query_value(name));
+    if [&model, &version]
+        .into_iter()
+        .flatten()
+        .any(String::is_empty)
+    {
+        let detail = "expected a name behind model= and version=, or to leave them out";
+        return Err(refused("empty_name", detail));
     }
+    Ok(Key { model, version })
 }
 
 /// Sets the baseline of `key`, or takes it away, on a task of its own: a client that leaves must
