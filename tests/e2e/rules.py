@@ -185,6 +185,41 @@ def rules_ask_for_what_is_exported_and_recorded_under_names_that_say_it():
         equal(list(unknown(wrong)), [said], wrong)
 
 
+def keys(path):
+    """`section.key` of a file of sections, and below them `section.part.key`."""
+    found, above = set(), []
+    for indent, key in re.findall(r"^( *)([a-z_]+):", path.read_text(encoding="utf-8"), re.M):
+        above = [*above[:len(indent) // 2], key]
+        found.add(".".join(above))
+    return found
+
+
+@case
+def every_alert_has_a_page_that_says_what_it_means_what_to_ask_and_what_to_do():
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in (DEPLOY / "runbooks").glob("*.md")}
+    equal(set(pages), NAMES, "pages")
+    known = keys(DEPLOY / "slo.yaml") | keys(h.ROOT / "config" / "sidelight.yaml") | keys(PROMETHEUS / "prometheus.yml")
+    queries = []
+    for name, text in sorted(pages.items()):
+        equal(re.findall(r"^#+ (.+)", text, re.M), [name, "What it means", "First three queries", "What to do"], name)
+        asked = re.findall(r"^    (.+)", text, re.M)
+        equal(len(asked), 3, f"queries of {name}")
+        for query in asked:
+            equal(list(unknown(query)), [], f"what {name} asks for and nobody exports")
+        queries += asked
+        for page in re.findall(r"\]\((\w+)\.md\)", text):
+            check(page in pages, f"{name} points to {page}")
+        for key in re.findall(r"`([a-z_]+\.[a-z_.]+)(?:: [^`]*)?`", text):
+            check(key in known or key.endswith(".yaml"), f"{name}: {key} is no key of any configuration")
+        for metric in re.findall(r"`((?:ml|sidelight)_\w+)`", text):
+            check(metric in CATALOGUE, f"{name}: {metric} is not exported")
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        rules = [{"record": f"a:b:c{place}", "expr": query} for place, query in enumerate(queries)]
+        json.dump({"groups": [{"name": "queries", "rules": rules}]}, file)
+        file.flush()
+        passes("promtool", "check", "rules", file.name)
+
+
 @case
 def summaries_say_numbers_as_people_do():
     for alert in ALERTS:
