@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+"""The rules, alerts and configurations of deploy/: accepted by the real programs, tested, and made of one file.
+
+Needs Debian's `prometheus` (with promtool) and `prometheus-alertmanager` (with amtool), no build of Sidelight.
+"""
+
+import concurrent.futures
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import harness as h
+from harness import Failed, Process, case, check, equal, request, wait_until
+
+DEPLOY = h.ROOT / "deploy"
+PROMETHEUS = DEPLOY / "prometheus"
+sys.path.insert(0, str(DEPLOY))
+import alerts as made_alerts  # noqa: E402
+import generate  # noqa: E402
+import recording as made_recording  # noqa: E402
+
+SLO = generate.read(DEPLOY / "slo.yaml")
+ALERTS = [alert for _, rules in made_alerts.groups(SLO) for alert in rules]
+RECORDED = dict(rule for _, rules in made_recording.groups(SLO) for rule in rules)
+NAMES = {alert.name for alert in ALERTS}
+# what Prometheus says of its targets and of itself
+OF_PROMETHEUS = {"up": (), "prometheus_notifications_alertmanagers_discovered": (),
+                 "prometheus_config_last_reload_successful": (), "ALERTS": ("alertname", "alertstate")}
+WORDS = {"and", "or", "unless", "bool"}
+NO_KUBERNETES = "field kubernetes_sd_configs not found"
+
+
+def run(*command, **options):
+    """Exit code and all output of a program."""
+    done = subprocess.run([str(part) for part in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=600, check=False, **options)
+    return done.returncode, done.stdout
+
+
+def passes(*command, **options):
+    code, said = run(*command, **options)
+    equal(code, 0, f"{' '.join(map(str, command))}: {said}")
+
+
+def catalogue():
+    """Of every family its kind, labels and edges, as the source has them."""
+    text = (h.ROOT / "src" / "metrics" / "catalogue.rs").read_text(encoding="utf-8")
+    edges = {name: [float(edge.replace("_", "")) for edge in values.split(",") if edge.strip()]
+             for name, values in re.findall(r"const (\w+): &\[f64\] = &\[([^]]*)\]", text)}
+    found = {}
+    for name, kind, which, labels in re.findall(r'"(\w+)" Kind::(\w+)(?:\((\w+)\))?, \[([^]]*)\]', text):
+        names = re.findall(r'"(\w+)"', labels)
+        if kind == "Histogram":
+            found[f"{name}_bucket"] = ([*names, "le"], edges[which])
+            found[f"{name}_sum"] = found[f"{name}_count"] = (names, ())
+        else:
+            found[name] = (names, ())
+    return found
+
+
+CATALOGUE = catalogue()
+
+
+def selectors(expression):
+    """Every metric of an expression, with the names and values of the labels that are asked for."""
+    # values of labels may hold anything: they are put aside first
+    values = []
+
+    def aside(match):
+        values.append(match.group(0)[1:-1])
+        return f'"{len(values) - 1}"'
+
+    text = re.sub(r'"(?:[^"\\]|\\.)*"', aside, expression)
+    text = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", text)
+    text = re.sub(r"\[[^]]*\]|\boffset\s+\w+", "", text)
+    for name, is_call, labels in re.findall(r"(?<![\w:.])([a-zA-Z_:][\w:]*)\s*(\(?)(?:\{([^}]*)\})?", text):
+        if not is_call and name not in WORDS:
+            asked = re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"(\d+)"', labels)
+            yield name, [(label, values[int(place)]) for label, place in asked]
+
+
+def unknown(expression):
+    """What an expression asks for that nobody exports."""
+    for name, asked in selectors(expression):
+        if name in RECORDED:
+            known, edges = None, ()
+        elif name in OF_PROMETHEUS or name.startswith("node_"):
+            known, edges = OF_PROMETHEUS.get(name), ()
+        elif name in CATALOGUE:
+            known, edges = CATALOGUE[name]
+        else:
+            yield name
+            continue
+        for label, value in asked:
+            if known is not None and label not in (*known, "job", "instance"):
+                yield f"{label} of {name}"
+            if label == "le" and edges and float(value.replace("([.]0)?", "")) not in edges:
+                yield f"edge {value} of {name}"
+
+
+@case
+def prometheus_accepts_configurations_and_rules():
+    passes("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
+    passes("promtool", "check", "rules", *sorted((PROMETHEUS / "rules").glob("*.yml")))
+    kubernetes = PROMETHEUS / "prometheus-kubernetes.yml"
+    code, said = run("promtool", "check", "config", kubernetes)
+    if code and NO_KUBERNETES in said:
+        # Debian builds it without: all else of the file is checked
+        with tempfile.TemporaryDirectory() as folder:
+            other = pathlib.Path(folder) / "prometheus.yml"
+            text = kubernetes.read_text(encoding="utf-8")
+            block = "kubernetes_sd_configs:\n      - role: pod\n"
+            equal(text.count(block), 1, "discovery of pods")
+            other.write_text(text.replace(block, "static_configs: [{targets: [a]}]\n"), encoding="utf-8")
+            shutil.copytree(PROMETHEUS / "rules", pathlib.Path(folder) / "rules")
+            code, said = run("promtool", "check", "config", other)
+    equal(code, 0, said)
+
+
+@case
+def rules_are_those_of_the_objectives():
+    passes(sys.executable, DEPLOY / "generate.py", "--check")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copytree(DEPLOY, pathlib.Path(folder) / "deploy")
+        slo = copy / "slo.yaml"
+        for before, after in (("objective: 0.99", "objective: 0.999"), ("unread: 0.05", "unread: 0.06")):
+            text = slo.read_text(encoding="utf-8")
+            check(before in text, f"{before} is not in slo.yaml")
+            slo.write_text(text.replace(before, after), encoding="utf-8")
+            code, said = run(sys.executable, copy / "generate.py", "--check")
+            check(code == 1 and "stale" in said, f"{after}: {code}, {said}")
+            passes(sys.executable, copy / "generate.py")
+            passes(sys.executable, copy / "generate.py", "--check")
+            passes("promtool", "check", "rules", *(copy / "prometheus" / "rules").glob("*.yml"))
+        slo.write_text("a:\n  - b\n", encoding="utf-8")
+        code, said = run(sys.executable, copy / "generate.py")
+        check(code == 1 and "slo.yaml:2" in said, f"a list: {code}, {said}")
+
+
+@case
+def every_unit_test_of_the_rules_passes():
+    files = sorted((PROMETHEUS / "tests").glob("*.yml"))
+    check(files, "there are no unit tests")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for code, said in pool.map(lambda file: run("promtool", "test", "rules", file), files):
+            equal(code, 0, said)
+
+
+def expectations():
+    """Of every unit test: alert, minute, and whether it is expected to fire."""
+    for file in sorted((PROMETHEUS / "tests").glob("*.yml")):
+        for place, test in enumerate(file.read_text(encoding="utf-8").split("\n  - name: ")[1:]):
+            for minute, name, rest in re.findall(r"eval_time: (\d+)m,?\s+alertname: (\w+),?\s+exp_alerts:(.*)", test):
+                yield name, (file.name, place), int(minute), rest.strip(" }") != "[]"
+
+
+@case
+def every_alert_is_seen_to_fire_to_stay_silent_and_to_resolve():
+    found = list(expectations())
+    equal({name for name, *_ in found}, NAMES, "alerts with a unit test")
+    for name in sorted(NAMES):
+        fires = [(test, minute) for n, test, minute, is_firing in found if n == name and is_firing]
+        silent = [(test, minute) for n, test, minute, is_firing in found if n == name and not is_firing]
+        check(fires, f"{name} never fires")
+        check(any(test == t and minute > m for test, minute in silent for t, m in fires), f"{name} never resolves")
+        check(len(silent) > 1 or all(test == t for test, _ in silent for t, _ in fires), f"{name} has no healthy case")
+
+
+@case
+def rules_ask_for_what_is_exported_and_recorded_under_names_that_say_it():
+    for name, expression in [*RECORDED.items(), *((alert.name, alert.expr) for alert in ALERTS)]:
+        equal(list(unknown(expression)), [], f"what {name} asks for and nobody exports")
+    for name in RECORDED:
+        check(re.fullmatch(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", name), f"{name} is not level:metric:operation")
+    # and what is wrong would be seen
+    for wrong, said in (("ml_nothing > 0", "ml_nothing"),
+                        ('up == 0 and rate(ml_model_loaded{x="1"}[5m])', "x of ml_model_loaded"),
+                        ('sum by (job) (ml_api_request_duration_seconds_bucket{le="0.21"})',
+                         "edge 0.21 of ml_api_request_duration_seconds_bucket")):
+        equal(list(unknown(wrong)), [said], wrong)
+
+
+def keys(path):
+    """`section.key` of a file of sections, and below them `section.part.key`."""
+    found, above = set(), []
+    for indent, key in re.findall(r"^( *)([a-z_]+):", path.read_text(encoding="utf-8"), re.M):
+        above = [*above[:len(indent) // 2], key]
+        found.add(".".join(above))
+    return found
+
+
+@case
+def every_alert_has_a_page_that_says_what_it_means_what_to_ask_and_what_to_do():
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in (DEPLOY / "runbooks").glob("*.md")}
+    equal(set(pages), NAMES, "pages")
+    known = keys(DEPLOY / "slo.yaml") | keys(h.ROOT / "config" / "sidelight.yaml") | keys(PROMETHEUS / "prometheus.yml")
+    queries = []
+    for name, text in sorted(pages.items()):
+        equal(re.findall(r"^#+ (.+)", text, re.M), [name, "What it means", "First three queries", "What to do"], name)
+        asked = re.findall(r"^    (.+)", text, re.M)
+        equal(len(asked), 3, f"queries of {name}")
+        for query in asked:
+            equal(list(unknown(query)), [], f"what {name} asks for and nobody exports")
+        queries += asked
+        for page in re.findall(r"\]\((\w+)\.md\)", text):
+            check(page in pages, f"{name} points to {page}")
+        for key in re.findall(r"`([a-z_]+\.[a-z_.]+)(?:: [^`]*)?`", text):
+            check(key in known or key.endswith(".yaml"), f"{name}: {key} is no key of any configuration")
+        for metric in re.findall(r"`((?:ml|sidelight)_\w+)`", text):
+            check(metric in CATALOGUE, f"{name}: {metric} is not exported")
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        rules = [{"record": f"a:b:c{place}", "expr": query} for place, query in enumerate(queries)]
+        json.dump({"groups": [{"name": "queries", "rules": rules}]}, file)
+        file.flush()
+        passes("promtool", "check", "rules", file.name)
+
+
+@case
+def summaries_say_numbers_as_people_do():
+    for alert in ALERTS:
+        check("humanize }}" not in alert.summary, f"{alert.name}: humanize says 150m for 0.15")
+        check(alert.severity in ("critical", "warning", "info"), f"severity of {alert.name}")
+        check(alert.area in ("slo", "model", "availability", "honesty"), f"area of {alert.name}")
+
+
+class Alertmanager(Process):
+    def __init__(self):
+        self.port = h.free_port()
+        self.folder = tempfile.mkdtemp(prefix="sidelight-e2e-")
+        super().__init__(["prometheus-alertmanager", f"--config.file={DEPLOY}/alertmanager/alertmanager.yml",
+                          f"--storage.path={self.folder}", "--cluster.listen-address=",
+                          f"--web.listen-address={h.HOST}:{self.port}"], "alertmanager", cwd=self.folder)
+        wait_until(lambda: request(self.port, "GET", "/-/ready", timeout=5).status == 200, "Alertmanager to be ready")
+
+    def stop(self, patience=20.0):
+        super().stop(patience)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def silent(self, *firing):
+        """Of alerts that fire, by their labels, those that are inhibited."""
+        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
+        body = json.dumps([{"labels": labels, "endsAt": ends} for labels in firing])
+        answer = request(self.port, "POST", "/api/v2/alerts", body, {"Content-Type": "application/json"})
+        equal(answer.status, 200, "status of posted alerts")
+
+        def inhibited():
+            found = request(self.port, "GET", "/api/v2/alerts").json()
+            equal(len(found), len(firing), "alerts")
+            return [alert["labels"] for alert in found if alert["status"]["state"] == "suppressed"]
+        # what is inhibited is only known when its group has been looked at
+        time.sleep(2)
+        return inhibited
+
+
+def labels_of(name, **more):
+    """The labels that an alert has of itself, and these."""
+    return {"alertname": name, **next(alert for alert in ALERTS if alert.name == name).labels(), **more}
+
+
+@case
+def alertmanager_silences_what_follows_from_an_agent_or_a_model_that_is_down():
+    passes("amtool", "check-config", DEPLOY / "alertmanager" / "alertmanager.yml")
+    down = labels_of("MlAgentDown", job="ml-api", instance="a")
+    of_a = labels_of("ModelNotLoaded", job="ml-api", instance="a", model="iris", model_version="1")
+    of_b = {**of_a, "instance": "b", "model": "churn"}
+    of_the_job = labels_of("MlConfidenceDrift", job="ml-api", model="iris", model_version="1")
+    absent = labels_of("MlAgentAbsent", job="ml-api/gone")
+    of_the_gone = {**of_the_job, "job": "ml-api/gone"}
+    nowhere = labels_of("MlModelNotLoaded", job="ml-api", model="mnist")
+    of_mnist = {**of_b, "instance": "c", "model": "mnist"}
+    fast = labels_of("MlErrorBudgetBurn", job="ml-api")
+    slow = {**fast, "severity": "warning", "window": "3d"}
+    latency = {**labels_of("MlLatencyBudgetBurn", job="ml-api"), "severity": "warning", "window": "3d"}
+    silenced = [of_a, of_the_gone, of_mnist, slow]
+    with Alertmanager() as alertmanager:
+        inhibited = alertmanager.silent(down, absent, nowhere, fast, of_b, of_the_job, latency, *silenced)
+        wait_until(lambda: len(inhibited()) >= len(silenced), "alerts to be inhibited")
+        equal(sorted(inhibited(), key=str), sorted(silenced, key=str), "inhibited alerts")
+
+
+if __name__ == "__main__":
+    missing = [name for name in ("promtool", "amtool", "prometheus-alertmanager") if not shutil.which(name)]
+    if missing:
+        sys.exit(f"not installed: {', '.join(missing)} (Debian: prometheus, prometheus-alertmanager)")
+    h.main("rules", needs_binary=False)
