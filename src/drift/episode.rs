@@ -54,7 +54,10 @@ impl Episodes {
 
     /// Whether they can be of a series of so many regions.
     pub(super) fn is_sound(&self, regions: usize) -> bool {
-        let is_of_it = |alarm: &Alarm| alarm.level < LEVELS && alarm.region < regions;
+        let is_of_it = |alarm: &Alarm| {
+            let shown = alarm.strongest().0;
+            alarm.level < LEVELS && alarm.region.max(shown) < regions
+        };
         let episode = self.current.as_ref();
         episode.is_none_or(|episode| is_of_it(&episode.first) && is_of_it(&episode.last))
     }
@@ -111,6 +114,7 @@ mod tests {
             region: 0,
             score: 1.5,
             inside: 9,
+            strongest: None,
         }
     }
 

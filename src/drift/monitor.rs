@@ -12,6 +12,7 @@ use super::{
     series::Series,
     snapshot::SeriesState,
     tally::Tally,
+    unmatched::{News, Unmatched},
 };
 
 /// Items of one request that enter the scan; they depend on each other, and more would tell nothing new.
@@ -34,6 +35,7 @@ pub struct Monitor {
     baseline: Arc<Baseline>,
     rules: Rules,
     watched: Vec<Watched>,
+    unmatched: Unmatched,
 }
 
 /// One series, with what is counted of it.
@@ -67,7 +69,7 @@ pub enum Event {
 pub struct Drifted {
     /// The alarm.
     pub alarm: Alarm,
-    /// The region in words.
+    /// The region whose share has changed most, by the evidence, in words.
     pub region_text: String,
     /// The share of the baseline in it, in `[0, 1]`.
     pub baseline_share: f64,
@@ -86,6 +88,7 @@ impl Monitor {
             profiles.map(|(name, profile)| Watched::new(name, profile, &rules, count, now));
         Self {
             watched: watched.collect(),
+            unmatched: Unmatched::default(),
             baseline,
             rules,
         }
@@ -150,6 +153,44 @@ impl Monitor {
         }
     }
 
+    /// The traffic has a feature that the baseline does not have. A baseline without features says nothing
+    /// of them.
+    pub fn saw_unknown(&mut self, name: &str) {
+        if self.has_features() {
+            self.unmatched.saw(name);
+        }
+    }
+
+    /// Rows with features have come in one request; gives what is to be told of names that only one side
+    /// has.
+    pub fn passed(&mut self, rows: usize) -> Option<News> {
+        self.has_features()
+            .then(|| self.unmatched.passed(rows))
+            .flatten()
+    }
+
+    fn has_features(&self) -> bool {
+        let mut profiles = self.baseline.profiles().iter();
+        profiles.any(|(name, _)| matches!(name, SeriesName::Feature(_)))
+    }
+
+    /// What of the traffic the baseline does not have.
+    pub const fn unmatched(&self) -> &Unmatched {
+        &self.unmatched
+    }
+
+    /// Features that are watched and that the traffic would have by now, did it have them at all.
+    pub fn absent(&self) -> impl Iterator<Item = &Watched> {
+        let features = self.watched.iter().filter(|w| w.quality.is_some());
+        let absent = features.filter(|watched| !watched.is_matched);
+        absent.filter(|watched| {
+            let reference = &watched.series.profile().reference;
+            let missing = reference.bins().last().copied().unwrap_or(0);
+            let share = f64::from(missing) / f64::from(reference.total().max(1));
+            self.unmatched.would_have_come(share)
+        })
+    }
+
     /// Of every series what outlives a restart.
     pub fn states(&self) -> Vec<SeriesState> {
         self.watched.iter().map(Watched::state).collect()
@@ -157,7 +198,8 @@ impl Monitor {
 
     /// Goes on where another left off, under the same baseline. A series whose state is not sound begins
     /// anew.
-    pub fn restore(&mut self, states: Vec<SeriesState>) {
+    pub fn restore(&mut self, states: Vec<SeriesState>, unmatched: Unmatched) {
+        self.unmatched = unmatched;
         let count = self.watched.len();
         for state in states {
             let label = &state.label;
@@ -252,11 +294,12 @@ impl Watched {
 
     fn drifted(&self, alarm: Alarm) -> Drifted {
         let profile = self.series.profile();
+        let (region, inside) = alarm.strongest();
         Drifted {
             alarm,
-            region_text: profile.bins.region_text(alarm.region),
-            baseline_share: profile.reference.share(alarm.region),
-            recent_share: f64::from(alarm.inside) / scan::size(alarm.level),
+            region_text: profile.bins.region_text(region),
+            baseline_share: profile.reference.share(region),
+            recent_share: f64::from(inside) / scan::size(alarm.level),
             since: self.since,
         }
     }

@@ -219,6 +219,7 @@ mod tests {
             region: 0,
             score: 1.5,
             inside: 9,
+            strongest: None,
         };
         let mut episodes = crate::drift::episode::Episodes::default();
         episodes.alarm(alarm);

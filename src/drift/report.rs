@@ -35,6 +35,8 @@ pub struct Report {
     pub left_out: usize,
     /// Series of the baseline that the traffic does not have.
     pub unmatched: Vec<String>,
+    /// Features of the traffic that the baseline does not have, the first 100.
+    pub only_in_traffic: Vec<String>,
     /// Where the baseline comes from: `posted`, `file` or `captured`.
     pub baseline_origin: &'static str,
     /// One for each series, in the order of the baseline.
@@ -89,7 +91,7 @@ pub struct Found {
     /// When that was.
     #[serde(serialize_with = "time")]
     pub since: f64,
-    /// The region whose share has changed, in words.
+    /// The region whose share has changed most, by the evidence, in words.
     pub region: String,
     /// Its share of the baseline, in `[0, 1]`.
     pub baseline_share: f64,
@@ -151,6 +153,7 @@ impl Monitor {
             expected_false_alarms_per_million: scan::false_alarms(threshold),
             left_out: self.left_out(),
             unmatched: labels(&|watched| !watched.is_matched()),
+            only_in_traffic: self.unmatched().names().map(str::to_owned).collect(),
             baseline_origin: self.baseline().origin().name(),
             series,
         }
@@ -219,7 +222,7 @@ impl Watched {
     fn found(&self, counts: Option<&[u32]>) -> Option<Found> {
         let episode = self.series().episodes().current()?;
         let profile = self.series().profile();
-        let region = episode.last.region;
+        let (region, _) = episode.last.strongest();
         let recent = counts.map(|counts| share(&profile.reference, counts, region));
         Some(Found {
             since_prediction: episode.since(),

@@ -31,6 +31,8 @@ const ALL_HELD: usize = BLOCKS + HELD * (LEVELS - 1);
 const PER_LEVEL: f64 = 1.2;
 /// From which share of a threshold on the statistic is worked out: it needs logarithms.
 const WORTH_A_LOOK: f64 = 0.3;
+/// The evidence of two complementary regions differs by rounding.
+const ABOUT_THE_SAME: f64 = 1.0 - 1e-9;
 
 /// What decides.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -121,6 +123,29 @@ pub struct Alarm {
     pub score: f64,
     /// How many predictions of the window are in the region.
     pub inside: u32,
+    /// The region with the largest evidence of the window; `None`: written down by an agent that did not know it.
+    #[serde(default)]
+    pub strongest: Option<Strongest>,
+}
+
+/// The region of a window that says most, for people: the alarm is of the first that says enough.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Strongest {
+    /// Which.
+    pub region: u32,
+    /// How many predictions of the window are in it.
+    pub inside: u32,
+}
+
+impl Alarm {
+    /// The region to name to people, and how many predictions of the window are in it.
+    pub fn strongest(&self) -> (usize, u32) {
+        let strongest = self.strongest.and_then(|strongest| {
+            let region = usize::try_from(strongest.region).ok()?;
+            Some((region, strongest.inside))
+        });
+        strongest.unwrap_or((self.region, self.inside))
+    }
 }
 
 /// A window that was tested.
@@ -319,13 +344,15 @@ impl Scan {
     }
 
     /// Tests all regions of the window of `level`: how far the largest went, and the first that went
-    /// too far.
+    /// too far, with the largest beside it. Of two that say the same the later one counts: that values are
+    /// missing is as much evidence as that fewer numbers are below the largest.
     fn test(&self, level: usize, reference: &Reference, rules: &Rules) -> (Hop, Option<Alarm>) {
         let mut hop = Hop { level, score: 0.0 };
-        let mut alarm = None;
+        let mut alarm: Option<Alarm> = None;
         if !rules.tau.is_finite() {
             return (hop, alarm);
         }
+        let mut most = (0.0, None);
         let test = Test::new(level, reference, rules);
         reference.each_piece(&self.window, |first, inside, shares| {
             if test.are_all_little(inside, shares) {
@@ -336,6 +363,10 @@ impl Scan {
                 let evidence = test.evidence(inside, reference.count(region));
                 let score = evidence / test.threshold;
                 hop.score = hop.score.max(score);
+                if evidence > 0.0 && evidence >= most.0 * ABOUT_THE_SAME {
+                    let region = u32::try_from(region).unwrap_or(u32::MAX);
+                    most = (evidence, Some(Strongest { region, inside }));
+                }
                 if alarm.is_none() && evidence > test.threshold {
                     alarm = Some(Alarm {
                         at: self.count,
@@ -343,10 +374,14 @@ impl Scan {
                         region,
                         score,
                         inside,
+                        strongest: None,
                     });
                 }
             }
         });
+        if let Some(alarm) = &mut alarm {
+            alarm.strongest = most.1;
+        }
         (hop, alarm)
     }
 }

@@ -19,7 +19,8 @@ pub struct CheckInput {
     pub baseline: Option<Arc<Baseline>>,
     /// What is told of it.
     pub in_use: Option<InUse>,
-    /// The last confidences, in any order; values that are not finite are left out.
+    /// The last confidences, in any order. One that is not finite stands for a prediction without one: it
+    /// is left out and counted.
     pub recent: Vec<f64>,
     /// `drift.window`: half of it is enough for a verdict.
     pub window: usize,
@@ -55,6 +56,8 @@ pub struct Checked {
     pub recent_mean: f64,
     /// How many recent values were compared.
     pub samples_checked: usize,
+    /// How many of the last `window` predictions had no value.
+    pub samples_missing: usize,
     /// When.
     pub timestamp: Timestamp,
     /// [`Baseline::hash`] of what they were compared with.
@@ -89,6 +92,7 @@ pub fn check(input: &CheckInput, now: Timestamp) -> Verdict {
     };
     let finite = input.recent.iter().copied().filter(|v| v.is_finite());
     let mut recent: Vec<f64> = finite.collect();
+    let missing = input.recent.len() - recent.len();
     if recent.len() < input.window / 2 {
         return Verdict::InsufficientData;
     }
@@ -104,6 +108,7 @@ pub fn check(input: &CheckInput, now: Timestamp) -> Verdict {
         baseline_mean: sample.mean(),
         recent_mean: recent_moments.mean,
         samples_checked: recent.len(),
+        samples_missing: missing,
         timestamp: now,
         baseline_hash: baseline.hash().to_owned(),
         location: test.location,
@@ -127,6 +132,7 @@ struct CheckedFields<'a> {
     baseline_mean: f64,
     recent_mean: f64,
     samples_checked: usize,
+    samples_missing: usize,
     #[serde(serialize_with = "microseconds")]
     timestamp: &'a Timestamp,
 }
@@ -146,6 +152,7 @@ impl Verdict {
                 baseline_mean: checked.baseline_mean,
                 recent_mean: checked.recent_mean,
                 samples_checked: checked.samples_checked,
+                samples_missing: checked.samples_missing,
                 timestamp: &checked.timestamp,
             }),
             _ => None,
@@ -214,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_has_exactly_the_fields_of_the_page() {
+    fn a_verdict_has_the_fields_of_the_page_and_what_is_missing() {
         let found = json(&input(Some(&[0.9; 10]), &[0.4; 10]));
         let p = found["p_value"].as_f64().unwrap();
         assert!(
@@ -229,6 +236,7 @@ mod tests {
             "baseline_mean": found["baseline_mean"],
             "recent_mean": found["recent_mean"],
             "samples_checked": 10,
+            "samples_missing": 0,
             "timestamp": "2026-11-24T08:00:00.000001Z",
         });
         assert_eq!(found, expected);
@@ -258,9 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_not_finite_are_left_out() {
+    fn values_that_are_not_finite_are_left_out_and_counted() {
         let recent = [0.5, f64::NAN, 0.5, f64::INFINITY, 0.5, 0.5, 0.5];
-        assert_eq!(json(&input(Some(&[0.5]), &recent))["samples_checked"], 5);
+        let found = json(&input(Some(&[0.5]), &recent));
+        assert_eq!(
+            (&found["samples_checked"], &found["samples_missing"]),
+            (&json!(5), &json!(2))
+        );
     }
 
     #[test]

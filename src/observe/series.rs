@@ -361,7 +361,7 @@ impl Series {
             version: version.to_owned(),
             baseline: chosen.map(|chosen| Arc::clone(chosen.baseline)),
             in_use: chosen.map(|chosen| chosen.in_use()),
-            recent: watch.map(|w| w.recent.values()).unwrap_or_default(),
+            recent: watch.map(|w| w.recent.with_missing()).unwrap_or_default(),
             window: self.drift.window,
             threshold: self.drift.threshold,
             scan: watch.and_then(|w| w.monitor.as_ref()).map(Monitor::report),
@@ -553,6 +553,8 @@ mod tests {
             last: if i < most { 2.0 } else { 1.0 },
             quiet: 0,
             recent: Vec::new(),
+            lacking: crate::drift::Lacking::default(),
+            unmatched: crate::drift::Unmatched::default(),
             series: Vec::new(),
         });
         let series = watching(windows.collect());

@@ -2,20 +2,18 @@
 //! what may become a baseline.
 
 mod gathering;
+mod places;
 mod told;
 mod values;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use self::{
-    gathering::Gathering,
-    values::{Source, each_value},
-};
+use self::{gathering::Gathering, places::Places, values::each_value};
 use crate::{
     config,
-    decode::{Column, Inference, Name},
+    decode::Inference,
     drift::{
-        Baseline, Chosen, Key, KsWindow, Outlet, SeriesName, Snapshot, Value,
+        Baseline, Chosen, Key, KsWindow, Outlet, Snapshot, Value,
         monitor::{Monitor, Rules, enters_scan},
         scan,
     },
@@ -43,22 +41,6 @@ pub(super) struct Watch {
 pub(super) struct Whose<'a> {
     pub(super) model: &'a str,
     pub(super) version: &'a str,
-}
-
-/// Where the features of the traffic are among the series of the monitor. Clients send the same features
-/// again and again, so it is found out once.
-#[derive(Default)]
-struct Places {
-    names: Vec<Name>,
-    columns: Vec<Option<usize>>,
-    /// Features of the baseline that are not among them.
-    absent: Vec<usize>,
-    confidence: Option<usize>,
-    class: Option<usize>,
-    value: Option<usize>,
-    is_known: bool,
-    /// What does not match has been told.
-    is_told: bool,
 }
 
 pub(super) fn rules(drift: &config::Drift) -> Rules {
@@ -116,6 +98,7 @@ impl Watch {
         self.places = Places::default();
         self.monitor = baseline.map(|baseline| Monitor::new(baseline, rules, now));
         if let Some(monitor) = &self.monitor {
+            self.places = Places::new(monitor);
             told::left_out(whose, monitor);
         }
     }
@@ -135,20 +118,19 @@ impl Watch {
             last: self.last,
             quiet: self.quiet,
             recent: self.recent.values(),
+            lacking: self.recent.lacking().clone(),
+            unmatched: monitor.unmatched().clone(),
             series: monitor.states(),
         })
     }
 
     /// Goes on from there, if it is compared with the same baseline.
-    pub(super) fn restore(&mut self, snapshot: Snapshot) {
+    pub(super) fn restore(&mut self, mut snapshot: Snapshot) {
         let monitor = self.monitor.as_mut();
         if let Some(monitor) = monitor.filter(|m| m.baseline().hash() == snapshot.baseline) {
-            monitor.restore(snapshot.series);
             (self.last, self.quiet) = (snapshot.last, snapshot.quiet);
-            snapshot
-                .recent
-                .into_iter()
-                .for_each(|value| self.recent.push(value));
+            snapshot.refill(&mut self.recent);
+            monitor.restore(snapshot.series, snapshot.unmatched);
         }
     }
 
@@ -175,9 +157,8 @@ impl Watch {
     pub(super) fn predicted(&mut self, inference: &Inference, now: f64, whose: Whose<'_>) {
         (self.quiet, self.last) = (0, now);
         for output in &inference.outputs {
-            if let Some(number) = output.confidence().or(output.value()) {
-                self.recent.push(number);
-            }
+            let number = output.confidence().or(output.value());
+            self.recent.push(number.unwrap_or(f64::NAN));
         }
         if let Some(gathering) = &mut self.gathering {
             gathering.push(inference);
@@ -185,11 +166,14 @@ impl Watch {
         let Some(monitor) = &mut self.monitor else {
             return;
         };
-        self.places.find(monitor, &inference.features);
+        let baseline = Arc::clone(monitor.baseline());
+        self.places.find(&baseline, &inference.features, |name| {
+            monitor.saw_unknown(name);
+        });
         let (places, outlet) = (&self.places, &self.outlet);
         // a row names a column also where its value is null
-        for place in places.columns.iter().flatten() {
-            monitor.meet(*place);
+        for place in places.there() {
+            monitor.meet(place);
         }
         let mut push = |place, value: Value<'_>, enters: bool| {
             for event in monitor.push(place, value, enters.then_some(now)) {
@@ -201,69 +185,17 @@ impl Watch {
                 push(place, value, enters);
             }
         });
-        for place in &places.absent {
-            let rows = inference
-                .features
-                .first()
-                .map_or(inference.rows, |c| c.values.len());
+        let rows = inference.sampled();
+        for place in places.absent() {
             for row in 0..rows {
-                push(*place, Value::Missing, enters_scan(row, rows));
+                push(place, Value::Missing, enters_scan(row, rows));
             }
         }
-        if !self.places.is_told && !inference.features.is_empty() {
-            self.places.is_told = true;
-            told::unmatched(whose, monitor, &self.places.unknown());
+        if !inference.features.is_empty()
+            && let Some(news) = monitor.passed(rows)
+        {
+            told::unmatched(whose, monitor, &news);
         }
-    }
-}
-
-impl Places {
-    fn find(&mut self, monitor: &Monitor, columns: &[Column]) {
-        let is_same = self.is_known
-            && (columns.is_empty()
-                || columns.len() == self.names.len()
-                    && columns
-                        .iter()
-                        .zip(&self.names)
-                        .all(|(c, name)| c.name == *name));
-        if is_same {
-            return;
-        }
-        self.names = columns.iter().map(|column| column.name.clone()).collect();
-        let feature = |name: &Name| {
-            let text = name.text();
-            monitor.place(|series| series.is_feature(&text))
-        };
-        self.columns = self.names.iter().map(feature).collect();
-        let found: BTreeSet<usize> = self.columns.iter().copied().flatten().collect();
-        let series = monitor.watched().iter().enumerate();
-        self.absent = series
-            .filter(|(place, series)| {
-                matches!(series.name(), SeriesName::Feature(_)) && !found.contains(place)
-            })
-            .map(|(place, _)| place)
-            .collect();
-        let own = |wanted: SeriesName| monitor.place(|series| *series == wanted);
-        self.confidence = own(SeriesName::Confidence);
-        self.class = own(SeriesName::Class);
-        self.value = own(SeriesName::Value);
-        self.is_known = true;
-    }
-
-    fn of(&self, source: Source) -> Option<usize> {
-        match source {
-            Source::Confidence => self.confidence,
-            Source::Class => self.class,
-            Source::Value => self.value,
-            Source::Column(column) => self.columns.get(column).copied().flatten(),
-        }
-    }
-
-    /// Features of the traffic that the baseline does not have.
-    fn unknown(&self) -> Vec<String> {
-        let columns = self.names.iter().zip(&self.columns);
-        let unknown = columns.filter(|(_, place)| place.is_none());
-        unknown.map(|(name, _)| name.text().into_owned()).collect()
     }
 }
 

@@ -147,14 +147,16 @@ def a_posted_baseline_says_which_features_do_not_match():
     traffic = Traffic(4)
     with Agent(config={"drift": {"check_interval": "1s"}}) as agent:
         equal(agent.ask("POST", "/drift/baseline", baseline).json(), {"status": "baseline_set", "samples": 120}, "answer")
-        traffic.send(agent, 20)
+        # it is told when a hundred have come
+        traffic.send(agent, 120)
         agent.settled()
         said = drift(agent)
         equal((said["decision"], said["scan"]["status"]), ("ks", "warming"), "before the scan is warm")
         equal(said["scan"]["unmatched"], ["petal_size"], "unmatched")
+        equal(said["scan"]["only_in_traffic"], ["petal_width", "sepal_length", "sepal_width"], "only in traffic")
         event = agent.wait_event(message="features of the baseline and of the traffic differ")
         equal((event["only_in_baseline"], event["only_in_traffic"]),
-              ("petal_size", "sepal_length, sepal_width, petal_width"), "names")
+              ("petal_size", "petal_width, sepal_length, sepal_width"), "names")
         equal(agent.metrics().sum("ml_model_feature_missing_total", feature="petal_size"), 0, "missing of what never was")
 
 

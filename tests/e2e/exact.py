@@ -197,7 +197,7 @@ def health_ready_live_and_drift_have_their_fields():
         agent.settled(requests=31)
         drift = page()
         fields = {"status", "drift_detected", "ks_statistic", "p_value", "baseline_mean", "recent_mean",
-                  "samples_checked", "timestamp"}
+                  "samples_checked", "samples_missing", "timestamp"}
         equal(set(drift), fields, "fields of /drift")
         equal((drift["status"], drift["samples_checked"]), ("checked", 20), "/drift")
         close(drift["baseline_mean"], sum(baseline) / 40, "baseline_mean")

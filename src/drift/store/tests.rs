@@ -383,6 +383,8 @@ fn windows(model: &str) -> Snapshot {
         last: 7.5,
         quiet: 3,
         recent: vec![0.1, 0.7],
+        lacking: crate::drift::Lacking::default(),
+        unmatched: crate::drift::Unmatched::default(),
         series: Vec::new(),
     }
 }

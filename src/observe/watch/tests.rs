@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    decode::{Output, Prediction, Values},
+    decode::{Column, Name, Output, Prediction, Values},
     drift::{Origin, quality::Problem},
 };
 
@@ -156,7 +156,7 @@ fn a_feature_that_is_lost_is_missing_and_one_that_was_never_there_is_not() {
         "{:?}",
         report.drifting
     );
-    assert_eq!(other.places.unknown(), ["another"]);
+    assert_eq!(report.only_in_traffic, ["another"]);
 }
 
 #[test]
@@ -176,6 +176,120 @@ fn a_feature_that_is_null_from_the_first_request_on_is_missing() {
     let report = monitor.report();
     assert_eq!(report.unmatched, ["value"; 0]);
     assert_eq!(report.drifting, ["second"]);
+}
+
+/// A baseline of the features `a`, `b` and `c`, in any order.
+fn of_three() -> Arc<Baseline> {
+    let body = br#"{"features": {"a": [1, 2, 3], "b": [1, 2, 3], "c": [1, null, 3]}}"#;
+    let (_, baseline) = crate::drift::posted(body, 100, Timestamp::UNIX_EPOCH).unwrap();
+    Arc::new(baseline)
+}
+
+/// One row of these features.
+fn row(names: &[&str]) -> Inference {
+    let column = |name: &&str| Column {
+        name: Name::Word((*name).into()),
+        values: Values::Numbers(vec![2.0].into()),
+    };
+    Inference {
+        rows: 1,
+        features: names.iter().map(column).collect(),
+        ..Inference::default()
+    }
+}
+
+#[test]
+fn names_that_only_the_traffic_has_are_known_whenever_they_come_and_those_left_out_are_none() {
+    let few = config::Drift {
+        max_series: 2,
+        ..drift()
+    };
+    let mut watch = Watch::new(&few, Outlet::default());
+    watch.compare(Some(of_all(&of_three())), &few, 0.0, WHOSE);
+    let mut send = |names: &[&str]| {
+        (0..100).for_each(|_| watch.predicted(&row(names), 0.0, WHOSE));
+        let report = watch.monitor.as_ref().unwrap().report();
+        (report.unmatched, report.only_in_traffic)
+    };
+    let labels =
+        |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+    assert_eq!(send(&["c", "a"]), (labels(&["b"]), labels(&[])));
+    assert_eq!(send(&["c", "a", "b2"]), (labels(&["b"]), labels(&["b2"])));
+    assert_eq!(send(&["b", "b3"]), (labels(&[]), labels(&["b2", "b3"])));
+}
+
+#[test]
+fn columns_are_found_in_any_order() {
+    let mut watch = Watch::new(&drift(), Outlet::default());
+    watch.compare(Some(of_all(&of_three())), &drift(), 0.0, WHOSE);
+    let orders: [&[&str]; 6] = [
+        &["a", "b", "c"],
+        &["c", "b", "a"],
+        &["b", "x", "c"],
+        &["a"],
+        &["x", "y", "a", "c"],
+        &[],
+    ];
+    for names in orders.iter().cycle().take(600) {
+        watch.predicted(&row(names), 0.0, WHOSE);
+    }
+    let monitor = watch.monitor.as_ref().unwrap();
+    let counts = monitor.watched().iter().map(|watched| {
+        let missing = watched.quality().unwrap().total(Problem::Missing);
+        (watched.name().label(), watched.series().count(), missing)
+    });
+    let counts: Vec<_> = counts.collect();
+    assert_eq!(
+        counts,
+        [
+            ("a".into(), 500, 100),
+            ("b".into(), 500, 200),
+            ("c".into(), 500, 100)
+        ]
+    );
+}
+
+#[test]
+fn of_missing_values_it_is_said_that_they_are_missing() {
+    let mut random = fastrand::Rng::with_seed(9);
+    let mut watch = captured(&mut random);
+    for i in 0..2000 {
+        let second = (i % 4 != 0).then(|| random.f64());
+        watch.predicted(&inference(&mut random, 1.0, second), f64::from(i), WHOSE);
+    }
+    let report = watch.monitor.as_ref().unwrap().report();
+    let second = report.series.iter().find(|s| s.name == "second").unwrap();
+    let episode = second.episode.as_ref().unwrap();
+    assert_eq!(
+        (episode.region.as_str(), episode.baseline_share),
+        ("missing", 0.0)
+    );
+    assert!(episode.recent_share > 0.2, "{episode:?}");
+}
+
+#[test]
+fn predictions_without_a_confidence_are_counted_also_over_a_restart() {
+    let mut random = fastrand::Rng::with_seed(10);
+    let mut watch = captured(&mut random);
+    let baseline = Arc::clone(watch.monitor.as_ref().unwrap().baseline());
+    for _ in 0..7 {
+        let mut without = inference(&mut random, 1.0, Some(0.5));
+        without.outputs[0].be_sure(None);
+        watch.predicted(&without, 0.0, WHOSE);
+    }
+    let snapshot = Snapshot::parse(&watch.snapshot(WHOSE).unwrap().render()).unwrap();
+    let mut again = Watch::new(&drift(), Outlet::default());
+    again.compare(Some(of_all(&baseline)), &drift(), 0.0, WHOSE);
+    again.restore(snapshot);
+    for watch in [watch, again] {
+        let missing = watch
+            .recent
+            .with_missing()
+            .iter()
+            .filter(|v| v.is_nan())
+            .count();
+        assert_eq!(missing, 7);
+    }
 }
 
 #[test]

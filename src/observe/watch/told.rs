@@ -7,6 +7,7 @@ use crate::drift::{
     monitor::{Event, Monitor, Watched},
     notice::{Found, Happened, episode_id},
     report::time_of,
+    unmatched::News,
 };
 
 /// Names that one event lists.
@@ -178,25 +179,22 @@ pub(super) fn left_out(Whose { model, version }: Whose<'_>, monitor: &Monitor) {
     }
 }
 
-/// Features that only one side has; `unknown`: those that the baseline does not have.
-pub(super) fn unmatched(
-    Whose { model, version }: Whose<'_>,
-    monitor: &Monitor,
-    unknown: &[String],
-) {
-    let unmatched = monitor
-        .watched()
-        .iter()
-        .filter(|w| !w.is_matched() && w.quality().is_some());
-    let unmatched: Vec<_> = unmatched.map(|w| w.name().label()).collect();
-    // a baseline without features says nothing of them
-    let has_features = monitor.watched().iter().any(|w| w.quality().is_some());
-    if has_features && !(unmatched.is_empty() && unknown.is_empty()) {
+/// Features that only one side has; later only what has come since.
+pub(super) fn unmatched(Whose { model, version }: Whose<'_>, monitor: &Monitor, news: &News) {
+    let absent: Vec<_> = monitor.absent().map(|w| w.name().label()).collect();
+    if !news.is_first {
         tracing::warn!(
             model,
             model_version = version,
-            only_in_baseline = first(&unmatched),
-            only_in_traffic = first(unknown),
+            only_in_traffic = first(&news.names),
+            "features of the baseline and of the traffic differ"
+        );
+    } else if !(absent.is_empty() && news.names.is_empty()) {
+        tracing::warn!(
+            model,
+            model_version = version,
+            only_in_baseline = first(&absent),
+            only_in_traffic = first(&news.names),
             "features of the baseline and of the traffic differ"
         );
     }
