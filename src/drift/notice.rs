@@ -56,7 +56,7 @@ pub enum Happened {
     Cleared {
         /// The prediction of the series that ended it, from 1; `None`: none did.
         prediction: Option<u64>,
-        /// Why: `calm`, `another baseline`, or `the scan decides`.
+        /// Why: `calm`, `another baseline`, `no baseline`, `other series are watched`, or `the scan decides`.
         reason: &'static str,
     },
 }
