@@ -1,9 +1,11 @@
 //! The command line: what is asked for, and what is printed of it.
 //!
-//! Nothing is done here but reading arguments and describing a configuration.
+//! Nothing is done here but reading arguments and describing a configuration, with a trial of whether its
+//! folder can be made.
 
 mod arguments;
 pub mod check;
+mod folder;
 mod report;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
+use super::{Report, folder};
 use crate::config::{
     self, Config, Features, Findings, Lines, Loaded, Origin, Route, Sources,
     units::{written, written_bytes},
@@ -12,7 +12,11 @@ use crate::config::{
 /// that they name.
 pub fn report(sources: &Sources, examine: impl Fn(&Config, &mut Findings<'_>)) -> Report {
     match sources.load_with(examine) {
-        Ok(loaded) => Report::text(text(sources, &loaded)),
+        Ok(mut loaded) => {
+            let dir = loaded.config.state.dir.as_deref();
+            loaded.warnings.extend(dir.and_then(folder::problem));
+            Report::text(text(sources, &loaded))
+        }
         Err(errors) => Report::of_errors(&errors),
     }
 }
@@ -213,9 +217,10 @@ fn log(log: &config::Log) -> String {
 
 fn drift(drift: &config::Drift, captured: Option<usize>) -> String {
     let mut text = format!(
-        "the last {} confidences against the baseline every {}; p below {} is drift",
-        drift.window,
+        "every series is scanned against the baseline; before the scan is warm, every {} the last {}\n\
+         confidences are tested, and p below {} is drift",
         written(drift.check_interval),
+        drift.window,
         drift.threshold
     );
     if let Some(count) = captured {
@@ -238,8 +243,8 @@ fn drift(drift: &config::Drift, captured: Option<usize>) -> String {
 
 fn state(state: &config::State) -> String {
     match &state.dir {
-        Some(dir) => format!("baselines are kept in {}", dir.display()),
-        None => "in memory only: a restart forgets the baseline".to_owned(),
+        Some(dir) => format!("baselines and windows are kept in {}", dir.display()),
+        None => "in memory only: a restart forgets baselines and windows".to_owned(),
     }
 }
 
@@ -297,7 +302,8 @@ drift: {notify: [{url: 'https://hook/hunter2', headers: {Authorization: hunter2}
             "              feature age: $.age\n              class: $.y\n",
             "            /admin       ignore\n",
             "  log       one line for each request, with age; hashed: age; a share of 0.5",
-            "  drift     the last 50 confidences",
+            "  drift     every series is scanned against the baseline; before the scan is warm, every 15s the last 50\n",
+            "            confidences are tested, and p below 0.05 is drift\n",
             "            what begins or ends to drift is posted to https://hook:443\n",
             "  drift.notify: 1 entry  (line 8)\n",
             "\nset:\n  proxy.upstream: http://m  (line 1)\n",
@@ -322,6 +328,22 @@ drift: {notify: [{url: 'https://hook/hunter2', headers: {Authorization: hunter2}
         assert!(!of("drift: {capture: 0}", &[]).as_str().contains(line));
         let named = "proxy: {upstream: http://m}";
         assert!(!of(named, &[]).as_str().contains("not reviewed"));
+    }
+
+    #[test]
+    fn a_state_folder_that_cannot_be_made_is_told() {
+        let report = of("state: {dir: /proc/nope}", &[]);
+        let said = report.as_str();
+        assert!(
+            said.contains("\nwarnings:\n  state.dir cannot be made: /proc/nope: "),
+            "{said}"
+        );
+        assert!(
+            said.contains("baselines and windows are kept in /proc/nope\n"),
+            "{said}"
+        );
+        let said = of("{}", &[]);
+        assert!(!said.as_str().contains("warnings:"), "{}", said.as_str());
     }
 
     #[test]

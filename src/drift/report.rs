@@ -75,7 +75,8 @@ pub struct SeriesReport {
     pub jensen_shannon: Option<f64>,
     /// Half the sum of the differences of all shares, in `[0, 1]`.
     pub total_variation: Option<f64>,
-    /// How far values have moved, over the interquartile range of the baseline; numbers only.
+    /// How far values have moved, over the interquartile range of the baseline; numbers only. Values beyond
+    /// the baseline's range count as its end: it is at most that range over the interquartile range.
     pub wasserstein_over_iqr: Option<f64>,
     /// The least change of a share of one half that the window can show, in `[0, 1]`.
     pub minimum_detectable_effect: Option<f64>,

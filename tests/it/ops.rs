@@ -138,6 +138,17 @@ fn a_baseline_is_listed_for_all_and_given_as_a_file_to_whoever_may_change_it() {
     assert_eq!(get(target, &own).status(), 404);
     assert_eq!(set("/drift/baseline", file.body()).status(), 200);
     assert_eq!(get(target, &own).body(), file.body());
+
+    // an empty name is nobody's
+    for target in ["/drift/baseline?model=", "/drift/baseline?model=a&version="] {
+        for method in ["GET", "DELETE"] {
+            let refused = port.ask(&format!("{method} {target} HTTP/1.1\r\n{own}\r\n"));
+            assert_eq!(refused.status(), 422, "{method} {target}");
+        }
+        let refused = set(target, body);
+        assert_eq!(refused.status(), 422);
+        assert!(refused.body().contains("empty_name"));
+    }
 }
 
 #[test]
