@@ -63,7 +63,7 @@ clamp_min(
 histogram_quantile(
   0.99,
   sum by (job, endpoint, le) (rate(ml_api_request_duration_seconds_bucket{{{path}}}[5m]))
-)"""),
+) >= 0"""),
     ]
 
 
