@@ -176,15 +176,12 @@ impl<'a> Pair<'a> {
         begins_object(self.response)
     }
 
-    /// Whether the answer is an object that may have a field whose name begins so, which takes less to
-    /// see than to read it.
+    /// Whether the answer is an object that may have a field of that name, which takes less to see than
+    /// to read it.
     fn answers_with(&self, name: &str) -> bool {
-        let begins = |at: usize| match &self.response[at..] {
-            [b'"', text @ ..] => text.starts_with(name.as_bytes()),
-            // a letter is escaped by its number alone
-            text => text.starts_with(b"\\u"),
-        };
-        self.answers_object() && memchr::memchr2_iter(b'"', b'\\', self.response).any(begins)
+        let has = |text: &[u8]| memchr::memmem::find(self.response, text).is_some();
+        // a letter is escaped by its number alone
+        self.answers_object() && (has(name.as_bytes()) || has(b"\\u"))
     }
 
     /// Whether the request is one, likewise.
