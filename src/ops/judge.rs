@@ -80,37 +80,29 @@ impl Judge {
         let mut drifted = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
         // drift from another baseline is another finding
         let is_over = |episode: &Episode| episode.baseline != judged.baseline;
-        if drifted.get(&key).is_some_and(is_over)
-            && let Some(episode) = drifted.remove(&key)
-        {
+        if drifted.get(&key).is_some_and(is_over) {
             let reason = match judged.baseline {
                 Some(_) => "another baseline",
                 None => "no baseline",
             };
-            self.cleared(judged, episode, Some(reason));
+            self.cleared(judged, drifted.remove(&key), Some(reason));
         }
         match &judged.verdict {
             // the scan says so itself, when it happens
             _ if judged.is_of_scan() => {
-                if let Some(episode) = drifted.remove(&key) {
-                    let reason = if judged.drift_detected() {
-                        "the scan has found it too"
-                    } else {
-                        "the scan decides"
-                    };
-                    self.cleared(judged, episode, Some(reason));
-                }
+                let reason = if judged.drift_detected() {
+                    "the scan has found it too"
+                } else {
+                    "the scan decides"
+                };
+                self.cleared(judged, drifted.remove(&key), Some(reason));
             }
             Verdict::Checked(found) if found.drift_detected => {
                 drifted
                     .entry(key)
                     .or_insert_with(|| self.found(judged, found));
             }
-            Verdict::Checked(_) => {
-                if let Some(episode) = drifted.remove(&key) {
-                    self.cleared(judged, episode, None);
-                }
-            }
+            Verdict::Checked(_) => self.cleared(judged, drifted.remove(&key), None),
             // nothing was compared, so nothing has ended
             Verdict::NoBaseline | Verdict::InsufficientData => {}
         }
@@ -145,8 +137,11 @@ impl Judge {
         }
     }
 
-    /// `reason`: where it was not the traffic that changed.
-    fn cleared(&self, judged: &Judged, episode: Episode, reason: Option<&'static str>) {
+    /// The end of a drift, if there was one; `reason`: where it was not the traffic that changed.
+    fn cleared(&self, judged: &Judged, episode: Option<Episode>, reason: Option<&'static str>) {
+        let Some(episode) = episode else {
+            return;
+        };
         tracing::info!(
             model = judged.model,
             model_version = judged.version,

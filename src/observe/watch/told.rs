@@ -4,8 +4,9 @@ use super::Whose;
 use crate::drift::{
     Chosen, Notice, Outlet,
     episode::Episode,
-    monitor::{Event, Monitor, Watched},
+    monitor::{Drifted, Event, Monitor, Watched},
     notice::{Found, Happened, episode_id},
+    quality::Finding,
     report::time_of,
     unmatched::News,
 };
@@ -21,83 +22,104 @@ pub(super) fn event(
     event: &Event,
     outlet: &Outlet,
 ) {
-    let Whose { model, version } = whose;
     let watched = &monitor.watched()[place];
-    let series = watched.name().label();
-    let series = series.as_ref();
     match event {
-        Event::Drifted(drifted) => {
-            let report = watched.report();
-            tracing::warn!(
-                model,
-                model_version = version,
-                series,
-                decision = "scan",
-                drift_detected = true,
-                score = drifted.alarm.score,
-                prediction = drifted.alarm.at,
-                region = drifted.region_text.as_str(),
-                baseline_share = drifted.baseline_share,
-                recent_share = drifted.recent_share,
-                psi = report.psi,
-                wasserstein_over_iqr = report.wasserstein_over_iqr,
-                low_confidence = report.low_confidence,
-                since = %time_of(drifted.since),
-                "Drift detected!"
-            );
-            if let Some(episode) = watched.series().episodes().current() {
-                let happened = Happened::Found(Found {
-                    prediction: drifted.alarm.at,
-                    score: drifted.alarm.score,
-                    region: drifted.region_text.clone(),
-                    baseline_share: drifted.baseline_share,
-                    recent_share: drifted.recent_share,
-                    psi: report.psi,
-                    wasserstein_over_iqr: report.wasserstein_over_iqr,
-                    low_confidence: report.low_confidence,
-                });
-                outlet.tell(notice(whose, monitor, watched, episode, happened));
-            }
-        }
+        Event::Drifted(drift) => drifted(whose, monitor, watched, drift, outlet),
         Event::Cleared(episode) => {
-            let predictions = watched.series().count();
-            let happened = Happened::Cleared {
-                prediction: Some(predictions),
-                reason: "calm",
-            };
-            outlet.tell(notice(whose, monitor, watched, episode, happened));
-            tracing::info!(
-                model,
-                model_version = version,
-                series,
-                predictions,
-                "Drift cleared"
-            );
+            let tell = |event| outlet.tell(notice(whose, monitor, watched, episode, event));
+            cleared(whose, watched, Some(watched.series().count()), None, tell);
         }
-        Event::Found(finding) => {
-            let (problem, count, of) = (finding.problem.name(), finding.count, finding.of);
-            if finding.has_begun {
-                tracing::warn!(
-                    model,
-                    model_version = version,
-                    feature = series,
-                    problem,
-                    count,
-                    of,
-                    "Data quality problem"
-                );
-            } else {
-                tracing::info!(
-                    model,
-                    model_version = version,
-                    feature = series,
-                    problem,
-                    count,
-                    of,
-                    "Data quality problem ended"
-                );
-            }
-        }
+        Event::Found(finding) => quality(whose, watched, finding),
+    }
+}
+
+fn drifted(
+    whose: Whose<'_>,
+    monitor: &Monitor,
+    watched: &Watched,
+    drift: &Drifted,
+    outlet: &Outlet,
+) {
+    let report = watched.report();
+    let found = Found {
+        prediction: drift.alarm.at,
+        score: drift.alarm.score,
+        region: drift.region_text.clone(),
+        baseline_share: drift.baseline_share,
+        recent_share: drift.recent_share,
+        psi: report.psi,
+        wasserstein_over_iqr: report.wasserstein_over_iqr,
+        low_confidence: report.low_confidence,
+    };
+    tracing::warn!(
+        model = whose.model,
+        model_version = whose.version,
+        series = watched.name().label().as_ref(),
+        decision = "scan",
+        drift_detected = true,
+        score = found.score,
+        prediction = found.prediction,
+        region = found.region.as_str(),
+        baseline_share = found.baseline_share,
+        recent_share = found.recent_share,
+        psi = found.psi,
+        wasserstein_over_iqr = found.wasserstein_over_iqr,
+        low_confidence = found.low_confidence,
+        since = %time_of(drift.since),
+        "Drift detected!"
+    );
+    if let Some(episode) = watched.series().episodes().current() {
+        let found = Happened::Found(found);
+        outlet.tell(notice(whose, monitor, watched, episode, found));
+    }
+}
+
+/// `predictions`: where one of them ended it; `reason`: where it was not the traffic that changed.
+fn cleared(
+    Whose { model, version }: Whose<'_>,
+    watched: &Watched,
+    predictions: Option<u64>,
+    reason: Option<&'static str>,
+    tell: impl FnOnce(Happened),
+) {
+    tell(Happened::Cleared {
+        prediction: predictions,
+        reason: reason.unwrap_or("calm"),
+    });
+    tracing::info!(
+        model,
+        model_version = version,
+        series = watched.name().label().as_ref(),
+        predictions,
+        reason,
+        "Drift cleared"
+    );
+}
+
+fn quality(Whose { model, version }: Whose<'_>, watched: &Watched, finding: &Finding) {
+    let feature = watched.name().label();
+    let feature = feature.as_ref();
+    let (problem, count, of) = (finding.problem.name(), finding.count, finding.of);
+    if finding.has_begun {
+        tracing::warn!(
+            model,
+            model_version = version,
+            feature,
+            problem,
+            count,
+            of,
+            "Data quality problem"
+        );
+    } else {
+        tracing::info!(
+            model,
+            model_version = version,
+            feature,
+            problem,
+            count,
+            of,
+            "Data quality problem ended"
+        );
     }
 }
 
@@ -138,24 +160,11 @@ fn notice(
 
 /// Drifts end with the baseline that they were seen against.
 pub(super) fn abandoned(whose: Whose<'_>, before: &Monitor, reason: &'static str, outlet: &Outlet) {
-    let Whose { model, version } = whose;
     for watched in before.watched() {
-        let Some(episode) = watched.series().episodes().current() else {
-            continue;
-        };
-        let happened = Happened::Cleared {
-            prediction: None,
-            reason,
-        };
-        outlet.tell(notice(whose, before, watched, episode, happened));
-        let series = watched.name().label();
-        tracing::info!(
-            model,
-            model_version = version,
-            series = series.as_ref(),
-            reason,
-            "Drift cleared"
-        );
+        if let Some(episode) = watched.series().episodes().current() {
+            let tell = |event| outlet.tell(notice(whose, before, watched, episode, event));
+            cleared(whose, watched, None, Some(reason), tell);
+        }
     }
 }
 
