@@ -159,7 +159,7 @@ impl PartialEq<&str> for Text {
 
 impl hash::Hash for Text {
     fn hash<H: hash::Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
+        self.as_bytes().hash(state);
     }
 }
 

@@ -203,12 +203,8 @@ fn short_float(text: &[u8]) -> Option<(f64, usize)> {
     // no branch: which sign a number has is not to be foreseen
     let sign = u8::from(text.first() == Some(&b'-'));
     let unsigned = text.get(usize::from(sign)..)?;
-    let (mut value, mut rest) = (0_u64, unsigned);
-    while let [byte @ b'0'..=b'9', others @ ..] = rest {
-        value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-        rest = others;
-    }
-    let whole = unsigned.len() - rest.len();
+    let (mut value, whole) = digits(unsigned, 0, 0);
+    let mut rest = unsigned.get(whole..)?;
     if whole == 0 || (whole > 1 && unsigned.first() == Some(&b'0')) {
         return None;
     }
