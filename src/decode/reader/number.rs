@@ -188,19 +188,25 @@ impl Reader<'_> {
 
 /// A number without exponent at the start of `text` that is exact with one rounding, and what stands behind
 /// it, where a list goes on or ends there.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "a call for each number is a quarter of what it costs"
+)]
+#[inline(always)]
 pub(super) fn short_float(text: &[u8]) -> Option<(f64, &[u8])> {
     let is_negative = text.first() == Some(&b'-');
     // no branch: which sign a number has is not to be foreseen
     let unsigned = text.get(usize::from(is_negative)..)?;
-    let (magnitude, rest) = match unsigned {
+    let short = match unsigned {
+        [digit @ b'0'..=b'9', b'.', fraction @ ..] => fraction_behind(digit - b'0', fraction),
         [digit @ b'0'..=b'9', rest @ ..] if matches!(rest, [b',' | b']', ..]) => {
-            (f64::from(digit - b'0'), rest)
+            Some((f64::from(digit - b'0'), rest))
         }
-        [digit @ b'0'..=b'9', b'.', fraction @ ..] => {
-            fraction_behind(digit - b'0', fraction).or_else(|| longer_float(unsigned))?
-        }
-        _ => longer_float(unsigned)?,
+        _ => None,
+    };
+    let (magnitude, rest) = match short {
+        Some(found) => found,
+        None => longer_float(unsigned)?,
     };
     let number = f64::from_bits(magnitude.to_bits() | u64::from(is_negative) << 63);
     Some((number, rest))
@@ -225,7 +231,8 @@ fn fraction_behind(digit: u8, fraction: &[u8]) -> Option<(f64, &[u8])> {
     Some((value / power, rest))
 }
 
-/// One without sign that has more digits.
+/// One without sign that has more digits. Not inlined: what calls it then is small enough to be.
+#[inline(never)]
 fn longer_float(unsigned: &[u8]) -> Option<(f64, &[u8])> {
     let (mut value, whole) = digits(unsigned, 0, 0);
     let mut rest = unsigned.get(whole..)?;

@@ -52,7 +52,11 @@ impl<'a, 'de> Run<'a, 'de> {
 impl<'de> SeqAccess<'de> for Run<'_, 'de> {
     type Error = Stop;
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call for each number is a quarter of what it costs"
+    )]
+    #[inline(always)]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
