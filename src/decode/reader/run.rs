@@ -28,10 +28,7 @@ impl<'a, 'de> Run<'a, 'de> {
             return false;
         };
         // as Python writes it, and as others do
-        let next = match next {
-            [b' ', next @ ..] => next,
-            next => next,
-        };
+        let ([b' ', next @ ..] | next) = next;
         let is_number = matches!(next.first(), Some(b'0'..=b'9' | b'-'));
         if is_number {
             self.rest = next;
