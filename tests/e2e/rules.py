@@ -21,6 +21,7 @@ DEPLOY = h.ROOT / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
 sys.path.insert(0, str(DEPLOY))
 import alerts as made_alerts  # noqa: E402
+import durations  # noqa: E402
 import generate  # noqa: E402
 import recording as made_recording  # noqa: E402
 
@@ -140,6 +141,44 @@ def rules_are_those_of_the_objectives():
         slo.write_text("a:\n  - b\n", encoding="utf-8")
         code, said = run(sys.executable, copy / "generate.py")
         check(code == 1 and "slo.yaml:2" in said, f"a list: {code}, {said}")
+
+
+def times_of(text):
+    """All durations of a file of rules, in seconds, and the text without them."""
+    found = []
+
+    def aside(match):
+        if match["duration"]:
+            found.append(durations.seconds(match["duration"]))
+        return match[0] if match["duration"] is None else "DURATION"
+    text = re.sub(r'"(?:[^"\\]|\\.)*"|(?<=\[)(?P<duration>\w+)(?=\])', aside, text)
+    for word in ("offset ", "for: ", "interval: "):
+        found += [durations.seconds(duration) for duration in re.findall(rf"\b{word}(\w+)", text)]
+        text = re.sub(rf"\b({word})\w+", r"\1DURATION", text)
+    return found, text
+
+
+@case
+def rules_in_less_time_are_the_same_rules():
+    with tempfile.TemporaryDirectory() as folder:
+        as_shipped, quick = pathlib.Path(folder) / "1", pathlib.Path(folder) / "60"
+        passes(sys.executable, DEPLOY / "generate.py", "--into", as_shipped)
+        passes(sys.executable, DEPLOY / "generate.py", "--into", quick, "--times", "60")
+        passes(sys.executable, DEPLOY / "generate.py", "--into", quick, "--times", "60", "--check")
+        passes("promtool", "check", "rules", *quick.glob("*.yml"))
+        for name in ("recording.yml", "alerts.yml"):
+            text = (as_shipped / name).read_text(encoding="utf-8")
+            equal(text, (PROMETHEUS / "rules" / name).read_text(encoding="utf-8"), f"{name} as it is shipped")
+            usual, rest = times_of(text)
+            short, quick_rest = times_of((quick / name).read_text(encoding="utf-8"))
+            check(len(usual) > 40, f"{name} has {len(usual)} durations")
+            equal(short, [seconds / 60 for seconds in usual], f"durations of {name}")
+            # by the seconds of five minutes, and by those between two samples, rates are counts
+            for before, after in (("* 300 ", "* 5 "), ("* 300)", "* 5)"), ("* 30 ", "* 0.5 ")):
+                rest = rest.replace(before, after)
+            equal(quick_rest, rest, f"what else {name} says")
+        code, said = run(sys.executable, DEPLOY / "generate.py", "--times", "60")
+        check(code == 2 and "--into" in said, f"what is shipped, in less time: {code}, {said}")
 
 
 @case
