@@ -15,9 +15,10 @@ import tempfile
 import time
 
 import harness as h
-from harness import Failed, Process, case, check, equal, request, wait_until
+import stack
+from harness import case, check, equal, request, wait_until
+from stack import DEPLOY
 
-DEPLOY = h.ROOT / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
 sys.path.insert(0, str(DEPLOY))
 import alerts as made_alerts  # noqa: E402
@@ -267,33 +268,20 @@ def summaries_say_numbers_as_people_do():
         check(alert.area in ("slo", "model", "availability", "honesty"), f"area of {alert.name}")
 
 
-class Alertmanager(Process):
-    def __init__(self):
-        self.port = h.free_port()
-        self.folder = tempfile.mkdtemp(prefix="sidelight-e2e-")
-        super().__init__(["prometheus-alertmanager", f"--config.file={DEPLOY}/alertmanager/alertmanager.yml",
-                          f"--storage.path={self.folder}", "--cluster.listen-address=",
-                          f"--web.listen-address={h.HOST}:{self.port}"], "alertmanager", cwd=self.folder)
-        wait_until(lambda: request(self.port, "GET", "/-/ready", timeout=5).status == 200, "Alertmanager to be ready")
+def posted(alertmanager, *firing):
+    """Alerts that fire, by their labels; gives what says which of them are inhibited."""
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
+    body = json.dumps([{"labels": labels, "endsAt": ends} for labels in firing])
+    answer = request(alertmanager.port, "POST", "/api/v2/alerts", body, {"Content-Type": "application/json"})
+    equal(answer.status, 200, "status of posted alerts")
 
-    def stop(self, patience=20.0):
-        super().stop(patience)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def silent(self, *firing):
-        """Of alerts that fire, by their labels, those that are inhibited."""
-        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
-        body = json.dumps([{"labels": labels, "endsAt": ends} for labels in firing])
-        answer = request(self.port, "POST", "/api/v2/alerts", body, {"Content-Type": "application/json"})
-        equal(answer.status, 200, "status of posted alerts")
-
-        def inhibited():
-            found = request(self.port, "GET", "/api/v2/alerts").json()
-            equal(len(found), len(firing), "alerts")
-            return [alert["labels"] for alert in found if alert["status"]["state"] == "suppressed"]
-        # what is inhibited is only known when its group has been looked at
-        time.sleep(2)
-        return inhibited
+    def inhibited():
+        found = request(alertmanager.port, "GET", "/api/v2/alerts").json()
+        equal(len(found), len(firing), "alerts")
+        return [alert["labels"] for alert in found if alert["status"]["state"] == "suppressed"]
+    # what is inhibited is only known when its group has been looked at
+    time.sleep(2)
+    return inhibited
 
 
 def labels_of(name, **more):
@@ -316,14 +304,12 @@ def alertmanager_silences_what_follows_from_an_agent_or_a_model_that_is_down():
     slow = {**fast, "severity": "warning", "window": "3d"}
     latency = {**labels_of("MlLatencyBudgetBurn", job="ml-api"), "severity": "warning", "window": "3d"}
     silenced = [of_a, of_the_gone, of_mnist, slow]
-    with Alertmanager() as alertmanager:
-        inhibited = alertmanager.silent(down, absent, nowhere, fast, of_b, of_the_job, latency, *silenced)
+    with stack.Alertmanager() as alertmanager:
+        inhibited = posted(alertmanager, down, absent, nowhere, fast, of_b, of_the_job, latency, *silenced)
         wait_until(lambda: len(inhibited()) >= len(silenced), "alerts to be inhibited")
         equal(sorted(inhibited(), key=str), sorted(silenced, key=str), "inhibited alerts")
 
 
 if __name__ == "__main__":
-    missing = [name for name in ("promtool", "amtool", "prometheus-alertmanager") if not shutil.which(name)]
-    if missing:
-        sys.exit(f"not installed: {', '.join(missing)} (Debian: prometheus, prometheus-alertmanager)")
+    stack.needs("promtool", "amtool", "prometheus-alertmanager")
     h.main("rules", needs_binary=False)
