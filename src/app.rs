@@ -49,10 +49,10 @@ use crate::{
     ops::{self, Keeper, Ops},
     panics::{contained, hook},
     proxy::{self, listener::Proxy},
-    telemetry::{self, Sink, events},
+    telemetry::{self, FileLog, Sink, events},
 };
 
-/// Most bytes of log lines that wait for whoever reads stdout.
+/// Most bytes of log lines that wait for whoever reads stdout, and as many for the disk of the log file.
 const MAX_WAITING_LINES: usize = 4 << 20;
 /// How long the log may take at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -75,10 +75,15 @@ pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
             .context("stdout")?,
     );
     let (sink, writer) = Sink::start(stdout, MAX_WAITING_LINES)?;
+    let log_file = FileLog::new(MAX_WAITING_LINES);
+    let sink = sink.with_file(log_file.clone());
     let (subscriber, level) =
         events::subscriber(sink.clone(), level_filter(loaded.config.log.level));
     tracing::subscriber::set_global_default(subscriber)?;
     report_panics();
+    if let Err(error) = log_file.apply(reload::log_file(&loaded.config), LAST_LINES) {
+        tracing::error!(%error, "log file");
+    }
     for warning in &loaded.warnings {
         tracing::warn!(detail = warning.as_str(), "configuration");
     }
@@ -88,12 +93,20 @@ pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
         .build()?;
     let outcome = runtime.block_on(async {
         let watch = Watch::new(reload::files(&sources, &loaded.config));
-        let agent = Agent::start(sources, loaded.config, watch, sink, level).await?;
+        let agent = Agent::start(
+            sources,
+            loaded.config,
+            watch,
+            (sink, log_file.clone()),
+            level,
+        )
+        .await?;
         agent.serve().await
     });
     // what still runs is a blocked read of a file or a name: nobody waits for it
     runtime.shutdown_background();
     writer.finish(LAST_LINES);
+    log_file.finish(LAST_LINES);
     outcome
 }
 
@@ -114,7 +127,7 @@ impl Agent {
         sources: Sources,
         config: Config,
         watch: Watch,
-        sink: Sink,
+        (sink, log_file): (Sink, FileLog),
         level: events::LevelHandle,
     ) -> anyhow::Result<Self> {
         let (drain, leaving) = Drain::new();
@@ -126,8 +139,7 @@ impl Agent {
             .await
             .map_err(|e| taken(e, config.ops.listen, "--ops-listen ADDR or ops.listen"))?;
         let (offer, take) = queue::queue(&config.capture);
-        collect(&metrics, &sink, offer.depth().clone());
-        sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
+        collect(&metrics, &sink, &log_file, offer.depth().clone());
         Reloader::count_from_nothing(&metrics);
         let (outlet, notices) = notify::outlet(&metrics);
         let (observer, observe_thread) = worker::start(
@@ -197,6 +209,7 @@ impl Agent {
             keeper,
             baseline_files,
             level,
+            log_file,
             metrics: Arc::clone(&metrics),
         };
         let reloader = Arc::new(Mutex::new(reloader));
@@ -342,18 +355,27 @@ async fn keeping(mut keeper: Keeper, files: &BaselineFiles) -> Arc<Mutex<Keeper>
 }
 
 /// What is only known when asked.
-fn collect(metrics: &Metrics, sink: &Sink, depth: Depth) {
+fn collect(metrics: &Metrics, sink: &Sink, file: &FileLog, depth: Depth) {
     metrics
         .gauge(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")])
         .set(1.0);
     metrics.add_collector(process::collect);
-    let sink = sink.clone();
+    sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
+    let (sink, file) = (sink.clone(), file.clone());
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     metrics.add_collector(move |table: &mut Table| {
         table.push(&catalogue::QUEUE_EXCHANGES, &[], depth.exchanges() as f64);
         table.push(&catalogue::QUEUE_BYTES, &[], depth.bytes() as f64);
         table.push(&catalogue::LOG_LINES, &["written"], sink.written() as f64);
         table.push(&catalogue::LOG_LINES, &["dropped"], sink.dropped() as f64);
+        for (outcome, lines) in [
+            ("written", file.written()),
+            ("dropped", file.dropped()),
+            ("failed", file.failed()),
+        ] {
+            table.push(&catalogue::LOG_FILE_LINES, &[outcome], lines as f64);
+        }
+        table.push(&catalogue::LOG_FILE_ROTATIONS, &[], file.rotations() as f64);
     });
 }
 
@@ -429,7 +451,11 @@ fn level_filter(level: Level) -> LevelFilter {
 /// A panic is an event like others. Its message is left out: it may quote what a client sent.
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        if std::thread::current().name() == Some(telemetry::THREAD) {
+        let thread = std::thread::current();
+        if [telemetry::THREAD, telemetry::FILE_THREAD]
+            .map(Some)
+            .contains(&thread.name())
+        {
             // its event would be the next line that it has to write
             return;
         }

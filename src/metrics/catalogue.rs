@@ -160,6 +160,10 @@ catalogue! {
         "Bytes of the exchanges that wait for the observer.";
     LOG_LINES "sidelight_log_lines_total" Kind::Counter, ["outcome"],
         "Log lines by outcome: written, or dropped because stdout did not take them.";
+    LOG_FILE_LINES "sidelight_log_file_lines_total" Kind::Counter, ["outcome"],
+        "Log lines for log.file by outcome: written, dropped because too many waited for the disk, or failed because the file could not be written.";
+    LOG_FILE_ROTATIONS "sidelight_log_file_rotations_total" Kind::Counter, [],
+        "Times the log file was full and a new one was begun.";
     LABEL_OVERFLOWS "sidelight_label_overflows_total" Kind::Counter, ["label"],
         "Label values beyond their bound, counted as other.";
     TASKS_FORGOTTEN "sidelight_tasks_forgotten_total" Kind::Counter, [],
