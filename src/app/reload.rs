@@ -62,6 +62,7 @@ impl Reloader {
         for outcome in ReloadOutcome::LABELS {
             drop(metrics.counter(&catalogue::CONFIG_RELOADS, &[outcome]));
         }
+        metrics.gauge(&catalogue::CONFIG_LAST_RELOAD, &[]).set(1.0);
     }
 
     /// Reads all sources again; applies what can change live, whole or not at all.
@@ -73,6 +74,10 @@ impl Reloader {
         self.metrics
             .counter(&catalogue::CONFIG_RELOADS, &[outcome.label()])
             .increment(1);
+        let is_refused = matches!(outcome, ReloadOutcome::Refused { .. });
+        self.metrics
+            .gauge(&catalogue::CONFIG_LAST_RELOAD, &[])
+            .set(if is_refused { 0.0 } else { 1.0 });
         report(&outcome);
         outcome
     }

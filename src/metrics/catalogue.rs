@@ -176,6 +176,8 @@ catalogue! {
         "Notices that wait for their receiver or are on their way to it.";
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
         "Reloads of the configuration by outcome: applied, unchanged or refused.";
+    CONFIG_LAST_RELOAD "sidelight_config_last_reload_successful" Kind::Gauge, [],
+        "Whether the last reload of the configuration was taken, or found nothing new (1), or was refused (0); 1 before the first.";
     PANICS "sidelight_panics_total" Kind::Counter, ["part"],
         "Panics caught, by the part they happened in; each cost that piece of work and no other.";
     BUILD_INFO "sidelight_build_info" Kind::Gauge, ["version"],
