@@ -5,13 +5,16 @@ mod baseline_files;
 mod descriptors;
 mod explain;
 pub mod history;
+#[cfg(feature = "iris")]
+pub mod iris;
+#[cfg(not(feature = "iris"))]
+#[path = "app/no_iris.rs"]
 pub mod iris;
 mod probe;
 mod reload;
 mod tls;
 mod upstream;
 
-pub use baseline_files::examine;
 pub use explain::explain;
 pub use probe::probe;
 
@@ -39,7 +42,7 @@ use tracing::level_filters::LevelFilter;
 use self::{baseline_files::BaselineFiles, reload::Reloader, tls::Ends, upstream::Origin};
 use crate::{
     capture::queue::{self, Depth},
-    config::{self, Config, Level, Loaded, Sources, Watch},
+    config::{self, Config, Findings, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
     drift::{Baselines, Snapshot, Store},
     health::Health,
@@ -62,6 +65,19 @@ const LAST_EXCHANGES: Duration = Duration::from_secs(10);
 const UPKEEP: Duration = Duration::from_secs(1);
 /// Pause before a task that panicked begins again: a panic that comes back must not fill the log.
 const AFTER_PANIC: Duration = Duration::from_millis(500);
+
+/// Refuses what would keep the agent from running: certificates that do not hold, and no model server where
+/// none is bundled.
+pub fn examine(config: &Config, findings: &mut Findings<'_>) {
+    crate::tls::examine(config, findings);
+    upstream::examine(config, findings);
+}
+
+/// As [`examine`], and warns of baselines that it would run without.
+pub fn examine_all(config: &Config, findings: &mut Findings<'_>) {
+    examine(config, findings);
+    baseline_files::examine(config, findings);
+}
 
 /// Runs the agent until a signal ends it.
 ///

@@ -149,6 +149,7 @@ grpc_calls() {
 checks() {
     step "format" cargo fmt --check
     step "clippy" cargo clippy --locked --quiet --all-targets -- -D warnings
+    step "clippy, without the Iris server" cargo clippy --locked --quiet --all-targets --no-default-features -- -D warnings
     step "rustdoc" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --lib
     step "dependencies" python3 tests/dependencies.py
     step "dependencies, self-test" python3 tests/dependencies.py --self-test
