@@ -236,6 +236,11 @@ environments() {
     done
 }
 
+packaging() {
+    environment packaging tests/e2e/packaging/requirements.txt &&
+        suite packaging .cache/venv/packaging/bin/python
+}
+
 grpc_readiness() {
     environment grpc_model tests/e2e/grpc_model/requirements.txt &&
         suite grpc_model .cache/venv/grpc_model/bin/python
@@ -249,6 +254,7 @@ real_programs() {
     step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" suite rules python3
+    step "e2e: packaging" packaging
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"
     done
@@ -264,7 +270,7 @@ all)
     require python3=python3 g++=g++ make=make curl=curl openssl=openssl h2load=nghttp2-client \
         nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus \
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
-        cc=gcc strace=strace valgrind=valgrind
+        cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git
     # what the faults of network and machine need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
