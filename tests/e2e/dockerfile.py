@@ -70,11 +70,14 @@ def is_ignored(rules, path):
     return ignored
 
 
-def context(root):
-    """The files that a build from `root` is given. Of a checkout: what is in git or could be."""
+def context(root, rules=None):
+    """The files that a build from `root` is given, by other rules than .dockerignore's where there are some.
+
+    Of a checkout: what is in git or could be.
+    """
     listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=root, check=True,
                             stdout=subprocess.PIPE, text=True).stdout.split("\0")
-    rules = (root / ".dockerignore").read_text(encoding="utf-8")
+    rules = rules or (root / ".dockerignore").read_text(encoding="utf-8")
     return sorted(name for name in listed if name and (root / name).is_file() and not is_ignored(rules, name))
 
 

@@ -168,6 +168,22 @@ def what_prometheus_asks_is_a_service_that_answers_there():
 
 
 @case
+def grafana_reads_the_dashboards_that_are_mounted_and_asks_prometheus():
+    found = compose("compose.yaml")["services"]
+    mounts = {volume.split(":")[1]: volume.split(":")[0] for volume in found["grafana"]["volumes"]}
+    provisioning = DEPLOY / mounts["/etc/grafana/provisioning"]
+    providers = [p for file in (provisioning / "dashboards").glob("*.y*ml") for p in read(file)["providers"]]
+    sources = [s for file in (provisioning / "datasources").glob("*.y*ml") for s in read(file)["datasources"]]
+    check(providers and sources, "nothing is provisioned")
+    for provider in providers:
+        folder = provider["options"]["path"]
+        check(folder in mounts, f"{folder}: nothing is mounted there")
+        check(list((DEPLOY / mounts[folder]).rglob("*.json")), f"{folder} has no dashboards")
+    equal([source["url"] for source in sources], ["http://prometheus:9090"], "what Grafana asks")
+    check("prometheus" in found, "prometheus is no service")
+
+
+@case
 def ports_that_are_published_are_listened_on():
     listened = set(map(str, defaults()))
     for file, name, service in services():
@@ -301,6 +317,24 @@ def the_image_runs_sidelight_and_not_as_root():
                 check(re.search(rf"install -d -o {owner} -g \d+[^&]*/image{folder}\b", made), f"{where}: {folder}")
 
 
+@case
+def what_the_image_is_made_of_is_given_to_the_build_and_nothing_else():
+    rules = (h.ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    copied = [name for stage in STAGES for i in dockerfile.of(stage, "COPY") if i.flag("from") is None
+              for name in i.words()[:-1]]
+
+    def missing(kept):
+        files = dockerfile.context(h.ROOT, "\n".join(kept))
+        return [name for name in copied if not dockerfile.sources(files, name)]
+    equal(missing(rules), [], "what COPY does not find")
+    for rule in rules:
+        if rule.startswith("!"):
+            check(missing([other for other in rules if other != rule]), f"nobody needs {rule}")
+    given = {name.split("/")[0] for name in dockerfile.context(h.ROOT)}
+    for name in (".git", "target", ".cache", "deploy", "docs", "fuzz"):
+        check(name not in given, f"{name} is in the context")
+
+
 def build(profile):
     """The command that the image is built with, and the folder with nothing but what was copied for it."""
     folder = h.ROOT / ".cache" / "packaging" / "src"
@@ -339,10 +373,6 @@ def what_is_copied_into_the_image_is_enough_to_build_it_and_without_iris_it_says
         check("this build has no Iris server" in said, said)
     check("iris" not in run(own, "--help")[1], "help speaks of iris")
     equal(run(own, "check", env=h.clean_environment(SIDELIGHT_UPSTREAM="http://m"))[0], 0, "check with a model server")
-    # nothing of the checkout that is not for the image
-    listed = {name.split("/")[0] for name in dockerfile.context(h.ROOT)}
-    for name in (".git", "target", ".cache", "deploy", "docs", "fuzz"):
-        check(name not in listed, f"{name} is in the context")
 
 
 # -- systemd ------------------------------------------------------------------------------------
