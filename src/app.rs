@@ -384,6 +384,9 @@ fn collect(metrics: &Metrics, sink: &Sink, file: &FileLog, depth: Depth) {
         table.push(&catalogue::QUEUE_BYTES, &[], depth.bytes() as f64);
         table.push(&catalogue::LOG_LINES, &["written"], sink.written() as f64);
         table.push(&catalogue::LOG_LINES, &["dropped"], sink.dropped() as f64);
+        if !file.is_used() {
+            return;
+        }
         for (outcome, lines) in [
             ("written", file.written()),
             ("dropped", file.dropped()),

@@ -101,7 +101,7 @@ catalogue! {
     DRIFT_PSI "ml_drift_psi" Kind::Gauge, ["model", "model_version", "series"],
         "Population stability index of a recent window against the baseline.";
     DRIFT_SINCE "ml_drift_since_timestamp_seconds" Kind::Gauge, ["model", "model_version", "series"],
-        "When the window began in which the drift that goes on was found; 0 while nothing drifts.";
+        "When the window began in which the drift that goes on was found; there while a series drifts.";
     DRIFT_ALARMS "ml_drift_alarms_total" Kind::Counter, ["model", "model_version", "series"],
         "Times a series began to drift since its baseline is in use.";
     DRIFT_LOW_CONFIDENCE "ml_drift_low_confidence" Kind::Gauge, ["model", "model_version", "series"],
@@ -121,9 +121,9 @@ catalogue! {
     FEATURE_UNSEEN "ml_model_feature_unseen_total" Kind::Counter, ["model", "model_version", "feature"],
         "Classes that the baseline does not know.";
     FEATURE_TYPE_CHANGED "ml_model_feature_type_changed_total" Kind::Counter, ["model", "model_version", "feature"],
-        "Words among numbers.";
+        "Words among numbers; there from the first one on.";
     FEATURE_CONSTANT "ml_model_feature_constant_total" Kind::Counter, ["model", "model_version", "feature"],
-        "Values that were the same for longer than the baseline ever was.";
+        "Values that were the same for longer than the baseline ever was; there from the first one on.";
     CLASS_SHARE "ml_model_class_share" Kind::Gauge, ["model", "model_version", "predicted_class"],
         "Share of a class in a recent window, of the classes that the baseline knows; the others are unseen.";
     DRIFT_BASELINE "ml_drift_baseline_info" Kind::Gauge, ["model", "model_version", "baseline", "origin", "baseline_version"],

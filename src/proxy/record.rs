@@ -272,7 +272,7 @@ impl Drop for Record {
         exchange.endpoint = std::sync::Arc::clone(&endpoint.name);
         let method = exchange.method.as_ref();
         endpoint.requests(method, exchange.status).increment(1);
-        endpoint.duration.record(exchange.duration.as_secs_f64());
+        endpoint.duration().record(exchange.duration.as_secs_f64());
         let counts = &self.thread.counts;
         counts.active.decrement(1.0);
         let interest = exchange.interest;
