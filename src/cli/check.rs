@@ -60,8 +60,8 @@ fn settings(loaded: &Loaded) -> Vec<String> {
 }
 
 /// One subject after the other, as a request meets them.
-fn sentences(config: &Config) -> [(&'static str, String); 10] {
-    [
+fn sentences(config: &Config) -> Vec<(&'static str, String)> {
+    let mut sentences = vec![
         ("clients", clients(&config.proxy)),
         ("upstream", upstream(&config.proxy)),
         ("ops", ops(&config.ops)),
@@ -72,7 +72,11 @@ fn sentences(config: &Config) -> [(&'static str, String); 10] {
         ("drift", drift(&config.drift, config.captured_baseline())),
         ("state", state(&config.state)),
         ("leaving", leaving(&config.drain)),
-    ]
+    ];
+    if let Some(endpoint) = &config.otlp.endpoint {
+        sentences.push(("otlp", otlp(&config.otlp, endpoint)));
+    }
+    sentences
 }
 
 fn clients(proxy: &config::Proxy) -> String {
@@ -213,6 +217,17 @@ fn log(log: &config::Log) -> String {
         let _ = write!(text, "; a share of {} and all failures", log.sample);
     }
     text
+}
+
+fn otlp(otlp: &config::Otlp, endpoint: &config::Address) -> String {
+    let signals: Vec<_> = otlp.signals.iter().map(|signal| signal.word()).collect();
+    let (signals, to) = (signals.join(", "), endpoint.server.url());
+    format!(
+        "{signals} are exported to {to}, metrics every {}\nat most {} lines and as many spans wait, each of up to {} together",
+        written(otlp.interval),
+        otlp.queue_records,
+        written_bytes(otlp.queue_bytes)
+    )
 }
 
 fn drift(drift: &config::Drift, captured: Option<usize>) -> String {

@@ -132,6 +132,26 @@ const RANGES: &[(&str, Range)] = {
             "metrics.max_classes",
             Count(|c| Some(c.metrics.max_classes), 1, 10_000),
         ),
+        (
+            "otlp.interval",
+            Time(|c| Some(c.otlp.interval), SECOND, HOUR),
+        ),
+        (
+            "otlp.timeout",
+            Time(|c| Some(c.otlp.timeout), MILLI, MINUTE),
+        ),
+        (
+            "otlp.give_up_after",
+            Time(|c| Some(c.otlp.give_up_after), Duration::ZERO, HOUR),
+        ),
+        (
+            "otlp.queue_records",
+            Count(|c| Some(c.otlp.queue_records), 1, 1_000_000),
+        ),
+        (
+            "otlp.queue_bytes",
+            Bytes(|c| Some(c.otlp.queue_bytes), 64 * KIB, GIB),
+        ),
         ("drift.window", Count(|c| Some(c.drift.window), 2, 100_000)),
         (
             "drift.check_interval",
