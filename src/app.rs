@@ -133,7 +133,7 @@ impl Agent {
         Reloader::count_from_nothing(&metrics);
         let (outlet, notices) = notify::outlet(&metrics);
         #[cfg(feature = "otlp")]
-        let (exporter, export) = otlp::start(&config, &metrics)?;
+        let (exporter, export, handed_over) = otlp::start(&config, &metrics)?;
         let (observer, observe_thread) = worker::start(
             take,
             Arc::clone(&metrics),
@@ -143,6 +143,8 @@ impl Agent {
                 baselines: baseline_files.behind(&baselines),
                 windows,
                 outlet: outlet.clone(),
+                #[cfg(feature = "otlp")]
+                export: handed_over,
             },
         )?;
 

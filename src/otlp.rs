@@ -4,18 +4,26 @@
 //! lines of the log, one span for each exchange. Whoever knows it hands it over and never waits; what there
 //! is no room for is dropped and counted. Each signal has a courier of its own on the main thread, and a
 //! thread for what takes longer, to encode and compress. `exposition` reads a scrape, `points` makes points
-//! of it, `scrape` brings them; `sender` tries again, `settings` says where to, `proto` is the
+//! of it, `scrape` brings them; `outlet` is where lines and spans are handed over, `queue` what waits of them,
+//! `lines` and `spans` what becomes of them, `ship` brings them; `sender` tries again, `settings` says where to, `proto` is the
 //! protocol. Nothing of a header or of the endpoint's path is logged.
-//! Emits `sidelight_otlp_exported_total`, `sidelight_otlp_retries_total`.
+//! Emits `sidelight_otlp_exported_total`, `sidelight_otlp_retries_total`, `sidelight_otlp_queue_records`,
+//! `sidelight_otlp_queue_bytes`.
 
 mod counts;
 mod exposition;
+mod lines;
+mod outlet;
 mod points;
 pub mod proto;
+mod queue;
 mod scrape;
 mod sender;
 mod settings;
+mod ship;
+mod spans;
 
+pub use outlet::{Context, Line, Outlet, Seen, Span};
 pub use settings::Settings;
 
 use std::{
@@ -31,7 +39,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::{counts::Counts, scrape::Scraper, sender::Sender};
+use self::{counts::Counts, scrape::Scraper, sender::Sender, ship::Shipper};
 use crate::{
     config::{Config, Signal},
     metrics::{Metrics, catalogue},
@@ -49,37 +57,61 @@ const AFTER_PANIC: Duration = Duration::from_millis(500);
 pub struct Exporter {
     couriers: Vec<JoinHandle<()>>,
     leaving: watch::Sender<bool>,
+    outlet: Outlet,
 }
 
 /// Replaces the collector while what waits goes on.
 #[derive(Debug)]
 pub struct Changes {
     settings: watch::Sender<Arc<Settings>>,
+    outlet: Outlet,
 }
 
 impl Changes {
     /// Goes by other settings from now on.
     pub fn replace(&self, settings: Settings) {
+        self.outlet.apply(&settings);
         self.settings.send_replace(Arc::new(settings));
     }
 }
+
+/// What runs, the way to change it, and where lines and spans are handed over.
+pub type Parts = (Exporter, Changes, Outlet);
 
 /// Begins to export as `config` says, on the runtime of the caller.
 ///
 /// # Errors
 /// As [`Settings::new`].
-pub fn start(config: &Config, metrics: &Arc<Metrics>) -> Result<(Exporter, Changes), Unusable> {
-    let (settings, watched) = watch::channel(Arc::new(Settings::new(config)?));
+pub fn start(config: &Config, metrics: &Arc<Metrics>) -> Result<Parts, Unusable> {
+    let settings = Settings::new(config)?;
+    let counts = Signal::ALL.map(|signal| Counts::new(metrics, signal));
+    let [_, lines, spans] = &counts;
+    let outlet = Outlet::new(lines, spans, &settings);
+    outlet.show(metrics);
+    let (settings, watched) = watch::channel(Arc::new(settings));
     let (leaving, leave) = watch::channel(false);
     let panics = metrics.counter(&catalogue::PANICS, &["otlp"]);
-    let sender = |signal| {
-        let counts = Counts::new(metrics, signal);
+    let sender = |signal: Signal| {
+        let counts = counts[signal as usize].clone();
         Sender::new(signal, watched.clone(), leave.clone(), counts)
     };
     let scraper = Scraper::new(sender(Signal::Metrics), Arc::clone(metrics), panics.clone());
-    let couriers = vec![kept_up(panics, scraper)];
-    let exporter = Exporter { couriers, leaving };
-    Ok((exporter, Changes { settings }))
+    let mut couriers = vec![kept_up(panics.clone(), scraper)];
+    if let Some((lines, spans)) = outlet.queues() {
+        let lines = Shipper::new(sender(Signal::Logs), lines, panics.clone());
+        let spans = Shipper::new(sender(Signal::Traces), spans, panics.clone());
+        couriers.extend([kept_up(panics.clone(), lines), kept_up(panics, spans)]);
+    }
+    let exporter = Exporter {
+        couriers,
+        leaving,
+        outlet: outlet.clone(),
+    };
+    let changes = Changes {
+        settings,
+        outlet: outlet.clone(),
+    };
+    Ok((exporter, changes, outlet))
 }
 
 impl Exporter {
@@ -94,8 +126,13 @@ impl Exporter {
         };
         if timeout(LAST_TRIES, last).await.is_err() {
             for courier in &mut self.couriers {
-                courier.abort();
+                // those that have ended must not be asked again
+                if !courier.is_finished() {
+                    courier.abort();
+                    let _ = courier.await;
+                }
             }
+            self.outlet.clear();
             tracing::warn!("the collector has not taken what waited");
         }
     }

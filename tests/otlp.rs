@@ -5,6 +5,8 @@
 
 #[path = "otlp/collector.rs"]
 mod collector;
+#[path = "otlp/observed.rs"]
+mod observed;
 
 use std::{
     sync::Arc,
@@ -17,7 +19,7 @@ use sidelight::{
     config::{Config, Signal, Sources},
     metrics::{Metrics, catalogue},
     otlp::{
-        self, Changes, Exporter,
+        self, Changes, Exporter, Outlet,
         proto::{self, Data, KeyValue, Value},
     },
 };
@@ -25,10 +27,14 @@ use sidelight::{
 /// Far beyond what a slow machine needs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The configuration with these keys of `otlp`.
+/// The configuration with these keys of `otlp`, or of another section that they name: `LOG__LINES`.
 fn config(keys: &[(&str, &str)]) -> Config {
+    let named = |key: &str| match key.split_once("__") {
+        Some(_) => format!("SIDELIGHT_{key}"),
+        None => format!("SIDELIGHT_OTLP__{key}"),
+    };
     let keys = keys.iter();
-    let env = keys.map(|(key, value)| (format!("SIDELIGHT_OTLP__{key}"), (*value).to_owned()));
+    let env = keys.map(|(key, value)| (named(key), (*value).to_owned()));
     let sources = Sources {
         env: env.collect(),
         ..Sources::default()
@@ -40,15 +46,17 @@ struct Running {
     metrics: Arc<Metrics>,
     exporter: Exporter,
     changes: Changes,
+    outlet: Outlet,
 }
 
 fn start(keys: &[(&str, &str)]) -> Running {
     let metrics = Arc::new(Metrics::new(1000).unwrap());
-    let (exporter, changes) = otlp::start(&config(keys), &metrics).unwrap();
+    let (exporter, changes, outlet) = otlp::start(&config(keys), &metrics).unwrap();
     Running {
         metrics,
         exporter,
         changes,
+        outlet,
     }
 }
 

@@ -197,9 +197,9 @@ mod tests {
         duration.record(0.001);
         duration.record(0.02);
         duration.record(1e9);
-        let edges: Arc<[f64]> = Arc::from([-1.0, 2.5].as_slice());
+        let own: Arc<[f64]> = Arc::from([-1.0, 2.5].as_slice());
         for version in ["1", "2"] {
-            let edged = metrics.edged(&catalogue::PREDICTION_VALUE, &[odd, version], &edges);
+            let edged = metrics.edged(&catalogue::PREDICTION_VALUE, &[odd, version], &own);
             edged.unwrap().record(2.0);
         }
         let mut table = Table::default();

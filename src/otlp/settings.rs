@@ -11,9 +11,9 @@ use flate2::write::GzEncoder;
 use http::{HeaderName, HeaderValue, header};
 use prost::Message;
 
-use super::proto::{KeyValue, Resource, Scope};
+use super::proto::{KeyValue, Resource, Scope, Value};
 use crate::{
-    config::{Compression, Config, Signal},
+    config::{Compression, Config, Proxy, Signal},
     metrics::process,
     post::{Peer, Unusable},
 };
@@ -31,8 +31,11 @@ pub struct Settings {
     pub(super) peer: Option<Peer>,
     signals: Vec<Signal>,
     pub(super) interval: Duration,
+    pub(super) give_up_after: Duration,
+    room: (usize, usize),
     compression: Compression,
     resource: Resource,
+    server: Vec<KeyValue>,
 }
 
 impl Settings {
@@ -56,14 +59,27 @@ impl Settings {
             peer: peer.transpose()?,
             signals: otlp.signals.clone(),
             interval: otlp.interval,
+            give_up_after: otlp.give_up_after,
+            room: (otlp.queue_records, otlp.queue_bytes),
             compression: otlp.compression,
             resource: resource(&otlp.resource),
+            server: server(&config.proxy),
         })
     }
 
     /// Whether it is exported.
     pub(super) fn wants(&self, signal: Signal) -> bool {
         self.peer.is_some() && self.signals.contains(&signal)
+    }
+
+    /// Most lines or spans that wait, and their bytes.
+    pub(super) const fn room(&self) -> (usize, usize) {
+        self.room
+    }
+
+    /// Attributes that all spans have.
+    pub(super) fn server(&self) -> &[KeyValue] {
+        &self.server
     }
 
     /// The two that stand around everything that is exported.
@@ -126,6 +142,20 @@ fn resource(named: &[(String, String)]) -> Resource {
     Resource {
         attributes: own.chain(named).collect(),
     }
+}
+
+/// Whom clients speak to, and how. What they call it is not kept: it is the host here.
+fn server(proxy: &Proxy) -> Vec<KeyValue> {
+    let scheme = match proxy.tls.cert_file {
+        Some(_) => "https",
+        None => "http",
+    };
+    let port = Value::Int(proxy.listen.port().into());
+    vec![
+        KeyValue::text("url.scheme", scheme),
+        KeyValue::text("server.address", process::host_name()),
+        KeyValue::new("server.port", port),
+    ]
 }
 
 #[cfg(test)]
