@@ -163,8 +163,18 @@ async fn metrics_are_exported_as_they_stand_with_who_says_so() {
         })
         .await;
 
-    // what happened since the last export goes with the end
-    requests.increment(35);
+    running.exporter.finish().await;
+}
+
+#[tokio::test]
+async fn what_happened_since_the_last_export_goes_with_the_end_even_where_one_is_on_its_way() {
+    let collector = Collector::start(&[Said::Slow; 9]).await;
+    let running = start(&[("ENDPOINT", &collector.url("")), ("INTERVAL", "1s")]);
+    let requests = running
+        .metrics
+        .counter(&catalogue::REQUESTS, &["GET", "/a", "200"]);
+    collector.until_asked(1).await;
+    requests.increment(42);
     running.exporter.finish().await;
     let asked = collector.asked();
     let last = proto::MetricsRequest::decode(asked.last().unwrap().body.as_slice()).unwrap();

@@ -399,4 +399,25 @@ drift: {notify: [{url: 'https://hook/hunter2', headers: {Authorization: hunter2}
             report.as_str().contains("drift.window: ") && report.as_str().contains("log.level: ")
         );
     }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn what_is_exported_is_told_with_where_to() {
+        let text =
+            "otlp: {endpoint: 'http://c:4318', signals: [metrics, logs], headers: {A: hunter2}}";
+        let report = of(text, &[]);
+        assert_eq!(report.code(), OK);
+        for line in [
+            "metrics, logs are exported to http://c:4318, metrics every 10s\n",
+            "at most 10000 lines and as many spans wait, each of up to 8MiB together\n",
+            "otlp.headers.A: ***",
+        ] {
+            assert!(
+                report.as_str().contains(line),
+                "{line}\n{}",
+                report.as_str()
+            );
+        }
+        assert!(!report.as_str().contains("hunter2"));
+    }
 }

@@ -215,6 +215,40 @@ mod tests {
     }
 
     #[test]
+    fn a_field_may_come_from_a_file_and_no_value_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("token");
+        std::fs::write(&secret, "hunter2\n").unwrap();
+        let file = folder.path().join("sidelight.yaml");
+        let load = |secret: &std::path::Path| {
+            let secret = secret.display();
+            let text = format!(
+                "otlp:\n  headers:\n    X-Team: hunter3\n    Authorization: {{file: {secret}, prefix: 'Bearer '}}\n  \
+                 resource: {{service.name: fraud}}\n"
+            );
+            std::fs::write(&file, text).unwrap();
+            let file = Some(file.clone());
+            let sources = Sources {
+                file,
+                ..Sources::default()
+            };
+            sources.load()
+        };
+        let loaded = load(&secret).unwrap();
+        let headers = &loaded.config.otlp.headers;
+        let values: Vec<_> = headers.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(values, ["hunter3", "Bearer hunter2"]);
+        let name = ("service.name".to_owned(), "fraud".to_owned());
+        assert_eq!(loaded.config.otlp.resource, [name]);
+        let shown = format!("{loaded:?}");
+        assert!(!shown.contains("hunter"), "{shown}");
+        let problems = load(&folder.path().join("none")).unwrap_err();
+        let said = problems.0[0].to_string();
+        let expected = "otlp.headers.Authorization: cannot be read: No such file";
+        assert!(said.starts_with(expected), "{said}");
+    }
+
+    #[test]
     fn an_endpoint_needs_a_build_that_can_export() {
         let found = loaded(&[("ENDPOINT", "http://collector:4318/a")]);
         if cfg!(feature = "otlp") {

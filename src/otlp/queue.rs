@@ -124,7 +124,7 @@ impl<T> Queue<T> {
 
     fn take(&self) -> Vec<T> {
         let mut waiting = self.lock();
-        let mut batch = Vec::new();
+        let mut batch = Vec::with_capacity(waiting.records.len().min(BATCH));
         let mut bytes = 0;
         while batch.len() < BATCH
             && bytes < BATCH_BYTES

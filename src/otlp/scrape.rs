@@ -30,27 +30,13 @@ pub(super) struct Scraper {
 }
 
 impl Courier for Scraper {
-    /// Until the agent leaves: then once more.
     async fn run(&mut self) {
-        while !self.sender.is_leaving() {
-            let start = self.due.max(self.sender.not_before());
-            tokio::select! {
-                () = sleep_until(start) => {}
-                Ok(()) = self.sender.settings.changed() => {
-                    // an interval of an hour that is one of a second now
-                    let soon = Instant::now() + self.sender.settings.borrow_and_update().interval;
-                    self.due = self.due.min(soon);
-                    continue;
-                }
-                _ = self.sender.leaving.wait_for(|leaving| *leaving) => {}
-            }
-            let settings = Arc::clone(&self.sender.settings.borrow_and_update());
-            self.due = Instant::now() + settings.interval;
+        while self.is_due().await {
             hook("otlp");
-            if settings.wants(Signal::Metrics) {
-                self.export(settings).await;
-            }
+            self.export().await;
         }
+        // what happened since, whatever was on its way
+        self.export().await;
     }
 }
 
@@ -66,7 +52,29 @@ impl Scraper {
         }
     }
 
-    async fn export(&mut self, settings: Arc<Settings>) {
+    /// Waits until the next are due; `false`: the agent leaves.
+    async fn is_due(&mut self) -> bool {
+        loop {
+            let start = self.due.max(self.sender.not_before());
+            tokio::select! {
+                biased;
+                _ = self.sender.leaving.wait_for(|leaving| *leaving) => return false,
+                Ok(()) = self.sender.settings.changed() => {
+                    // an interval of an hour that is one of a second now
+                    let soon = Instant::now() + self.sender.settings.borrow_and_update().interval;
+                    self.due = self.due.min(soon);
+                }
+                () = sleep_until(start) => return true,
+            }
+        }
+    }
+
+    async fn export(&mut self) {
+        let settings = Arc::clone(&self.sender.settings.borrow_and_update());
+        self.due = Instant::now() + settings.interval;
+        if !settings.wants(Signal::Metrics) {
+            return;
+        }
         let Some((letter, points)) = self.snapshot(settings).await else {
             return;
         };

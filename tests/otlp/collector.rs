@@ -25,6 +25,8 @@ pub(super) enum Said {
     Rejected(i64),
     /// It answers nothing and keeps the connection.
     Silence,
+    /// It takes it after half a second.
+    Slow,
 }
 
 /// One request.
@@ -101,6 +103,10 @@ async fn answer(
             (status, format!("retry-after: {after}\r\n"), Vec::new())
         }
         Said::Rejected(rejected) => (200, String::new(), partly(rejected)),
+        Said::Slow => {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            (200, String::new(), Vec::new())
+        }
         Said::Silence => {
             // until the other side has had enough
             let _ = stream.read_u8().await;
