@@ -12,6 +12,7 @@ import math
 import pathlib
 import re
 import shutil
+import ssl
 import tempfile
 import threading
 import time
@@ -25,6 +26,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_C
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 import harness as h
+from authority import Authority
 from harness import Agent, Process, PythonServer, case, check, close, equal, request, wait_until
 
 ROWS = h.rows()
@@ -37,12 +39,13 @@ REQUESTS = {
 
 
 class Behind:
-    """Where the collector passes everything on to."""
+    """Where the collector passes everything on to, or the agent itself. `files`: speaks TLS with this certificate."""
 
-    def __init__(self):
+    def __init__(self, files=None):
         self.port = h.free_port()
         self.got = collections.defaultdict(list)
-        got = self.got
+        self.tokens = set()
+        got, tokens = self.got, self.tokens
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -54,6 +57,7 @@ class Behind:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
+                tokens.add(self.headers.get("Authorization"))
                 got[self.path].append(REQUESTS[self.path].FromString(body))
                 self.send_response(200)
                 self.send_header("Content-Type", "application/x-protobuf")
@@ -61,6 +65,13 @@ class Behind:
                 self.end_headers()
 
         self.server = ThreadingHTTPServer((h.HOST, self.port), Handler)
+        if files:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(files.cert, files.key)
+            # the handshake is the handler's: one that fails must not end the listener
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
+            self.server.handle_error = lambda *_: None
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def __enter__(self):
@@ -302,6 +313,29 @@ def a_collector_that_was_away_gets_what_waited_and_requests_did_not_notice():
             check(metrics.sum("sidelight_otlp_retries_total") > 0, "nothing was tried again")
             for signal in ("logs", "traces"):
                 equal(metrics.by("sidelight_otlp_exported_total", "outcome", signal=signal), {"exported": 20}, signal)
+
+
+@case
+def a_collector_over_tls_is_believed_by_its_authority_and_secrets_are_read_again():
+    authority, other = Authority(), Authority()
+    with Behind(authority.issue(h.HOST)) as behind, PythonServer(h.E2E / "upstream.py") as upstream:
+        settings = config(behind.port, endpoint=f"https://{h.HOST}:{behind.port}", ca_file=str(other.cert))
+        with Agent(upstream=upstream.port, config=settings) as agent:
+            token = agent.folder / "token"
+            agent.send("POST", "/predict", ROWS[0])
+            told = agent.wait_event(message="the collector takes nothing, it is tried again", signal="traces")
+            check("cannot connect" in told["reason"], f"reason {told['reason']}")
+            check(not behind.got, "something came from whoever does not know the certificate")
+            # another authority and a secret, while it runs
+            token.write_text("hunter2\n")
+            settings["otlp"].update(ca_file=str(authority.cert),
+                                    headers={"Authorization": {"file": str(token), "prefix": "Bearer "}})
+            agent.write_config(settings)
+            wait_until(lambda: len(behind.spans()) == 1 and len(behind.logs()) == 1, "what waited")
+            wait_until(lambda: "Bearer hunter2" in behind.tokens, "the secret")
+            token.write_text("hunter3\n")
+            wait_until(lambda: "Bearer hunter3" in behind.tokens, "the renewed secret")
+            check("hunter" not in "\n".join(agent.lines + agent.errors), "a secret was logged")
 
 
 @case
