@@ -174,6 +174,14 @@ catalogue! {
         "Tries to deliver a notice beyond its first.";
     NOTIFICATIONS_WAITING "sidelight_notifications_waiting" Kind::Gauge, [],
         "Notices that wait for their receiver or are on their way to it.";
+    OTLP_EXPORTED "sidelight_otlp_exported_total" Kind::Counter, ["signal", "outcome"],
+        "Points of metrics, lines and spans for the collector of otlp by outcome: exported, rejected by it, given_up after give_up_after (metrics: once the next are due), dropped because the queue was full or the agent left. Only in a build with the feature otlp.";
+    OTLP_RETRIES "sidelight_otlp_retries_total" Kind::Counter, ["signal"],
+        "Tries to export beyond the first of each request.";
+    OTLP_QUEUE_RECORDS "sidelight_otlp_queue_records" Kind::Gauge, ["signal"],
+        "Lines and spans that wait for the collector.";
+    OTLP_QUEUE_BYTES "sidelight_otlp_queue_bytes" Kind::Gauge, ["signal"],
+        "Bytes of the lines and spans that wait for the collector.";
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
         "Reloads of the configuration by outcome: applied, unchanged or refused.";
     CONFIG_LAST_RELOAD "sidelight_config_last_reload_successful" Kind::Gauge, [],

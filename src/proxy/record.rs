@@ -55,6 +55,10 @@ impl Record {
         let interest = policy::interest(&head.method, path, &head.headers, route.as_deref());
         let mut exchange = blank(thread, client, id);
         exchange.trace_id = request_id::trace_id(&head.headers);
+        #[cfg(feature = "otlp")]
+        {
+            exchange.parent = request_id::parent(&head.headers);
+        }
         exchange.method = Some(head.method.clone());
         exchange
             .path
