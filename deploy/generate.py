@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes Prometheus's rules from slo.yaml; with `--check` it only says whether they are stale.
+"""Writes Prometheus's rules and Grafana's dashboards from slo.yaml; with `--check` it only says which are stale.
 
-Python's standard library is all it needs. What the rules say is in recording.py and alerts.py.
+Python's standard library is all it needs. What they say is in recording.py, alerts.py and dashboards.py.
 """
 
 import json
@@ -10,10 +10,12 @@ import re
 import sys
 
 import alerts
+import dashboards
 import recording
 
 DEPLOY = pathlib.Path(__file__).resolve().parent
 RULES = DEPLOY / "prometheus" / "rules"
+DASHBOARDS = DEPLOY / "grafana" / "dashboards"
 HEAD = "# Made from deploy/slo.yaml by deploy/generate.py. Changes belong there: they are lost here.\n"
 
 
@@ -74,7 +76,8 @@ def alerts_file(slo):
 
 def files(slo):
     """What is to be in which file."""
-    return {RULES / "recording.yml": recording_file(slo), RULES / "alerts.yml": alerts_file(slo)}
+    return {RULES / "recording.yml": recording_file(slo), RULES / "alerts.yml": alerts_file(slo),
+            **{DASHBOARDS / name: text for name, text in dashboards.files(slo).items()}}
 
 
 def main():
