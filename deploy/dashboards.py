@@ -12,14 +12,14 @@ from recording import MODEL, SERIES
 
 NODE = 'instance=~"$node"'
 OF_VERSION = "{{model}} {{model_version}}"
-JOBS = ("job", "Job", "sidelight_build_info, job")
-INSTANCES = ("instance", "Replica", f"sidelight_build_info{{{JOB}}}, instance")
 INFERENCE = "ml_model_inference_seconds"
 
 
 def files(slo):
     """Names of files and what is in them."""
-    common = [variable(*JOBS), variable(*INSTANCES)]
+    # Prometheus and machines have processes and scrapes too: all jobs are those of Sidelight
+    common = [variable("job", "Job", "sidelight_build_info, job", slo["prometheus"]["jobs"]),
+              variable("instance", "Replica", f"sidelight_build_info{{{JOB}}}, instance")]
     models = [
         variable("model", "Model", f"{INFERENCE}_count{{{JOB}}}, model"),
         variable("model_version", "Version", f'{INFERENCE}_count{{{JOB}, model=~"$model"}}, model_version'),

@@ -58,11 +58,11 @@ def source():
             "hide": 0, "includeAll": False, "multi": False, "options": [], "regex": ""}
 
 
-def variable(name, label, values):
+def variable(name, label, values, everything=".*"):
     """`values`: a metric, perhaps with a selector, and the label whose values there are to choose from."""
     query = f"label_values({values})"
     return {"type": "query", "name": name, "label": label, "datasource": SOURCE, "refresh": 2, "sort": 1, "hide": 0,
-            "query": {"query": query, "refId": name}, "multi": True, "includeAll": True, "allValue": ".*",
+            "query": {"query": query, "refId": name}, "multi": True, "includeAll": True, "allValue": everything,
             "current": {"selected": True, "text": ["All"], "value": ["$__all"]}, "options": [], "regex": ""}
 
 

@@ -1,9 +1,12 @@
 """What may not be wrong with a dashboard of Grafana's, and how Grafana puts values into its queries. No case."""
 
+import json
 import re
 
-from expressions import CATALOGUE, RECORDED, unknown, uses
+from expressions import CATALOGUE, DEPLOY, RECORDED, unknown, uses
 
+DASHBOARDS = {file.stem: json.loads(file.read_text(encoding="utf-8"))
+              for file in sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))}
 COLUMNS = 24
 SCRAPE_S = 15
 KINDS = {"timeseries", "stat", "bargauge", "heatmap", "table"}
@@ -149,8 +152,10 @@ def escaped(value):
     return re.sub(r"[$^*{}\[\]'+?.()|]", lambda match: "\\\\" + match.group(), value.replace("\\", "\\\\\\\\"))
 
 
-def filled(expression, chosen, span_s, step_s, scrape_s):
+def filled(expression, dashboard, chosen, span_s, step_s, scrape_s):
     """An expression with its variables replaced; `chosen`: lists of values, and nothing of those that are All."""
+    known = variables(dashboard)
+
     def value(match):
         name = match.group(1)
         if name == "__range":
@@ -159,6 +164,6 @@ def filled(expression, chosen, span_s, step_s, scrape_s):
             return f"{max(step_s + scrape_s, 4 * scrape_s)}s"
         values = [escaped(one) for one in chosen.get(name) or ()]
         if not values:
-            return ".*"
+            return known[name]["allValue"] if name in known else match.group()
         return values[0] if len(values) == 1 else f"({'|'.join(values)})"
     return VARIABLE.sub(value, expression)
