@@ -1,4 +1,4 @@
-"""All that dashboards look at: Sidelights of two jobs under load, a machine, and a Prometheus with the rules. No case."""
+"""What dashboards look at: Sidelights of two jobs under load, a machine, a Prometheus with the rules. No case."""
 
 import http.server
 import json
@@ -193,7 +193,8 @@ class Stack:
     def baselines(self):
         rows = [self.row() for _ in range(3000)]
         chances = [score(row) for row in rows]
-        posted = {"confidence": [max(p, 1 - p) for p in chances], "classes": ["0" if p >= 0.5 else "1" for p in chances],
+        posted = {"confidence": [max(p, 1 - p) for p in chances],
+                  "classes": ["0" if p >= 0.5 else "1" for p in chances],
                   "features": {name: [row[name] for row in rows] for name in rows[0]}}
         for version in ("1", "2"):
             answer = self.scores.ask("POST", f"/drift/baseline?model=scores&version={version}", posted)
