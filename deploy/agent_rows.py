@@ -1,6 +1,6 @@
 """What dashboards show of Sidelight itself."""
 
-from panels import REPLICA, heatmap, lines, matched, rate, table
+from panels import REPLICA, bars, heatmap, lines, matched, rate, table
 
 
 def rows():
@@ -28,6 +28,11 @@ def costs():
         lines("Memory", "Resident, of each Sidelight.", "bytes",
               [("{{instance}}", f"max by (instance) (process_resident_memory_bytes{{{REPLICA}}})")]),
     ]
+
+
+def most(by, metric):
+    """The ten largest, in the time shown."""
+    return f"topk(10, sum by ({by}) (increase({metric}{{{REPLICA}}}[$__range])))"
 
 
 def replicas():
@@ -71,10 +76,11 @@ def seen():
 
 def wrong():
     return [
-        lines("Requests without a whole answer", "The ten most frequent reasons, and whose fault.", "reqps",
-              [("{{fault}}: {{reason}}", f"topk(10, {rate('fault, reason', 'sidelight_request_failures_total')})")]),
-        lines("Not read, by format", "The ten most frequent reasons, by the format that the body was taken for.", "cps",
-              [("{{format}}: {{reason}}", f"topk(10, {rate('format, reason', 'sidelight_decode_failures_total')})")]),
+        bars("Requests without a whole answer", "In the time shown, the ten most frequent reasons, and whose fault.",
+             "short", [("{{fault}}: {{reason}}", most("fault, reason", "sidelight_request_failures_total"))]),
+        bars("Not read, by format", "In the time shown, the ten most frequent reasons, by the format that the body was "
+             "taken for.", "short",
+             [("{{format}}: {{reason}}", most("format, reason", "sidelight_decode_failures_total"))]),
         lines("Not read, by route", "What the route says decides how bodies are read.", "cps",
               [("{{endpoint}}: {{result}}", rate("endpoint, result", "sidelight_unread_total"))]),
         lines("Connections", "Bounds that were reached, and clients that came to no agreement on TLS.", "cps",

@@ -145,10 +145,10 @@ def model(slo):
              [("{{model}} {{predicted_class}}",
                f"sum by (model, predicted_class) (increase(ml_model_predictions_total{{{MODELS}}}[$__range]))")],
              size=(10, 8)),
-        bars("Shares of the classes", "Within the last hour, beside the baseline's. What is not most frequent there is "
-             "in other.", "percentunit",
-             [("{{model}} {{bin}}, now", f"model_series_bin:ml_drift_observations:share1h{share}"),
-              ("{{model}} {{bin}}, baseline", f"model_series_bin:ml_drift_baseline:share{share}")], high=1),
+        table("Shares of the classes", "Within the last hour, beside the baseline's. Rare ones are in other.",
+              [("Now", f"model_series_bin:ml_drift_observations:share1h{share}"),
+               ("Baseline", f"model_series_bin:ml_drift_baseline:share{share}")],
+              size=(8, 8), unit="percentunit", decimals=1),
         lines("Shares of the classes, over time", "In the recent windows of replicas, averaged. unseen are classes "
               "that the baseline does not know.", "percentunit",
               [("{{model}} {{predicted_class}}",
@@ -186,9 +186,8 @@ def data(slo):
               size=(12, 8), dashed="critical", high=1),
         lines("Stability index over noise", "PSI of the fleet within an hour, over the most that noise alone gives. "
               f"Above 1 a series is not as it was; below a PSI of {slo['drift']['min_psi']} nobody is told.", "short",
-              [("{{model}} {{series}}",
-                f"model_series:ml_drift_psi:sum1h{{{VERSION}}} "
-                f"/ (model_series:ml_drift_psi:critical1h{{{VERSION}}} > 0)")],
+              [("{{model}} {{model_version}} {{series}}", f"topk(10, model_series:ml_drift_psi:sum1h{{{VERSION}}} "
+                f"/ (model_series:ml_drift_psi:critical1h{{{VERSION}}} > 0))")],
               size=(12, 8), thresholds=[(1, "red")]),
         table("Series", "Of the fleet within an hour: PSI, what noise gives on average and at most. Of replicas: how "
               "sure the surest is (above 1 it alarms), how many find drift, since when.",
@@ -208,25 +207,27 @@ def data(slo):
                          matched("byName", "Too small", mappings=[{"type": "value", "options": {
                              "0": {"text": "no", "index": 0}, "1": {"text": "yes", "index": 1}}}])],
               decimals=3),
-        lines("Missing values", "Share of the values of a series that were missing within the last hour, beside the "
-              "baseline's.", "percentunit",
-              [("{{model}} {{series}}", f"model_series_bin:ml_drift_observations:increase1h{missing} "
-                f"/ on ({SERIES}) group_left () ({own} > 0)"),
-               ("baseline, {{model}} {{series}}", f"model_series_bin:ml_drift_baseline:ratio{missing}")],
+        lines("Missing values", "Share of the values of a series that were missing within the last hour, of those with "
+              "most, and in the baseline.", "percentunit",
+              [("{{model}} {{model_version}} {{series}}",
+                f"topk(5, model_series_bin:ml_drift_observations:increase1h{missing} "
+                f"/ on ({SERIES}) group_left () ({own} > 0))"),
+               ("baseline, {{model}} {{model_version}} {{series}}",
+                f"topk(5, model_series_bin:ml_drift_baseline:ratio{missing})")],
               dashed="baseline"),
         lines("Values that are not as they were", "Of features of the baseline: missing, out of its range, of no class "
-              "that it knows, words among numbers, the same for longer than it ever was.", "cps",
+              "that it knows, words among numbers, the same for longer than it ever was. Of each the most.", "cps",
               [(f"{{{{model}}}} {{{{feature}}}}: {what.replace('_', ' ')}",
-                rate("model, feature", f"ml_model_feature_{what}_total", MODELS)) for what in events]),
+                f"topk(3, {rate('model, feature', f'ml_model_feature_{what}_total', MODELS)})") for what in events]),
         table("Baselines", "In use: where from, of which version (none: of every one), in how many replicas. "
               "Different ones for one version cannot be compared.",
               [("Replicas", f"count by ({MODEL}, baseline, origin, baseline_version) "
                 f"(ml_drift_baseline_info{drifting})")], size=(8, 8)),
         lines("p of the two-sample test", "Of the recent confidences of a replica, the least of all.", "short",
               [(OF_VERSION, f"min by ({MODEL}) (ml_drift_p_value{drifting})")], high=1),
-        lines("Baseline of the confidence", "Share of its values at or below each edge, for the fleet's test.",
-              "percentunit", [("{{model}} {{le}}", f"avg by (model, le) (ml_drift_baseline_cdf_ratio{drifting})")],
-              high=1),
+        bars("Confidence of the baseline", "Share of its values at or below each edge, for the fleet's test.",
+             "percentunit", [("{{model}} {{model_version}} {{le}}",
+                              f"sort(avg by ({MODEL}, le) (ml_drift_baseline_cdf_ratio{drifting}) > 0)")], high=1),
         lines("Not decided from the wire", "Predicted items without a confidence, and without class or number: series "
               "leave them out.", "cps",
               [("no confidence, {{endpoint}}", rate("endpoint", "sidelight_no_confidence_total")),

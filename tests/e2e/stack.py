@@ -19,6 +19,7 @@ from harness import Agent, Client, Process, equal, request, wait_until
 SCRAPE_S = 1
 WINDOW = 200
 COLORS = ("red", "white", "blue")
+FLOWERS = h.rows()
 
 
 class NodeExporter(Process):
@@ -199,17 +200,20 @@ class Stack:
         for version in ("1", "2"):
             answer = self.scores.ask("POST", f"/drift/baseline?model=scores&version={version}", posted)
             equal(answer.status, 200, f"status of a baseline: {answer.body}")
-        flowers = h.rows()
-        answers = [h.predictions(self.iris[0].send("POST", "/predict", flower))[0] for flower in flowers]
-        posted = {"confidence": [one["confidence"] for one in answers] * 10,
-                  "classes": [one["prediction"] for one in answers] * 10,
-                  "features": {name: [flower[name] for flower in flowers] * 10 for name in h.FEATURES}}
+        flowers = [self.flower() for _ in range(1000)]
+        answers = h.predictions(self.iris[0].send("POST", "/predict/batch", flowers))
+        posted = {"confidence": [one["confidence"] for one in answers],
+                  "classes": [one["prediction"] for one in answers],
+                  "features": {name: [flower[name] for flower in flowers] for name in h.FEATURES}}
         for agent in self.iris:
             equal(agent.ask("POST", "/drift/baseline?model=default&version=1.0.0", posted).status, 200, "status")
 
+    def flower(self):
+        return {name: round(value + self.random.gauss(0, 0.05), 2)
+                for name, value in self.random.choice(FLOWERS).items()}
+
     def flowers(self, client):
-        flower = {name: round(value + self.random.gauss(0, 0.05), 2)
-                  for name, value in self.random.choice(h.rows()).items()}
+        flower = self.flower()
         client.request("POST", "/predict", flower)
         if self.random.random() < 0.02:
             client.request("POST", "/predict", {**flower, "sepal_width": -1})
