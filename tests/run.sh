@@ -186,6 +186,7 @@ suites() {
     step "e2e: the comparison with recordings" suite oracle_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
+    step "e2e: what a service that counts itself gets wrong" suite defects python3
     step "e2e: baselines" suite baseline python3
     step "e2e: drift of every series" suite drifting python3
     step "e2e: drift over restarts, reloads, versions and baselines" suite turns python3

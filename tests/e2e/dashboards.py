@@ -152,6 +152,18 @@ def a_provider_reads_the_dashboards_and_the_data_source_is_scraped_as_prometheus
     check(provider["options"]["path"].startswith("/"), "a path that depends on where Grafana was started")
 
 
+@case
+def prometheus_scrapes_the_machine_and_knows_an_alertmanager():
+    for name in ("prometheus.yml", "prometheus-kubernetes.yml"):
+        told = parsed(DEPLOY / "prometheus" / name)
+        known = [target for one in told["alerting"]["alertmanagers"] for group in one["static_configs"]
+                 for target in group["targets"] or ()]
+        check(known, f"{name} names no Alertmanager")
+        scraped = {one["job_name"]: [target for group in one.get("static_configs", ()) for target in group["targets"]]
+                   for one in told["scrape_configs"]}
+        check(scraped["node"] and scraped["prometheus"], lambda: f"{name} leaves out what a row is about: {scraped}")
+
+
 # -- what they show ------------------------------------------------------------------------------
 
 # section 5.3 of the course page
