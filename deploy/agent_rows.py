@@ -15,18 +15,19 @@ def in_short():
               "reached. The requests passed.", "cps", [("{{reason}}", rate("reason", "sidelight_shed_total"))]),
         lines("Counted as other", "Values of labels beyond their bound.", "cps",
               [("{{label}}", rate("label", "sidelight_label_overflows_total"))]),
-        *costs(),
+        *costs(8),
         lines("Reloads", "Of the configuration, by what came of them.", "cps",
               [("{{outcome}}", rate("outcome", "sidelight_config_reloads_total"))]),
     ]
 
 
-def costs():
+def costs(width):
     return [
         lines("Processor", "Of each Sidelight, in cores.", "short",
-              [("{{instance}}", rate("instance", "process_cpu_seconds_total"))]),
+              [("{{instance}}", rate("instance", "process_cpu_seconds_total"))], size=(width, 8)),
         lines("Memory", "Resident, of each Sidelight.", "bytes",
-              [("{{instance}}", f"max by (instance) (process_resident_memory_bytes{{{REPLICA}}})")]),
+              [("{{instance}}", f"max by (instance) (process_resident_memory_bytes{{{REPLICA}}})")],
+              size=(width, 8)),
     ]
 
 
@@ -43,11 +44,13 @@ def replicas():
                ("Started", f"1000 * max by (job, instance) (process_start_time_seconds{{{REPLICA}}})"),
                ("Resident", f"max by (job, instance) (process_resident_memory_bytes{{{REPLICA}}})"),
                ("Virtual", f"max by (job, instance) (process_virtual_memory_bytes{{{REPLICA}}})")],
-              size=(24, 7), overrides=[matched("byName", "Started", unit="dateTimeFromNow"),
+              size=(24, 5), overrides=[matched("byName", "Started", unit="dateTimeFromNow"),
                                        matched("byRegexp", "/Resident|Virtual/", unit="bytes")]),
-        *costs(),
+        *costs(6),
         lines("Open files", "And sockets, of each Sidelight.", "short",
-              [("{{instance}}", f"max by (instance) (process_open_fds{{{REPLICA}}})")]),
+              [("{{instance}}", f"max by (instance) (process_open_fds{{{REPLICA}}})")], size=(6, 8)),
+        lines("Series", "Samples that a scrape of each Sidelight gives.", "short",
+              [("{{instance}}", f"max by (instance) (scrape_samples_scraped{{{REPLICA}}})")], size=(6, 8)),
     ]
 
 
@@ -92,6 +95,4 @@ def wrong():
               "before its result was asked for.", "cps",
               [("panic: {{part}}", rate("part", "sidelight_panics_total")),
                ("task forgotten, {{job}}", rate("job", "sidelight_tasks_forgotten_total"))]),
-        lines("Series", "Samples that a scrape of each Sidelight gives.", "short",
-              [("{{instance}}", f"max by (instance) (scrape_samples_scraped{{{REPLICA}}})")]),
     ]

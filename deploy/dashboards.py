@@ -36,7 +36,7 @@ def files(slo):
             common + models, changes(), model_rows),
         "sidelight-agent.json": dashboard(
             "sidelight-agent", "Sidelight: the agent", "What Sidelight itself does, loses and costs.", common,
-            [], agent_rows.rows()),
+            [started()], agent_rows.rows()),
     }
 
 
@@ -45,7 +45,7 @@ def timed(slo):
 
 
 def changes():
-    """Versions and baselines that were not there a quarter of an hour ago: restarts and pauses are none."""
+    """Versions and baselines that are there and were not, from 20 to 5 minutes ago: restarts and pauses are none."""
     def new(by, metric):
         return f"count by ({by}) ({metric}{{{MODELS}}}) " \
                f"unless count by ({by}) (last_over_time({metric}{{{MODELS}}}[15m] offset 5m))"
@@ -54,6 +54,11 @@ def changes():
         annotation("Baseline", "purple", f"{OF_VERSION}: baseline {{{{baseline}}}}, {{{{origin}}}}",
                    new(f"{MODEL}, baseline, origin", "ml_drift_baseline_info")),
     ]
+
+
+def started():
+    return annotation("Start", "blue", "{{instance}} of {{job}} started",
+                      f"max by (job, instance) (process_start_time_seconds{{{REPLICA}}}) > time() - 60")
 
 
 def glance(slo):
@@ -206,7 +211,7 @@ def data(slo):
                          matched("byRegexp", "/Values|Baseline|Drifting|Began/", decimals=0),
                          matched("byName", "Too small", mappings=[{"type": "value", "options": {
                              "0": {"text": "no", "index": 0}, "1": {"text": "yes", "index": 1}}}])],
-              decimals=3),
+              decimals=3, first="PSI"),
         lines("Missing values", "Share of the values of a series that were missing within the last hour, of those with "
               "most, and in the baseline.", "percentunit",
               [("{{model}} {{model_version}} {{series}}",
@@ -219,19 +224,20 @@ def data(slo):
               "that it knows, words among numbers, the same for longer than it ever was. Of each the most.", "cps",
               [(f"{{{{model}}}} {{{{feature}}}}: {what.replace('_', ' ')}",
                 f"topk(3, {rate('model, feature', f'ml_model_feature_{what}_total', MODELS)})") for what in events]),
-        table("Baselines", "In use: where from, of which version (none: of every one), in how many replicas. "
-              "Different ones for one version cannot be compared.",
-              [("Replicas", f"count by ({MODEL}, baseline, origin, baseline_version) "
-                f"(ml_drift_baseline_info{drifting})")], size=(8, 8)),
-        lines("p of the two-sample test", "Of the recent confidences of a replica, the least of all.", "short",
-              [(OF_VERSION, f"min by ({MODEL}) (ml_drift_p_value{drifting})")], high=1),
-        bars("Confidence of the baseline", "Share of its values at or below each edge, for the fleet's test.",
-             "percentunit", [("{{model}} {{model_version}} {{le}}",
-                              f"sort(avg by ({MODEL}, le) (ml_drift_baseline_cdf_ratio{drifting}) > 0)")], high=1),
         lines("Not decided from the wire", "Predicted items without a confidence, and without class or number: series "
               "leave them out.", "cps",
               [("no confidence, {{endpoint}}", rate("endpoint", "sidelight_no_confidence_total")),
                ("no class, {{endpoint}}", rate("endpoint", "sidelight_class_unknown_total"))]),
+        table("Baselines", "In use: where from, of which version (none: of every one), in how many replicas. "
+              "Different ones for one version cannot be compared.",
+              [("Replicas", f"count by ({MODEL}, baseline, origin, baseline_version) "
+                f"(ml_drift_baseline_info{drifting})")], size=(10, 8)),
+        lines("p of the two-sample test", "Of the recent confidences of a replica, the least of all.", "short",
+              [(OF_VERSION, f"min by ({MODEL}) (ml_drift_p_value{drifting})")], high=1, size=(7, 8)),
+        bars("Confidence of the baseline", "Share of its values at or below each edge, for the fleet's test.",
+             "percentunit", [("{{model}} {{model_version}} {{le}}",
+                              f"sort(avg by ({MODEL}, le) (ml_drift_baseline_cdf_ratio{drifting}) > 0)")], high=1,
+             size=(7, 8)),
     ]
 
 

@@ -146,14 +146,18 @@ def heatmap(title, about, unit, buckets, *, size=(12, 8), **more):
     return panel("heatmap", title, about, [("{{le}}", buckets)], unit, size, options, custom, form="heatmap", **more)
 
 
-def table(title, about, columns, *, size=(24, 9), unit="short", overrides=(), **more):
-    """`columns`: names and expressions; rows are the sets of labels that these have in common."""
+def table(title, about, columns, *, size=(24, 9), unit="short", overrides=(), first=None, **more):
+    """`columns`: names and expressions; rows are the sets of labels that these have in common.
+
+    `first`: the column whose largest values come first.
+    """
     names = {f"Value #{chr(ord('A') + place)}" if len(columns) > 1 else "Value": name
              for place, (name, _) in enumerate(columns)}
     changed = [{"id": "merge", "options": {}},
                {"id": "organize", "options": {"excludeByName": {"Time": True}, "indexByName": {},
                                               "renameByName": names}}]
     custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
-    options = {"cellHeight": "sm", "frameIndex": 0, "showHeader": True}
+    options = {"cellHeight": "sm", "frameIndex": 0, "showHeader": True,
+               "sortBy": [{"displayName": first, "desc": True}] if first else []}
     return panel("table", title, about, columns, unit, size, options, custom, form="table", instant=True,
                  transformations=changed, overrides=overrides, **more)

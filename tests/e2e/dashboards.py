@@ -90,6 +90,26 @@ def everything_that_is_exported_is_on_a_panel():
     equal(families - linting.shown(DASHBOARDS.values()), set(), "families that no panel shows")
 
 
+@case
+def the_page_about_it_names_rows_pictures_and_tests_that_there_are():
+    text = (h.ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    rows = {panel["title"] for one in DASHBOARDS.values() for panel in one["panels"] if panel["type"] == "row"}
+    table = text[text.index("## The four pillars"):text.index("## What is seen")]
+    named = set(re.findall(r'"([^"]+)"', table))
+    equal(named - rows, set(), "rows that there are not")
+    check(len(named) >= 6, f"rows of the pillars: {named}")
+    pictures = set(re.findall(r"[(]monitoring/([a-z-]+[.]svg)[)]", text))
+    equal(pictures, {file.name for file in (h.ROOT / "docs" / "monitoring").glob("*")}, "pictures")
+    numbers = re.findall(r"^[|] (\d+) [|].* [|] ((?:`[^`]+` ?)+)[|]$", text, re.M)
+    equal([int(number) for number, _ in numbers], list(range(1, 18)), "what goes wrong, each with a test")
+    folders = {"py": h.E2E, "yml": DEPLOY / "prometheus" / "tests", "rs": h.ROOT / "src"}
+    for file, name in re.findall(r"`([\w/]+[.](?:py|yml|rs)): ([^`]+)`", text):
+        kind = file.rpartition(".")[2]
+        source = (folders[kind] / file).read_text(encoding="utf-8")
+        wanted = {"py": f"\n@case\ndef {name}():", "yml": f"\n  - name: {name}\n", "rs": f"fn {name}()"}[kind]
+        check(wanted in source, f"{file} has no test {name}")
+
+
 # -- in Grafana's types --------------------------------------------------------------------------
 
 @case
@@ -219,8 +239,11 @@ def what_is_chosen_is_what_is_shown():
                {"job": ["ml-api/scores", "ml-api/more"], "instance": [f"{h.HOST}:{scores}"],
                 "model": ["scores", "prices"], "model_version": ["1", "2"], "node": node})
     for dashboard, panel, target in every_target():
-        answers = [view.answer(dashboard, target, chosen) for chosen in choices]
-        check(any(answers), lambda: f"{panel['title']} {target['refId']}: nothing of what was chosen")
+        def some():
+            found = [view.answer(dashboard, target, chosen) for chosen in choices]
+            return any(found) and found
+
+        answers = wait_until(some, f"{panel['title']} {target['refId']} to be of what was chosen", pause=1)
         for chosen, found in zip(choices, answers):
             for metric, _ in found:
                 if panel["title"] in OF_MACHINES:
@@ -284,8 +307,16 @@ def a_new_version_and_its_baseline_are_marked_where_they_begin():
         equal(set(marks), {"1", "2"}, f"versions that {one['name']} marks")
         check(marks["1"] < view.stack.changed, f"{one['name']} of the first version at {marks['1'] - began:.0f} s")
         check(view.stack.changed - 1 <= marks["2"] < now, f"{one['name']} of the second at {marks['2'] - began:.0f} s")
-        for label in re.findall(r"{{(\w+)}}", one["textFormat"]):
-            check(f"{label}" in text, f"{label} of {one['name']}")
+    # and the start of each Sidelight, on the dashboard of these
+    one, = AGENT["annotations"]["list"]
+    marks = {metric["instance"] for metric, _ in
+             view.prometheus.over(view.filled(one["target"]["expr"], AGENT), began - 10, now, 1)}
+    equal(marks, {f"{h.HOST}:{port}" for name, ports in view.stack.jobs.items() for port in ports
+                  if name.startswith("ml-api")}, "starts that are marked")
+    for dashboard in DASHBOARDS.values():
+        for one in dashboard["annotations"]["list"]:
+            for label in re.findall(r"{{(\w+)}}", one["textFormat"]):
+                check(re.search(rf"by [(][^)]*\b{label}\b", one["target"]["expr"]), f"{label} of {one['name']}")
 
 
 if __name__ == "__main__":

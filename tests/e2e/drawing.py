@@ -123,9 +123,6 @@ class Panel:
         low, high, is_log, ticks = self.scale(series)
         rows = math.ceil(min(len(series), LEGENDS + 1) / 2)
         found = self.frame(low, high, ticks, rows * 14 + 4)
-        for second, color in self.marks:
-            found.append(f'<path d="M{self.when(second):.0f} {self.top:.0f}V{self.bottom:.0f}" stroke="{NAMED[color]}" '
-                         'stroke-dasharray="2 3"/>')
         if self.custom["thresholdsStyle"]["mode"] != "off":
             found += [f'<path d="M{self.left:.0f} {self.at(step["value"]):.0f}H{self.right:.0f}" '
                       f'stroke="{NAMED[step["color"]]}" stroke-dasharray="7 5"/>'
@@ -142,6 +139,9 @@ class Panel:
                 area = f"{self.line(points)}V{self.bottom:.0f}H{self.when(points[0][0]):.0f}z"
                 found.append(f'<path d="{area}" fill="#fff"/><path d="{area}" fill="{color}" fill-opacity="0.3"/>')
             found.append(f'<path d="{self.line(points)}" fill="none" stroke="{color}" stroke-width="1.4"{dash}/>')
+        for second, color in self.marks:
+            found.append(f'<path d="M{self.when(second):.0f} {self.top:.0f}V{self.bottom:.0f}" stroke="{NAMED[color]}" '
+                         'stroke-dasharray="2 3"/>')
         return found + self.legend(series)
 
     def stacked(self):
@@ -216,10 +216,10 @@ class Panel:
         each /= max(1, len(self.series))
         for place, (name, samples, _) in enumerate(self.series):
             value, y = samples[-1][1], self.y + 30 + place * each
-            size = min(26, each * 0.55)
             mapped = [one["options"].get(f"{value:g}") for one in self.defaults.get("mappings", ())]
             what = mapped[0]["text"] if mapped and mapped[0] else \
                 number(value, self.unit, self.defaults.get("decimals"))
+            size = min(26, each * 0.55, (self.w - 10) / len(what) / 0.66)
             found += [text(self.x + self.w / 2, y + size * 0.9, what, round(size), "middle",
                            stepped(self.defaults["thresholds"], value), ' font-weight="600"'),
                       text(self.x + self.w / 2, y + size * 0.9 + 13, cut(name, self.w - 8, 10), 10, "middle", "#666")]
@@ -252,10 +252,13 @@ class Panel:
         heads = sorted({name for key in rows for name, _ in key}, key=lambda name: ("job", "instance").count(name) * -1)
         most = int((self.h - 46) / 15)
         lines = [[*heads, *columns]]
-        for key, values in sorted(rows.items())[:most]:
+        # as the panel sorts them, then by their labels
+        by = [one["displayName"] for one in self.panel["options"]["sortBy"]]
+        rows = sorted(rows.items(), key=lambda row: (*(-row[1].get(name, -1) for name in by), row[0]))
+        for key, values in rows[:most]:
             lines.append([dict(key).get(head, "") for head in heads] + [self.cell(name, values.get(name))
                                                                         for name in columns])
-        wide = [max(map(len, cells)) + 2 for cells in zip(*lines)]
+        wide = [max(len(cells[0]) * 1.15, *map(len, cells)) + 2 for cells in zip(*lines)]
         each, found = (self.w - 16) / sum(wide), []
         for line, cells in enumerate(lines):
             x, more = self.x + 8, ' font-weight="600"' if line == 0 else ""

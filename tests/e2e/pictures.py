@@ -19,15 +19,14 @@ from viewing import Shown
 ANSWERS = h.ROOT / ".cache" / "grafana" / "answers.json"
 FOLDER = h.ROOT / "docs" / "monitoring"
 STEP_S = 10
-# seconds, and what changes then: failures and slow ones for a while, a new version, then drift
-TURNS = ((240, {}), (90, {"failing": 0.4, "slow_s": 0.4}), (150, {"failing": 0.02, "slow_s": 0.0}),
-         (150, {"version": "2"}), (270, {"shift": 1.5}))
+# seconds, and what changes then: failures and slow ones for a while, a new version, then drift and holes
+TURNS = ((240, {"holes": 0.002, "odd": 0.005, "failing": 0.002}), (90, {"failing": 0.4, "slow_s": 0.4}),
+         (150, {"failing": 0.002, "slow_s": 0.0}), (150, {"version": "2"}), (270, {"shift": 1.5, "holes": 0.08}))
 
 
 def gather():
     """Answers to every query, by dashboard, panel and query."""
     with Stack() as stack:
-        stack.failing = 0.02
         for seconds, change in TURNS:
             vars(stack).update(change)
             stack.waits(seconds)
@@ -56,7 +55,7 @@ def draw():
         # what is there when the traffic begins is no change
         first = span(answers)[0] + 30
         marks = sorted({(samples[0][0], one["iconColor"]) for one in dashboard["annotations"]["list"]
-                        for _, samples in told["marks"][one["name"]] if samples[0][0] > first})
+                        for _, samples in told["marks"].get(one["name"], ()) if samples[0][0] > first})
         rows, panels = [], []
         for panel in dashboard["panels"]:
             if panel["type"] == "row":

@@ -139,8 +139,9 @@ class Stack:
         self.random = random.Random(20261126)
         self.parts, self.threads, self.errors = [], [], []
         self.stopped = threading.Event()
-        # what the traffic does beyond the usual: shift of x, share of failures, seconds of slow ones, version
-        self.shift, self.failing, self.slow_s, self.version = 0.0, 0.05, 0.0, "1"
+        # what the traffic of scores does beyond the usual: shift of x, shares of failures, of rows with holes and of
+        # answers that nobody can read, seconds of slow ones, version
+        self.shift, self.failing, self.holes, self.odd, self.slow_s, self.version = 0.0, 0.05, 0.05, 0.03, 0.0, "1"
 
     def __enter__(self):
         config = {"drift": self.DRIFT, "log": {"lines": "off"}}
@@ -216,18 +217,18 @@ class Stack:
         flower = self.flower()
         client.request("POST", "/predict", flower)
         if self.random.random() < 0.02:
-            client.request("POST", "/predict", {**flower, "sepal_width": -1})
+            equal(client.request("POST", "/predict", {**flower, "sepal_width": None}).status, 422, "a mistake")
             client.request("GET", "/nothing/of/this/name")
 
     def rows(self, client):
-        chance, headers = self.random.random(), {}
+        chance, headers, odd = self.random.random(), {}, self.holes + self.odd
         row = self.row(self.shift)
-        if chance < 0.05:
+        if chance < self.holes:
             row = self.random.choice([{**row, "y": None}, {**row, "y": "many"}, {**row, "x": 40.0},
                                       {**row, "color": "violet"}, {**row, "color": None}])
-        elif chance < 0.08:
+        elif chance < odd:
             headers["X-Does"] = self.random.choice(["babble", "label", "write"])
-        elif chance < 0.08 + self.failing:
+        elif chance < odd + self.failing:
             headers["X-Does"] = "fail"
         if self.random.random() < 0.1:
             headers["X-Seconds"] = str(self.slow_s + self.random.choice([0.01, 0.05]))
