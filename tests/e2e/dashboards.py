@@ -18,7 +18,7 @@ import linting
 from expressions import CATALOGUE, DEPLOY
 from harness import case, check, equal, wait_until
 from linting import DASHBOARDS, faults, panels
-from stack import Stack
+from scene import Scene
 from typed import parsed, refused
 from viewing import Shown
 
@@ -200,17 +200,17 @@ COURSE = (
 )
 
 
-STACK = None
+SCENE = None
 
 
 @functools.cache
 def shown():
     """Traffic of some time, the last part of it of a new version and shifted: all cases look at it."""
-    STACK.waits(30)
-    STACK.changed = time.time()
-    STACK.version, STACK.shift = "2", 2.0
-    STACK.waits(30)
-    return Shown(STACK)
+    SCENE.waits(30)
+    SCENE.changed = time.time()
+    SCENE.version, SCENE.shift = "2", 2.0
+    SCENE.waits(30)
+    return Shown(SCENE)
 
 
 def every_target():
@@ -232,8 +232,8 @@ def every_query_of_every_panel_gives_something_with_the_labels_of_its_legend():
 @case
 def what_is_chosen_is_what_is_shown():
     view = shown()
-    iris, scores = view.stack.jobs["ml-api"][0], view.stack.jobs["ml-api/scores"][0]
-    node = [f"{h.HOST}:{view.stack.jobs['node'][0]}"]
+    iris, scores = view.scene.jobs["ml-api"][0], view.scene.jobs["ml-api/scores"][0]
+    node = [f"{h.HOST}:{view.scene.jobs['node'][0]}"]
     choices = ({"job": ["ml-api"], "instance": [f"{h.HOST}:{iris}"], "model": ["default"],
                 "model_version": ["1.0.0"], "node": node},
                {"job": ["ml-api/scores", "ml-api/more"], "instance": [f"{h.HOST}:{scores}"],
@@ -277,11 +277,11 @@ def variables_offer_what_there_is():
             text = view.filled(metric)
             offered[name] = view.prometheus.get(f"label/{label}/values?match[]={quote(text)}")
     equal(offered["job"], ["ml-api", "ml-api/scores"], "jobs")
-    equal(offered["instance"], sorted(f"{h.HOST}:{port}" for job in offered["job"] for port in view.stack.jobs[job]),
+    equal(offered["instance"], sorted(f"{h.HOST}:{port}" for job in offered["job"] for port in view.scene.jobs[job]),
           "replicas")
     equal(offered["model"], ["default", "prices", "scores"], "models")
     equal(offered["model_version"], ["1", "1.0.0", "2"], "versions")
-    equal(offered["node"], [f"{h.HOST}:{view.stack.jobs['node'][0]}"], "machines")
+    equal(offered["node"], [f"{h.HOST}:{view.scene.jobs['node'][0]}"], "machines")
 
 
 @case
@@ -299,19 +299,19 @@ def failures_cost_the_budget_of_whose_they_are_and_mistakes_of_clients_none():
 @case
 def a_new_version_and_its_baseline_are_marked_where_they_begin():
     view = shown()
-    now, began = time.time(), view.stack.began
+    now, began = time.time(), view.scene.began
     for one in MODEL["annotations"]["list"]:
         text = view.filled(one["target"]["expr"])
         marks = {metric["model_version"]: float(samples[0][0]) for metric, samples in
                  view.prometheus.over(text, began - 10, now, 1) if metric["model"] == "scores"}
         equal(set(marks), {"1", "2"}, f"versions that {one['name']} marks")
-        check(marks["1"] < view.stack.changed, f"{one['name']} of the first version at {marks['1'] - began:.0f} s")
-        check(view.stack.changed - 1 <= marks["2"] < now, f"{one['name']} of the second at {marks['2'] - began:.0f} s")
+        check(marks["1"] < view.scene.changed, f"{one['name']} of the first version at {marks['1'] - began:.0f} s")
+        check(view.scene.changed - 1 <= marks["2"] < now, f"{one['name']} of the second at {marks['2'] - began:.0f} s")
     # and the start of each Sidelight, on the dashboard of these
     one, = AGENT["annotations"]["list"]
     marks = {metric["instance"] for metric, _ in
              view.prometheus.over(view.filled(one["target"]["expr"], AGENT), began - 10, now, 1)}
-    equal(marks, {f"{h.HOST}:{port}" for name, ports in view.stack.jobs.items() for port in ports
+    equal(marks, {f"{h.HOST}:{port}" for name, ports in view.scene.jobs.items() for port in ports
                   if name.startswith("ml-api")}, "starts that are marked")
     for dashboard in DASHBOARDS.values():
         for one in dashboard["annotations"]["list"]:
@@ -324,5 +324,5 @@ if __name__ == "__main__":
     if missing:
         sys.exit(f"not installed: {', '.join(missing)} (Debian: prometheus, prometheus-node-exporter, nodejs)")
     # before the cases, for each ends what it has started
-    with Stack() as STACK:
+    with Scene() as SCENE:
         h.main("dashboards")

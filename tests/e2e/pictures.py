@@ -13,7 +13,7 @@ import time
 import drawing
 import harness as h
 from linting import DASHBOARDS
-from stack import Stack
+from scene import Scene
 from viewing import Shown
 
 ANSWERS = h.ROOT / ".cache" / "grafana" / "answers.json"
@@ -26,15 +26,15 @@ TURNS = ((240, {"holes": 0.002, "odd": 0.005, "failing": 0.002}), (90, {"failing
 
 def gather():
     """Answers to every query, by dashboard, panel and query."""
-    with Stack() as stack:
+    with Scene() as scene:
         for seconds, change in TURNS:
-            vars(stack).update(change)
-            stack.waits(seconds)
-        view = Shown(stack, STEP_S)
+            vars(scene).update(change)
+            scene.waits(seconds)
+        view = Shown(scene, STEP_S)
         found = {name: {str(panel["id"]): {target["refId"]: view.answer(dashboard, target, {})
                                            for target in panel.get("targets", ())} for panel in dashboard["panels"]}
                  for name, dashboard in DASHBOARDS.items()}
-        marks = {one["name"]: view.prometheus.over(view.filled(one["target"]["expr"]), stack.began, time.time(), 2)
+        marks = {one["name"]: view.prometheus.over(view.filled(one["target"]["expr"]), scene.began, time.time(), 2)
                  for one in DASHBOARDS["sidelight-model"]["annotations"]["list"]}
     ANSWERS.write_text(json.dumps({"panels": found, "marks": marks}), encoding="utf-8")
 

@@ -5,16 +5,16 @@ import time
 
 from harness import check, equal, wait_until
 from linting import DASHBOARDS, VARIABLE, filled, panels
-from stack import SCRAPE_S
+from scene import SCRAPE_S
 
 
 class Shown:
-    """Dashboards on a stack that has been running for a while; asked as Grafana would."""
+    """Dashboards on a scene that has been running for a while; asked as Grafana would."""
 
     model = DASHBOARDS["sidelight-model"]
 
-    def __init__(self, stack, step_s=2):
-        self.stack, self.prometheus, self.step_s = stack, stack.prometheus, step_s
+    def __init__(self, scene, step_s=2):
+        self.scene, self.prometheus, self.step_s = scene, scene.prometheus, step_s
 
     def filled(self, expression, dashboard=model, chosen=None, span_s=60):
         text = filled(expression, dashboard, chosen or {}, span_s, self.step_s, SCRAPE_S)
@@ -23,7 +23,7 @@ class Shown:
 
     def answer(self, dashboard, target, chosen):
         """Labels and samples of a query over the time that there is."""
-        now, span_s = time.time(), math.ceil(time.time() - self.stack.began)
+        now, span_s = time.time(), math.ceil(time.time() - self.scene.began)
         text = self.filled(target["expr"], dashboard, chosen, span_s)
         if target.get("instant"):
             return self.prometheus.once(text, now)

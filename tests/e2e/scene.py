@@ -130,7 +130,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Stack:
+class Scene:
     """Two replicas with the bundled Iris and one with a model of its own, each with a baseline, under load."""
 
     DRIFT = {"window": WINDOW, "check_interval": "1s", "threshold": 1e-6}
