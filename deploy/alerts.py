@@ -45,6 +45,16 @@ def percent(share):
     return f"{share * 100:g}%"
 
 
+def times(slo):
+    """How many times less everything takes than is written here (generate.py)."""
+    return slo["prometheus"].get("times", 1)
+
+
+def of_5m(slo):
+    """Seconds of 5m: by so much a rate is a count."""
+    return f"{300 / times(slo):g}"
+
+
 def burns(slo):
     floors, every = slo["floors"], slo["prometheus"]["interval"]
     kinds = (("MlErrorBudgetBurn", "errors", "requests_failed", "requests", slo["availability"]["objective"], "failed"),
@@ -66,17 +76,17 @@ and sum_over_time(job:ml_{part}:rate5m[{long}]) * {every} >= {floors["failed"]}"
 
 
 def course_slo(slo):
-    floors, latency, rate = slo["floors"], slo["latency"], slo["availability"]["error_rate"]
+    floors, latency, rate, of = slo["floors"], slo["latency"], slo["availability"]["error_rate"], of_5m(slo)
     return [
         Alert("HighErrorRate", "5m", "critical", "slo", f"""
 job:ml_request_errors:ratio_rate5m > {rate}
-and job:ml_requests:rate5m * 300 >= {floors["requests"]}
-and job:ml_requests_failed:rate5m * 300 >= {floors["failed"]}""",
+and job:ml_requests:rate5m * {of} >= {floors["requests"]}
+and job:ml_requests_failed:rate5m * {of} >= {floors["failed"]}""",
               f"{{{{ $labels.job }}}}: {PERCENT} of the model's requests failed within 5m, more than {percent(rate)}."),
         # of fewer than 100 the hundredth is the slowest
         Alert("HighLatency", "5m", "warning", "slo", f"""
 job_endpoint:ml_request_duration_seconds:p99_5m > {latency["seconds"]}
-and job_endpoint:ml_requests_timed:rate5m * 300 >= {max(floors["requests"], 100)}""",
+and job_endpoint:ml_requests_timed:rate5m * {of} >= {max(floors["requests"], 100)}""",
               f"{{{{ $labels.endpoint }}}} of {{{{ $labels.job }}}}: one request of a hundred takes {NUMBER} s or "
               f"longer, over {latency['seconds']} s."),
     ]
@@ -107,11 +117,11 @@ unless min_over_time(job:ml_requests:rate5m[30m] offset 1425m) == 0""",
 
 def outliers(slo):
     """Shares of n requests differ by chance: four standard deviations and a margin are asked for."""
-    margin, floor = slo["replicas"]["margin"], slo["floors"]["requests"]
+    margin, floor, of = slo["replicas"]["margin"], slo["floors"]["requests"], of_5m(slo)
     return [Alert("MlReplicaOutlier", "5m", "warning", "model", f"""
 instance:ml_request_{what}:excess_rate5m > {margin}
-and instance:ml_{whole}:rate5m * 300 >= {floor}
-and instance:ml_request_{what}:excess_rate5m ^ 2 * (instance:ml_{whole}:rate5m * 300)
+and instance:ml_{whole}:rate5m * {of} >= {floor}
+and instance:ml_request_{what}:excess_rate5m ^ 2 * (instance:ml_{whole}:rate5m * {of})
   > on (job) group_left ()
   16 * job:ml_request_{what}:ratio_rate5m * (1 - job:ml_request_{what}:ratio_rate5m)""",
                   f"{{{{ $labels.instance }}}} of {{{{ $labels.job }}}}: the share of requests that {verb} is {PERCENT} "

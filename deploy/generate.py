@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Writes Prometheus's rules and Grafana's dashboards from slo.yaml; with `--check` it only says which are stale.
 
+`--into FOLDER` has the rules elsewhere. With `--times N` all that takes time takes N times less of it, to see in
+minutes what fires when: windows, offsets, for how long it must be so, and how often it is asked.
+
 Python's standard library is all it needs. What they say is in recording.py, alerts.py and dashboards.py.
 """
 
+import argparse
 import json
 import pathlib
 import re
@@ -12,6 +16,7 @@ import sys
 import alerts
 import dashboards
 import recording
+from durations import shorten, shorter, text_of
 
 DEPLOY = pathlib.Path(__file__).resolve().parent
 RULES = DEPLOY / "prometheus" / "rules"
@@ -51,22 +56,38 @@ def literal(text, indent):
     return "|-\n" + "\n".join(" " * indent + line for line in text.strip().splitlines())
 
 
+def hurried(slo, times):
+    """Objectives of which all that takes time is to take so many times less."""
+    if times == 1:
+        return slo
+    told = slo["prometheus"]
+    return {**slo, "prometheus": {**told, "interval": told["interval"] / times, "times": times}}
+
+
+def head_of(group, slo):
+    return [f"  - name: {group}", f"    interval: {text_of(slo['prometheus']['interval'])}", "    rules:"]
+
+
+def expression_of(text, slo):
+    return f"        expr: {literal(shorten(text, alerts.times(slo)), 10)}"
+
+
 def recording_file(slo):
     lines = [HEAD, "groups:"]
     for group, rules in recording.groups(slo):
-        lines += [f"  - name: {group}", f"    interval: {slo['prometheus']['interval']}s", "    rules:"]
+        lines += head_of(group, slo)
         for name, expression in rules:
-            lines += [f"      - record: {name}", f"        expr: {literal(expression, 10)}"]
+            lines += [f"      - record: {name}", expression_of(expression, slo)]
     return "\n".join(lines) + "\n"
 
 
 def alerts_file(slo):
     lines = [HEAD, "groups:"]
     for group, rules in alerts.groups(slo):
-        lines += [f"  - name: {group}", f"    interval: {slo['prometheus']['interval']}s", "    rules:"]
+        lines += head_of(group, slo)
         for alert in rules:
-            lines += [f"      - alert: {alert.name}", f"        expr: {literal(alert.expr, 10)}"]
-            lines += [f"        for: {alert.hold}"] if alert.hold else []
+            lines += [f"      - alert: {alert.name}", expression_of(alert.expr, slo)]
+            lines += [f"        for: {shorter(alert.hold, alerts.times(slo))}"] if alert.hold else []
             lines.append("        labels:")
             lines += [f"          {name}: {value}" for name, value in alert.labels().items()]
             lines += ["        annotations:", f"          summary: {json.dumps(alert.summary)}",
@@ -74,21 +95,36 @@ def alerts_file(slo):
     return "\n".join(lines) + "\n"
 
 
-def files(slo):
+def files(slo, rules=RULES):
     """What is to be in which file."""
-    return {RULES / "recording.yml": recording_file(slo), RULES / "alerts.yml": alerts_file(slo),
-            **{DASHBOARDS / name: text for name, text in dashboards.files(slo).items()}}
+    found = {rules / "recording.yml": recording_file(slo), rules / "alerts.yml": alerts_file(slo)}
+    if rules == RULES:
+        found |= {DASHBOARDS / name: text for name, text in dashboards.files(slo).items()}
+    return found
+
+
+def asked():
+    parser = argparse.ArgumentParser(prog="deploy/generate.py",
+                                     description="Prometheus's rules and Grafana's dashboards from slo.yaml.")
+    parser.add_argument("--check", action="store_true", help="write nothing, say whether they are stale")
+    parser.add_argument("--into", metavar="FOLDER", type=pathlib.Path, help="where rules are, and nothing else")
+    parser.add_argument("--times", metavar="N", type=float, default=1, help="how many times less everything takes")
+    args = parser.parse_args()
+    if args.times < 1 or (args.times != 1 and args.into is None):
+        parser.error("--times is 1 or more, and goes with --into: what is shipped keeps its time")
+    return args
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--check"]):
-        sys.exit("usage: deploy/generate.py [--check]")
-    wanted = files(read(DEPLOY / "slo.yaml"))
+    args = asked()
+    slo = hurried(read(DEPLOY / "slo.yaml"), args.times)
+    wanted = files(slo, args.into) if args.into else files(slo)
     stale = [path for path, text in wanted.items()
              if not path.exists() or path.read_text(encoding="utf-8") != text]
-    if sys.argv[1:]:
+    if args.check:
         sys.exit("".join(f"{path} is stale: python3 deploy/generate.py\n" for path in stale) or 0)
     for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted[path], encoding="utf-8")
 
 

@@ -64,6 +64,10 @@ pub use inference::{
 };
 pub use lot::Lot;
 use meaning::{Meaning, Raw, Rules};
+use memchr::{
+    memchr,
+    memmem::{Finder, find},
+};
 use messages::Named;
 use serde::de::IgnoredAny;
 pub use stated::{identity, named};
@@ -177,11 +181,12 @@ impl<'a> Pair<'a> {
     }
 
     /// Whether the answer is an object that may have a field of that name, which takes less to see than
-    /// to read it.
-    fn answers_with(&self, name: &str) -> bool {
-        let has = |text: &[u8]| memchr::memmem::find(self.response, text).is_some();
+    /// to read it. `name`: to make a search ready takes longer than to search a short answer.
+    fn answers_with(&self, name: &Finder<'_>) -> bool {
         // a letter is escaped by its number alone
-        self.answers_object() && (has(name.as_bytes()) || has(b"\\u"))
+        let may_escape =
+            || memchr(b'\\', self.response).is_some() && find(self.response, b"\\u").is_some();
+        self.answers_object() && (name.find(self.response).is_some() || may_escape())
     }
 
     /// Whether the request is one, likewise.

@@ -64,9 +64,17 @@ fn cut(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((&bytes[..place], &bytes[place + 1..]))
 }
 
+/// Up to here a text is looked at byte by byte.
+const SHORT: usize = 8;
+
 /// `+` is a space, `%41` an `A`; what is neither stays.
 fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr2(b'%', b'+', text).is_none() {
+    let is_plain = match text.len() {
+        // most names are short, and to begin a search takes longer than to look at them
+        0..=SHORT => !text.iter().any(|byte| matches!(byte, b'%' | b'+')),
+        _ => memchr::memchr2(b'%', b'+', text).is_none(),
+    };
+    if is_plain {
         return Cow::Borrowed(text);
     }
     let mut bytes = Vec::with_capacity(text.len());

@@ -93,6 +93,7 @@ impl<T> Default for Lot<T> {
 impl<T> Deref for Lot<T> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
         match self {
             Self::One(value) => std::slice::from_ref(value),

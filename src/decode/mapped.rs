@@ -11,7 +11,7 @@
 mod answer;
 mod request;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use rsonpath_syntax::Segment;
 
@@ -96,6 +96,10 @@ impl<'a> Body<'a> {
 
     fn find_below(&mut self, root: Place, path: &[Segment]) -> Result<Vec<Found>, TooLarge> {
         path::find(&self.tape, root, path, &mut self.steps)
+    }
+
+    fn may_lead(&self, places: &Range<Place>, segments: &[Segment]) -> bool {
+        path::may_lead(&self.tape, places, segments)
     }
 
     /// Reads what stands at `place`.

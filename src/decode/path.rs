@@ -7,6 +7,8 @@
 
 mod filter;
 
+use std::ops::Range;
+
 use rsonpath_syntax::{Index, Segment, Selector, Selectors, Slice, Step};
 
 use super::{
@@ -97,6 +99,17 @@ pub(super) fn find(
     segments: &[Segment],
     steps: &mut Steps,
 ) -> Result<Vec<Found>, TooLarge> {
+    let is_everywhere = |segment: &Segment| matches!(segment, Segment::Descendant(_));
+    if root == 0 && segments.iter().any(is_everywhere) {
+        let places = root..tape.after(root);
+        if !may_lead(tape, &places, segments) {
+            // one for each place, as looking into all of them takes
+            return match steps.take(places.len()) {
+                Ok(()) => Ok(Vec::new()),
+                Err(_) => Err(TooLarge),
+            };
+        }
+    }
     let mut walk = Walk { tape, steps };
     let mut found = Vec::new();
     let most = (tape.bytes() / 4).max(MAX_FOUND);
@@ -119,6 +132,23 @@ pub(super) fn find(
         Ok(()) | Err(Stop::Enough) => Ok(found),
         Err(Stop::TooLong) => Err(TooLarge),
     }
+}
+
+/// Whether `segments` may lead anywhere among `places`: a name of each that wants one is there. That
+/// takes less to see than to follow them, from each of many places above all.
+pub(super) fn may_lead(tape: &Tape<'_>, places: &Range<Place>, segments: &[Segment]) -> bool {
+    let may_lead = |selector: &Selector| match selector {
+        Selector::Name(name) => tape.has_name(places.clone(), name.unquoted()),
+        _ => true,
+    };
+    let mut all = segments.iter().map(Segment::selectors);
+    all.all(|selectors| selectors.as_slice().iter().any(may_lead))
+}
+
+/// Whether a segment chooses fields by their names alone.
+pub(super) fn wants_names(segment: &Segment) -> bool {
+    let is_name = |selector: &Selector| matches!(selector, Selector::Name(_));
+    segment.selectors().as_slice().iter().all(is_name)
 }
 
 /// Places that may be found in any body; else one for each four bytes, as items are.
@@ -157,9 +187,11 @@ impl<'t, 'a> Walk<'t, 'a> {
         match segment {
             Segment::Child(selectors) => self.selectors(from, selectors, each),
             Segment::Descendant(selectors) => {
+                let wants_names = wants_names(segment);
                 for place in from..self.tape.after(from) {
                     self.steps.take(1)?;
-                    if self.tape.holds(place) {
+                    let may_lead = !wants_names || self.tape.is_object(place);
+                    if may_lead && self.tape.holds(place) {
                         self.selectors(place, selectors, each)?;
                     }
                 }

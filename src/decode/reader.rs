@@ -106,6 +106,18 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// What has not been read.
+    #[inline]
+    fn rest(&self) -> &'de [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Goes on at `rest`, which is an end of the text.
+    #[inline]
+    fn go_to(&mut self, rest: &[u8]) {
+        self.at = self.bytes.len() - rest.len();
+    }
+
     /// The next byte that is no space.
     #[inline]
     fn peek(&mut self) -> Result<u8, Stop> {
@@ -130,8 +142,7 @@ impl<'de> Reader<'de> {
 
     /// Steps over `word`, which must stand here.
     fn word(&mut self, word: &[u8]) -> Result<(), Stop> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word) {
+        if !self.rest().starts_with(word) {
             return Err(Stop::Syntax);
         }
         self.at += word.len();

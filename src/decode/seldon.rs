@@ -17,7 +17,9 @@
 mod message;
 mod tftensor;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
+
+use memchr::memmem::Finder;
 
 use self::message::{Found, Message, Plain};
 use super::{
@@ -32,6 +34,9 @@ use super::{
 use crate::capture::policy;
 
 const FORMAT: &str = "seldon";
+
+/// What no answer of this format lacks.
+static DATA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("data"));
 
 pub(super) const DECODER: Decoder = Decoder {
     format: FORMAT,
@@ -48,7 +53,7 @@ fn claims(pair: &Pair<'_>) -> bool {
 }
 
 fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
-    if !claims(pair) && !pair.answers_with("data") {
+    if !claims(pair) && !pair.answers_with(&DATA) {
         return Ok(None);
     }
     let items = Items {

@@ -3,7 +3,7 @@
 //! 12 bytes for a value of at least two, in the order of the text; values are read where they
 //! stand, by whoever wants them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use memchr::memchr2;
 
@@ -134,6 +134,13 @@ impl<'a> Tape<'a> {
     /// Whether it is the name of a field.
     pub(super) fn is_name(&self, place: Place) -> bool {
         self.spans.get(place).is_some_and(|span| span.after == NAME)
+    }
+
+    /// Whether a field among `places` has that name.
+    pub(super) fn has_name(&self, places: Range<Place>, name: &str) -> bool {
+        let spans = self.spans.get(places.clone()).unwrap_or_default();
+        let mut all = places.zip(spans);
+        all.any(|(place, span)| span.after == NAME && self.reads(place, name))
     }
 
     /// Whether a list or an object stands there that is not empty.

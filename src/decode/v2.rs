@@ -18,6 +18,10 @@ mod parts;
 mod ranking;
 mod tensor;
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 pub(super) use self::{
     answered::{are_one_row, raw, unbatch},
     asked::table,
@@ -45,6 +49,9 @@ pub(super) const BINARY: Decoder = Decoder {
     answer: |pair| answer("v2_binary", pair),
     request: |pair, items| request("v2_binary", pair, items),
 };
+
+/// What no answer of this format lacks.
+static OUTPUTS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("outputs"));
 
 /// What is said of a request that is a tensor alone.
 const RAW: &str = "the request is one tensor without JSON: only the model knows its type and shape";
@@ -82,7 +89,7 @@ impl<'a> Target<'a> {
 
 fn answer(format: &'static str, pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let is_named = Target::of(pair).is_some() || pair.is_of_route(format);
-    if !is_named && !pair.answers_with("outputs") {
+    if !is_named && !pair.answers_with(&OUTPUTS) {
         return Ok(None);
     }
     let message = &pair.exchange.response;

@@ -216,7 +216,8 @@ impl<'de, N: Numbers<'de>> Visitor<'de> for Run<N> {
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut numbers: A) -> Result<(), A::Error> {
-        while let Some(number) = numbers.next_element()? {
+        // what `next_element` does, which is not always inlined
+        while let Some(number) = numbers.next_element_seed(PhantomData)? {
             self.0.number(number);
         }
         Ok(())

@@ -8,13 +8,12 @@ Needs Debian's `prometheus`, `prometheus-node-exporter` and `nodejs`, the packag
 import copy
 import functools
 import re
-import shutil
-import sys
 import time
 from urllib.parse import quote
 
 import harness as h
 import linting
+import stack
 from expressions import CATALOGUE, DEPLOY
 from harness import case, check, equal, wait_until
 from linting import DASHBOARDS, faults, panels
@@ -275,7 +274,7 @@ def variables_offer_what_there_is():
         if one["type"] == "query":
             metric, _, label = one["query"]["query"][len("label_values("):-1].rpartition(", ")
             text = view.filled(metric)
-            offered[name] = view.prometheus.get(f"label/{label}/values?match[]={quote(text)}")
+            offered[name] = view.prometheus.ask(f"/api/v1/label/{label}/values?match[]={quote(text)}")
     equal(offered["job"], ["ml-api", "ml-api/scores"], "jobs")
     equal(offered["instance"], sorted(f"{h.HOST}:{port}" for job in offered["job"] for port in view.scene.jobs[job]),
           "replicas")
@@ -320,9 +319,7 @@ def a_new_version_and_its_baseline_are_marked_where_they_begin():
 
 
 if __name__ == "__main__":
-    missing = [name for name in ("prometheus", "prometheus-node-exporter", "node") if not shutil.which(name)]
-    if missing:
-        sys.exit(f"not installed: {', '.join(missing)} (Debian: prometheus, prometheus-node-exporter, nodejs)")
+    stack.needs("prometheus", "prometheus-node-exporter", "node")
     # before the cases, for each ends what it has started
     with Scene() as SCENE:
         h.main("dashboards")

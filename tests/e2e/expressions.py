@@ -4,10 +4,11 @@ import re
 import sys
 
 import harness as h
+from stack import DEPLOY
 
-DEPLOY = h.ROOT / "deploy"
 sys.path.insert(0, str(DEPLOY))
 import alerts as made_alerts  # noqa: E402
+import durations  # noqa: E402,F401 - for suites
 import generate  # noqa: E402
 import recording as made_recording  # noqa: E402
 

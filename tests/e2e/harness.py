@@ -106,6 +106,9 @@ _started = []
 class Process:
     """A child with its output read by threads, line by line."""
 
+    # a case ends what it has started, unless cases after it need it
+    outlives_its_case = False
+
     def __init__(self, command, name, env=None, stdout="read", stdin=subprocess.DEVNULL, cwd=None):
         """`stdout`: `read`; `closed`: its reader is gone; `blocked`: its reader reads nothing; or a file."""
         self.name = name
@@ -656,8 +659,9 @@ def main(title, needs_binary=True):
             passed += 1
             print(f"  ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
         for process in _started[before:]:
-            with contextlib.suppress(OSError):
-                process.kill()
+            if not process.outlives_its_case:
+                with contextlib.suppress(OSError):
+                    process.kill()
     print(f"{title}: {time.monotonic() - began:.1f} s")
     print(f"{passed} passed, {len(failed)} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
     if passed + len(failed) + skipped == 0:

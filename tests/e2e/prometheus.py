@@ -8,56 +8,24 @@ counters rose by is known exactly, so each answer must lie between that and that
 
 import json
 import math
-import shutil
 import subprocess
-import sys
-import tempfile
 import time
-from urllib.parse import quote
 
 import harness as h
-from harness import Agent, Client, Process, PythonServer, case, check, close, equal, request, wait_until
+import stack
+from harness import Agent, Client, PythonServer, case, check, close, equal, wait_until
 
 ROWS = h.rows()
 SCRAPE_S = 1
 
 
-class Prometheus(Process):
-    def __init__(self, ops_port):
-        self.port = h.free_port()
-        self.folder = tempfile.mkdtemp(prefix="sidelight-e2e-")
-        config = {
-            "global": {"scrape_interval": f"{SCRAPE_S}s"},
-            "scrape_configs": [{"job_name": "ml-api", "metrics_path": "/metrics",
-                                "static_configs": [{"targets": [f"{h.HOST}:{ops_port}"]}]}],
-        }
-        with open(f"{self.folder}/prometheus.yml", "w", encoding="utf-8") as file:
-            json.dump(config, file)
-        super().__init__(["prometheus", f"--config.file={self.folder}/prometheus.yml",
-                          f"--storage.tsdb.path={self.folder}/data", f"--web.listen-address={h.HOST}:{self.port}"],
-                         "prometheus", cwd=self.folder)
-        wait_until(lambda: request(self.port, "GET", "/-/ready", timeout=5).status == 200, "Prometheus to be ready")
-
-    def stop(self, patience=20.0):
-        super().stop(patience)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def query(self, text, at):
-        """The result of an instant query: (labels, value or samples) pairs."""
-        answer = request(self.port, "GET", f"/api/v1/query?query={quote(text)}&time={at:.3f}")
-        body = answer.json()
-        equal(body["status"], "success", f"status of {text}: {body.get('error')}")
-        return [(series["metric"], series.get("values") or series["value"]) for series in body["data"]["result"]]
-
-    def value(self, text, at):
-        """The one value of a query."""
-        found = self.query(text, at)
-        check(len(found) == 1, lambda: f"{len(found)} results of {text}: {found}")
-        return float(found[0][1][1])
-
-    def by(self, text, label, at):
-        """Values by a label."""
-        return {metric.get(label): float(value[1]) for metric, value in self.query(text, at)}
+def scraping(agent):
+    """A Prometheus that scrapes one agent, often."""
+    return stack.Prometheus(json.dumps({
+        "global": {"scrape_interval": f"{SCRAPE_S}s"},
+        "scrape_configs": [{"job_name": "ml-api", "metrics_path": "/metrics",
+                            "static_configs": [{"targets": [f"{h.HOST}:{agent.ops}"]}]}],
+    }))
 
 
 class Rise:
@@ -125,7 +93,7 @@ class Traffic:
 @case
 def every_query_of_the_course_gives_what_was_sent():
     with PythonServer(h.E2E / "upstream.py") as upstream, Agent(upstream=upstream.port) as agent, \
-            Prometheus(agent.ops) as prometheus:
+            scraping(agent) as prometheus:
         traffic = Traffic(agent)
 
         def seen():
@@ -209,7 +177,7 @@ def every_query_of_the_course_gives_what_was_sent():
 def a_first_burst_of_errors_is_seen_by_increase():
     """The symptom: errors that create their own series are invisible to `increase`."""
     with PythonServer(h.E2E / "upstream.py") as upstream, Agent(upstream=upstream.port) as agent, \
-            Prometheus(agent.ops) as prometheus:
+            scraping(agent) as prometheus:
         selector = 'ml_api_requests_total{endpoint="/predict",status_code="502"}'
         wait_until(lambda: len(prometheus.query(f"{selector}[1m]", time.time())[0][1]) >= 3
                    if prometheus.query(selector, time.time()) else False, "the series to exist at 0")
@@ -247,6 +215,5 @@ def promtool_finds_nothing_to_say():
 
 
 if __name__ == "__main__":
-    if not (shutil.which("prometheus") and shutil.which("promtool")):
-        sys.exit("prometheus and promtool are not installed: Debian's package prometheus has both")
+    stack.needs("prometheus", "promtool")
     h.main("prometheus")

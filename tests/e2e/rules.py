@@ -15,8 +15,10 @@ import tempfile
 import time
 
 import harness as h
-from expressions import CATALOGUE, DEPLOY, RECORDED, SLO, made_alerts, unknown
-from harness import Failed, Process, case, check, equal, request, wait_until
+import stack
+from expressions import CATALOGUE, RECORDED, SLO, durations, made_alerts, unknown
+from harness import case, check, equal, request, wait_until
+from stack import DEPLOY
 
 PROMETHEUS = DEPLOY / "prometheus"
 ALERTS = [alert for _, rules in made_alerts.groups(SLO) for alert in rules]
@@ -73,6 +75,44 @@ def rules_are_those_of_the_objectives():
         slo.write_text("a:\n  - b\n", encoding="utf-8")
         code, said = run(sys.executable, copy / "generate.py")
         check(code == 1 and "slo.yaml:2" in said, f"a list: {code}, {said}")
+
+
+def times_of(text):
+    """All durations of a file of rules, in seconds, and the text without them."""
+    found = []
+
+    def aside(match):
+        if match["duration"]:
+            found.append(durations.seconds(match["duration"]))
+        return match[0] if match["duration"] is None else "DURATION"
+    text = re.sub(r'"(?:[^"\\]|\\.)*"|(?<=\[)(?P<duration>\w+)(?=\])', aside, text)
+    for word in ("offset ", "for: ", "interval: "):
+        found += [durations.seconds(duration) for duration in re.findall(rf"\b{word}(\w+)", text)]
+        text = re.sub(rf"\b({word})\w+", r"\1DURATION", text)
+    return found, text
+
+
+@case
+def rules_in_less_time_are_the_same_rules():
+    with tempfile.TemporaryDirectory() as folder:
+        as_shipped, quick = pathlib.Path(folder) / "1", pathlib.Path(folder) / "60"
+        passes(sys.executable, DEPLOY / "generate.py", "--into", as_shipped)
+        passes(sys.executable, DEPLOY / "generate.py", "--into", quick, "--times", "60")
+        passes(sys.executable, DEPLOY / "generate.py", "--into", quick, "--times", "60", "--check")
+        passes("promtool", "check", "rules", *quick.glob("*.yml"))
+        for name in ("recording.yml", "alerts.yml"):
+            text = (as_shipped / name).read_text(encoding="utf-8")
+            equal(text, (PROMETHEUS / "rules" / name).read_text(encoding="utf-8"), f"{name} as it is shipped")
+            usual, rest = times_of(text)
+            short, quick_rest = times_of((quick / name).read_text(encoding="utf-8"))
+            check(len(usual) > 40, f"{name} has {len(usual)} durations")
+            equal(short, [seconds / 60 for seconds in usual], f"durations of {name}")
+            # by the seconds of five minutes, and by those between two samples, rates are counts
+            for before, after in (("* 300 ", "* 5 "), ("* 300)", "* 5)"), ("* 30 ", "* 0.5 ")):
+                rest = rest.replace(before, after)
+            equal(quick_rest, rest, f"what else {name} says")
+        code, said = run(sys.executable, DEPLOY / "generate.py", "--times", "60")
+        check(code == 2 and "--into" in said, f"what is shipped, in less time: {code}, {said}")
 
 
 @case
@@ -162,33 +202,20 @@ def summaries_say_numbers_as_people_do():
         check(alert.area in ("slo", "model", "availability", "honesty"), f"area of {alert.name}")
 
 
-class Alertmanager(Process):
-    def __init__(self):
-        self.port = h.free_port()
-        self.folder = tempfile.mkdtemp(prefix="sidelight-e2e-")
-        super().__init__(["prometheus-alertmanager", f"--config.file={DEPLOY}/alertmanager/alertmanager.yml",
-                          f"--storage.path={self.folder}", "--cluster.listen-address=",
-                          f"--web.listen-address={h.HOST}:{self.port}"], "alertmanager", cwd=self.folder)
-        wait_until(lambda: request(self.port, "GET", "/-/ready", timeout=5).status == 200, "Alertmanager to be ready")
+def posted(alertmanager, *firing):
+    """Alerts that fire, by their labels; gives what says which of them are inhibited."""
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
+    body = json.dumps([{"labels": labels, "endsAt": ends} for labels in firing])
+    answer = request(alertmanager.port, "POST", "/api/v2/alerts", body, {"Content-Type": "application/json"})
+    equal(answer.status, 200, "status of posted alerts")
 
-    def stop(self, patience=20.0):
-        super().stop(patience)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def silent(self, *firing):
-        """Of alerts that fire, by their labels, those that are inhibited."""
-        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
-        body = json.dumps([{"labels": labels, "endsAt": ends} for labels in firing])
-        answer = request(self.port, "POST", "/api/v2/alerts", body, {"Content-Type": "application/json"})
-        equal(answer.status, 200, "status of posted alerts")
-
-        def inhibited():
-            found = request(self.port, "GET", "/api/v2/alerts").json()
-            equal(len(found), len(firing), "alerts")
-            return [alert["labels"] for alert in found if alert["status"]["state"] == "suppressed"]
-        # what is inhibited is only known when its group has been looked at
-        time.sleep(2)
-        return inhibited
+    def inhibited():
+        found = request(alertmanager.port, "GET", "/api/v2/alerts").json()
+        equal(len(found), len(firing), "alerts")
+        return [alert["labels"] for alert in found if alert["status"]["state"] == "suppressed"]
+    # what is inhibited is only known when its group has been looked at
+    time.sleep(2)
+    return inhibited
 
 
 def labels_of(name, **more):
@@ -211,14 +238,12 @@ def alertmanager_silences_what_follows_from_an_agent_or_a_model_that_is_down():
     slow = {**fast, "severity": "warning", "window": "3d"}
     latency = {**labels_of("MlLatencyBudgetBurn", job="ml-api"), "severity": "warning", "window": "3d"}
     silenced = [of_a, of_the_gone, of_mnist, slow]
-    with Alertmanager() as alertmanager:
-        inhibited = alertmanager.silent(down, absent, nowhere, fast, of_b, of_the_job, latency, *silenced)
+    with stack.Alertmanager() as alertmanager:
+        inhibited = posted(alertmanager, down, absent, nowhere, fast, of_b, of_the_job, latency, *silenced)
         wait_until(lambda: len(inhibited()) >= len(silenced), "alerts to be inhibited")
         equal(sorted(inhibited(), key=str), sorted(silenced, key=str), "inhibited alerts")
 
 
 if __name__ == "__main__":
-    missing = [name for name in ("promtool", "amtool", "prometheus-alertmanager") if not shutil.which(name)]
-    if missing:
-        sys.exit(f"not installed: {', '.join(missing)} (Debian: prometheus, prometheus-alertmanager)")
+    stack.needs("promtool", "amtool", "prometheus-alertmanager")
     h.main("rules", needs_binary=False)

@@ -6,15 +6,14 @@ import math
 import pathlib
 import random
 import re
-import shutil
 import tempfile
 import threading
 import time
 from urllib.parse import quote
 
 import harness as h
-from expressions import DEPLOY
-from harness import Agent, Client, Process, equal, request, wait_until
+import stack
+from harness import Agent, Client, equal
 
 SCRAPE_S = 1
 WINDOW = 200
@@ -22,51 +21,30 @@ COLORS = ("red", "white", "blue")
 FLOWERS = h.rows()
 
 
-class NodeExporter(Process):
-    def __init__(self):
-        self.port = h.free_port()
-        super().__init__(["prometheus-node-exporter", f"--web.listen-address={h.HOST}:{self.port}"], "node-exporter")
-        wait_until(lambda: request(self.port, "GET", "/", timeout=5).status == 200, "node-exporter to answer")
-
-
-class Prometheus(Process):
+class Prometheus(stack.Prometheus):
     """With the shipped rules, scraped and evaluated each second. `jobs`: operator's ports by name."""
 
     def __init__(self, jobs):
-        self.port = h.free_port()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidelight-e2e-"))
-        jobs = {**jobs, "prometheus": [self.port]}
+        port = h.free_port()
         config = {"global": {"scrape_interval": f"{SCRAPE_S}s", "evaluation_interval": f"{SCRAPE_S}s"},
-                  "rule_files": ["*.yml"],
+                  "rule_files": ["rules/*.yml"],
                   "scrape_configs": [{"job_name": name, "static_configs": [
-                      {"targets": [f"{h.HOST}:{port}" for port in ports]}]} for name, ports in jobs.items()]}
-        (self.folder / "prometheus.json").write_text(json.dumps(config), encoding="utf-8")
-        for rules in (DEPLOY / "prometheus" / "rules").glob("*.yml"):
-            text = re.sub(r"interval: \d+s", f"interval: {SCRAPE_S}s", rules.read_text(encoding="utf-8"))
-            (self.folder / rules.name).write_text(text, encoding="utf-8")
-        super().__init__(["prometheus", f"--config.file={self.folder}/prometheus.json",
-                          f"--storage.tsdb.path={self.folder}/data", f"--web.listen-address={h.HOST}:{self.port}"],
-                         "prometheus", cwd=self.folder)
-        wait_until(lambda: request(self.port, "GET", "/-/ready", timeout=5).status == 200, "Prometheus to be ready")
-
-    def stop(self, patience=20.0):
-        super().stop(patience)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def get(self, path):
-        body = request(self.port, "GET", f"/api/v1/{path}").json()
-        equal(body["status"], "success", f"{path}: {body.get('error')}")
-        return body["data"]
-
-    def once(self, text, at):
-        """Labels and samples of an instant query."""
-        return [(one["metric"], [one["value"]])
-                for one in self.get(f"query?query={quote(text)}&time={at:.3f}")["result"]]
+                      {"targets": [f"{h.HOST}:{port}" for port in ports]}]}
+                      for name, ports in {**jobs, "prometheus": [port]}.items()]}
+        with tempfile.TemporaryDirectory() as folder:
+            for rules in (stack.DEPLOY / "prometheus" / "rules").glob("*.yml"):
+                text = re.sub(r"interval: \d+s", f"interval: {SCRAPE_S}s", rules.read_text(encoding="utf-8"))
+                (pathlib.Path(folder) / rules.name).write_text(text, encoding="utf-8")
+            super().__init__(json.dumps(config), folder, port=port)
 
     def over(self, text, start, end, step):
-        """The same of a query over time."""
-        path = f"query_range?query={quote(text)}&start={start:.3f}&end={end:.3f}&step={step}"
-        return [(one["metric"], one["values"]) for one in self.get(path)["result"]]
+        """Labels and samples of a query over time."""
+        path = f"/api/v1/query_range?query={quote(text)}&start={start:.3f}&end={end:.3f}&step={step}"
+        return [(one["metric"], one["values"]) for one in self.ask(path)["result"]]
+
+    def once(self, text, at):
+        """Labels and the one sample of an instant query, in the same form."""
+        return [(labels, [sample]) for labels, sample in self.query(text, at)]
 
 
 class Model(http.server.ThreadingHTTPServer):
@@ -148,7 +126,7 @@ class Scene:
         self.model = self.start(Model())
         self.iris = [self.start(Agent(config=config)) for _ in range(2)]
         self.scores = self.start(Agent(upstream=self.model.port, config=config))
-        node = self.start(NodeExporter())
+        node = self.start(stack.NodeExporter())
         self.jobs = {"ml-api": [agent.ops for agent in self.iris], "ml-api/scores": [self.scores.ops],
                      "node": [node.port]}
         self.prometheus = self.start(Prometheus(self.jobs))

@@ -1,5 +1,8 @@
 //! The items of an answer.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 
 use super::super::{
@@ -10,10 +13,13 @@ use super::super::{
     walk::{self, At, Leaf, Name, Node, Word},
 };
 
+/// What no answer of this format lacks.
+static PREDICTION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("prediction"));
+
 /// What the answer says; `None`: it is of another shape.
 pub(super) fn read(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     let is_alone = pair.is_of_route(super::FORMAT);
-    if !is_alone && pair.answers_object() && !pair.answers_with("prediction") {
+    if !is_alone && pair.answers_object() && !pair.answers_with(&PREDICTION) {
         // whether it is JSON is told by those that read it
         return Ok(None);
     }

@@ -4,6 +4,7 @@ use super::{
     super::{
         inference::{Output, Prediction},
         meaning::Raw,
+        path,
         predictions::{Builder, Each, Items, Shares, SharesOf, most_items, prediction},
         table::TooLarge,
         walk::Number,
@@ -202,9 +203,20 @@ fn in_each(
     segments: &[Segment],
 ) -> Result<Vec<Found>, TooLarge> {
     let mut places = Vec::new();
+    let start = items.iter().map(|item| item.place()).min().unwrap_or(0);
+    let ends = items.iter().map(|item| body.tape.after(item.place()));
+    if !body.may_lead(&(start..ends.max().unwrap_or(0)), segments) {
+        return Ok(places);
+    }
+    let wants_object = segments
+        .first()
+        .is_some_and(|first| matches!(first, Segment::Child(_)) && path::wants_names(first));
     for (row, item) in items.iter().map(|item| item.place()).enumerate() {
         if !segments.is_empty() && body.tape.after(item) == item + 1 {
             // it holds nothing
+            continue;
+        }
+        if wants_object && !body.tape.is_object(item) {
             continue;
         }
         if let [only] = body.find_below(item, segments)?[..] {

@@ -127,3 +127,61 @@ fn a_path_that_would_take_for_ever_is_given_up() {
     let honest = format!("[{}1]", "1.25,".repeat(12_000));
     assert_eq!(found(&honest, "$[*]").unwrap().len(), 12_001);
 }
+
+/// What is not looked into leads nowhere: names with escapes and names that no field has, too.
+#[test]
+fn places_without_a_name_that_is_wanted_lead_nowhere() {
+    let paths = [
+        "$..a",
+        "$.b..a",
+        "$..['a','b']",
+        "$[*].a",
+        "$.b[0]",
+        "$..b[*]",
+    ];
+    let parts = [
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"a\":",
+        "\"\\u0061\":",
+        "\"b\":",
+        "\"a\"",
+        "1",
+        ",",
+    ];
+    let mut random = fastrand::Rng::with_seed(11);
+    let (mut read, mut leads) = (0, 0);
+    while read < 300 {
+        let length = random.usize(4..14);
+        let text: String = (0..length)
+            .map(|_| parts[random.usize(..parts.len())])
+            .collect();
+        if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
+            continue;
+        }
+        read += 1;
+        let tape = Tape::new(&text).unwrap();
+        for path in paths {
+            let path = JsonPath::new(path).unwrap();
+            let mut steps = Steps::within(text.len(), 1);
+            let mut count = 0;
+            let mut walk = Walk {
+                tape: &tape,
+                steps: &mut steps,
+            };
+            let counted = walk.follow(0, path.segments(), &mut |_, _| {
+                count += 1;
+                Ok(())
+            });
+            assert_eq!(counted, Ok(()));
+            let found = find(&tape, 0, path.segments(), &mut steps).unwrap();
+            assert_eq!(found.len(), count, "{text}");
+            let may_lead = may_lead(&tape, &(0..tape.after(0)), path.segments());
+            assert!(may_lead || count == 0, "{text}");
+            leads += usize::from(count > 0);
+        }
+    }
+    assert!(leads > 0);
+}

@@ -57,18 +57,8 @@ impl Reader<'_> {
     }
 
     /// The number that begins here, infinite where it is beyond the largest.
-    #[inline]
-    pub(super) fn float(&mut self) -> Result<f64, Stop> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if let Some((number, length)) = short_float(rest) {
-            self.at += length;
-            return Ok(number);
-        }
-        self.long_float()
-    }
-
     #[expect(clippy::cast_precision_loss, reason = "features are floats")]
-    fn long_float(&mut self) -> Result<f64, Stop> {
+    pub(super) fn long_float(&mut self) -> Result<f64, Stop> {
         Ok(match self.number()? {
             Number::Unsigned(value) => value as f64,
             Number::Signed(value) => value as f64,
@@ -196,13 +186,54 @@ impl Reader<'_> {
     }
 }
 
-/// A number without exponent at the start of `text` that is exact with one rounding, and its length,
-/// where a list goes on or ends behind it.
-#[inline]
-fn short_float(text: &[u8]) -> Option<(f64, usize)> {
+/// A number without exponent at the start of `text` that is exact with one rounding, and what stands behind
+/// it, where a list goes on or ends there.
+#[expect(
+    clippy::inline_always,
+    reason = "a call for each number is a quarter of what it costs"
+)]
+#[inline(always)]
+pub(super) fn short_float(text: &[u8]) -> Option<(f64, &[u8])> {
+    let is_negative = text.first() == Some(&b'-');
     // no branch: which sign a number has is not to be foreseen
-    let sign = u8::from(text.first() == Some(&b'-'));
-    let unsigned = text.get(usize::from(sign)..)?;
+    let unsigned = text.get(usize::from(is_negative)..)?;
+    let short = match unsigned {
+        [digit @ b'0'..=b'9', b'.', fraction @ ..] => fraction_behind(digit - b'0', fraction),
+        [digit @ b'0'..=b'9', rest @ ..] if matches!(rest, [b',' | b']', ..]) => {
+            Some((f64::from(digit - b'0'), rest))
+        }
+        _ => None,
+    };
+    let (magnitude, rest) = match short {
+        Some(found) => found,
+        None => longer_float(unsigned)?,
+    };
+    let number = f64::from_bits(magnitude.to_bits() | u64::from(is_negative) << 63);
+    Some((number, rest))
+}
+
+/// A digit and a fraction of at most eight, which is what most features are.
+#[inline]
+fn fraction_behind(digit: u8, fraction: &[u8]) -> Option<(f64, &[u8])> {
+    let (digits, count) = eight_digits(*fraction.first_chunk()?);
+    let (tens, power) = (TENS.get(count)?, POWERS.get(count)?);
+    let rest = fraction.get(count..)?;
+    if count == 0 || !matches!(rest.first(), Some(b',' | b']' | b' ')) {
+        return None;
+    }
+    let value = u64::from(digit) * tens + digits;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_wrap,
+        reason = "nine digits are exact"
+    )]
+    let value = value as i64 as f64;
+    Some((value / power, rest))
+}
+
+/// One without sign that has more digits. Not inlined: what calls it then is small enough to be.
+#[inline(never)]
+fn longer_float(unsigned: &[u8]) -> Option<(f64, &[u8])> {
     let (mut value, whole) = digits(unsigned, 0, 0);
     let mut rest = unsigned.get(whole..)?;
     if whole == 0 || (whole > 1 && unsigned.first() == Some(&b'0')) {
@@ -230,8 +261,7 @@ fn short_float(text: &[u8]) -> Option<(f64, usize)> {
     }
     #[expect(clippy::cast_precision_loss, reason = "it is exact up to here")]
     let magnitude = value as f64 / POWERS[scale];
-    let number = f64::from_bits(magnitude.to_bits() | u64::from(sign) << 63);
-    Some((number, text.len() - rest.len()))
+    Some((magnitude, rest))
 }
 
 /// The number that the digits at the start of `text` are, and how many they are: eight at once, since a

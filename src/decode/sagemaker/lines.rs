@@ -85,12 +85,13 @@ impl Lines {
         let place = self.fields;
         self.fields += 1;
         let is_labelled = self.labels.len() > self.rows;
+        if is_labelled && place != 1 {
+            return;
+        }
         match csv::cell(field) {
             Scalar::Number(number) if is_labelled => {
-                if place == 1 {
-                    make_room(&mut self.shares, self.most);
-                    self.shares.push(number);
-                }
+                make_room(&mut self.shares, self.most);
+                self.shares.push(number);
             }
             Scalar::Number(number) => {
                 let is_whole = !field.contains(['.', 'e', 'E']);
@@ -105,8 +106,8 @@ impl Lines {
             }
             _ if is_labelled => {}
             Scalar::Bool(value) if place == 0 => self.label(Prediction::Bool(value)),
-            Scalar::Text(text) if place == 0 => {
-                self.label(Prediction::named(&text));
+            Scalar::Text(_) if place == 0 => {
+                self.label(Prediction::named(field.trim_ascii()));
             }
             _ => self.is_other = true,
         }

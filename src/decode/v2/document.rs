@@ -110,7 +110,7 @@ impl<'de> Node<'de> for One {
                     tensor.binary_bytes = object.next_value_seed(At(Parameters))?.binary_bytes;
                 }
                 "data" => {
-                    let mut kept = Kept::within(self.bytes);
+                    let mut kept = Kept::within(self.bytes).expecting(tensor.shape);
                     object.next_value_seed(At(Elements {
                         kept: &mut kept,
                         depth: DEPTH,

@@ -132,6 +132,16 @@ impl Kept {
         }
     }
 
+    /// With room for the numbers of a shape, if a body of so many bytes may hold as many: they are not
+    /// moved then while they grow.
+    pub(in crate::decode) fn expecting(mut self, shape: Option<Shape>) -> Self {
+        let numbers = shape.map_or(0, |shape| shape.rows.saturating_mul(shape.width));
+        if numbers <= self.max {
+            self.values = Values::with_capacity(numbers);
+        }
+        self
+    }
+
     /// Those that little-endian bytes are, truth values as numbers; none of a type without a size.
     pub(in crate::decode) fn of_bytes(bytes: &[u8], datatype: Datatype) -> Self {
         let datatype = match datatype {
