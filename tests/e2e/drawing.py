@@ -2,7 +2,6 @@
 
 import math
 import re
-import time
 from xml.sax.saxutils import escape
 
 WIDTH, UNIT, GAP = 1200, 50, 6
@@ -15,8 +14,6 @@ LEGENDS = 6
 
 def number(value, unit, decimals=None):
     """As Grafana writes it, nearly."""
-    if unit == "dateTimeFromNow":
-        return f"{(time.time() - value / 1000) / 60:.0f} min ago"
     if unit == "percentunit":
         return f"{value * 100:.3g}%" if decimals is None else f"{value * 100:.{min(decimals, 2)}f}%"
     if unit == "s":
@@ -283,6 +280,8 @@ class Panel:
         for mapping in own.get("mappings", ()):
             if f"{value:g}" in mapping["options"]:
                 return mapping["options"][f"{value:g}"]["text"]
+        if own["unit"] == "dateTimeFromNow":
+            return f"{(self.span[1] - value / 1000) / 60:.0f} min ago"
         return number(value, own["unit"], own["decimals"])
 
 
