@@ -139,7 +139,7 @@ changes(process_start_time_seconds{{job=~"{jobs}"}}[1h]) >= {slo["replicas"]["re
               "prometheus_notifications_alertmanagers_discovered < 1",
               "Prometheus at {{ $labels.instance }} knows no Alertmanager: no alert reaches anybody."),
         Alert("MlConfigReloadFailed", "", "warning", "availability",
-              'increase(sidelight_config_reloads_total{outcome="refused"}[15m]) > 0',
+              "sidelight_config_last_reload_successful == 0",
               "Sidelight at {{ $labels.instance }} of {{ $labels.job }} refused its new configuration and goes on with "
               "the old one.", {"program": "sidelight"}),
         Alert("MlConfigReloadFailed", "5m", "warning", "availability", "prometheus_config_last_reload_successful == 0",

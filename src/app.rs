@@ -5,13 +5,16 @@ mod baseline_files;
 mod descriptors;
 mod explain;
 pub mod history;
+#[cfg(feature = "iris")]
+pub mod iris;
+#[cfg(not(feature = "iris"))]
+#[path = "app/no_iris.rs"]
 pub mod iris;
 mod probe;
 mod reload;
 mod tls;
 mod upstream;
 
-pub use baseline_files::examine;
 pub use explain::explain;
 pub use probe::probe;
 
@@ -39,7 +42,7 @@ use tracing::level_filters::LevelFilter;
 use self::{baseline_files::BaselineFiles, reload::Reloader, tls::Ends, upstream::Origin};
 use crate::{
     capture::queue::{self, Depth},
-    config::{self, Config, Level, Loaded, Sources, Watch},
+    config::{self, Config, Findings, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
     drift::{Baselines, Snapshot, Store},
     health::Health,
@@ -49,10 +52,10 @@ use crate::{
     ops::{self, Keeper, Ops},
     panics::{contained, hook},
     proxy::{self, listener::Proxy},
-    telemetry::{self, Sink, events},
+    telemetry::{self, FileLog, Sink, events},
 };
 
-/// Most bytes of log lines that wait for whoever reads stdout.
+/// Most bytes of log lines that wait for whoever reads stdout, and as many for the disk of the log file.
 const MAX_WAITING_LINES: usize = 4 << 20;
 /// How long the log may take at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -62,6 +65,19 @@ const LAST_EXCHANGES: Duration = Duration::from_secs(10);
 const UPKEEP: Duration = Duration::from_secs(1);
 /// Pause before a task that panicked begins again: a panic that comes back must not fill the log.
 const AFTER_PANIC: Duration = Duration::from_millis(500);
+
+/// Refuses what would keep the agent from running: certificates that do not hold, and no model server where
+/// none is bundled.
+pub fn examine(config: &Config, findings: &mut Findings<'_>) {
+    crate::tls::examine(config, findings);
+    upstream::examine(config, findings);
+}
+
+/// As [`examine`], and warns of baselines that it would run without.
+pub fn examine_all(config: &Config, findings: &mut Findings<'_>) {
+    examine(config, findings);
+    baseline_files::examine(config, findings);
+}
 
 /// Runs the agent until a signal ends it.
 ///
@@ -75,10 +91,15 @@ pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
             .context("stdout")?,
     );
     let (sink, writer) = Sink::start(stdout, MAX_WAITING_LINES)?;
+    let log_file = FileLog::new(MAX_WAITING_LINES);
+    let sink = sink.with_file(log_file.clone());
     let (subscriber, level) =
         events::subscriber(sink.clone(), level_filter(loaded.config.log.level));
     tracing::subscriber::set_global_default(subscriber)?;
     report_panics();
+    if let Err(error) = log_file.apply(reload::log_file(&loaded.config), LAST_LINES) {
+        tracing::error!(%error, "log file");
+    }
     for warning in &loaded.warnings {
         tracing::warn!(detail = warning.as_str(), "configuration");
     }
@@ -88,12 +109,20 @@ pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
         .build()?;
     let outcome = runtime.block_on(async {
         let watch = Watch::new(reload::files(&sources, &loaded.config));
-        let agent = Agent::start(sources, loaded.config, watch, sink, level).await?;
+        let agent = Agent::start(
+            sources,
+            loaded.config,
+            watch,
+            (sink, log_file.clone()),
+            level,
+        )
+        .await?;
         agent.serve().await
     });
     // what still runs is a blocked read of a file or a name: nobody waits for it
     runtime.shutdown_background();
     writer.finish(LAST_LINES);
+    log_file.finish(LAST_LINES);
     outcome
 }
 
@@ -114,7 +143,7 @@ impl Agent {
         sources: Sources,
         config: Config,
         watch: Watch,
-        sink: Sink,
+        (sink, log_file): (Sink, FileLog),
         level: events::LevelHandle,
     ) -> anyhow::Result<Self> {
         let (drain, leaving) = Drain::new();
@@ -126,8 +155,7 @@ impl Agent {
             .await
             .map_err(|e| taken(e, config.ops.listen, "--ops-listen ADDR or ops.listen"))?;
         let (offer, take) = queue::queue(&config.capture);
-        collect(&metrics, &sink, offer.depth().clone());
-        sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
+        collect(&metrics, &sink, &log_file, offer.depth().clone());
         Reloader::count_from_nothing(&metrics);
         let (outlet, notices) = notify::outlet(&metrics);
         let (observer, observe_thread) = worker::start(
@@ -197,6 +225,7 @@ impl Agent {
             keeper,
             baseline_files,
             level,
+            log_file,
             metrics: Arc::clone(&metrics),
         };
         let reloader = Arc::new(Mutex::new(reloader));
@@ -342,18 +371,27 @@ async fn keeping(mut keeper: Keeper, files: &BaselineFiles) -> Arc<Mutex<Keeper>
 }
 
 /// What is only known when asked.
-fn collect(metrics: &Metrics, sink: &Sink, depth: Depth) {
+fn collect(metrics: &Metrics, sink: &Sink, file: &FileLog, depth: Depth) {
     metrics
         .gauge(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")])
         .set(1.0);
     metrics.add_collector(process::collect);
-    let sink = sink.clone();
+    sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
+    let (sink, file) = (sink.clone(), file.clone());
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     metrics.add_collector(move |table: &mut Table| {
         table.push(&catalogue::QUEUE_EXCHANGES, &[], depth.exchanges() as f64);
         table.push(&catalogue::QUEUE_BYTES, &[], depth.bytes() as f64);
         table.push(&catalogue::LOG_LINES, &["written"], sink.written() as f64);
         table.push(&catalogue::LOG_LINES, &["dropped"], sink.dropped() as f64);
+        for (outcome, lines) in [
+            ("written", file.written()),
+            ("dropped", file.dropped()),
+            ("failed", file.failed()),
+        ] {
+            table.push(&catalogue::LOG_FILE_LINES, &[outcome], lines as f64);
+        }
+        table.push(&catalogue::LOG_FILE_ROTATIONS, &[], file.rotations() as f64);
     });
 }
 
@@ -429,7 +467,11 @@ fn level_filter(level: Level) -> LevelFilter {
 /// A panic is an event like others. Its message is left out: it may quote what a client sent.
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        if std::thread::current().name() == Some(telemetry::THREAD) {
+        let thread = std::thread::current();
+        if [telemetry::THREAD, telemetry::FILE_THREAD]
+            .map(Some)
+            .contains(&thread.name())
+        {
             // its event would be the next line that it has to write
             return;
         }

@@ -252,7 +252,7 @@ pub struct Metrics {
     pub value_edges: Vec<f64>,
 }
 
-/// `log`: the JSON log on stdout.
+/// `log`: the JSON log, on stdout and in a file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
@@ -271,6 +271,21 @@ pub struct Log {
     /// Share of exchanges logged, by hash of the request id; failures always are. In `[0, 1]`.
     #[serde(deserialize_with = "units::share")]
     pub sample: f64,
+    /// The same lines in a file.
+    pub file: LogFile,
+}
+
+/// `log.file`: a file beside stdout, and the older ones that it became.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogFile {
+    /// Where; `None`: there is none.
+    pub path: Option<PathBuf>,
+    /// Largest size in bytes.
+    #[serde(with = "units::bytes")]
+    pub max_size: usize,
+    /// Older files that are kept.
+    pub keep: usize,
 }
 
 /// `log.lines`.

@@ -51,6 +51,7 @@ pub mod ops;
 
 pub mod history;
 
+#[cfg(feature = "iris")]
 pub mod iris;
 
 pub mod config;

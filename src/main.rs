@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use sidelight::{
     app::{self, baseline, history},
     cli::{self, Command, Report},
-    tls,
 };
 
 /// Its own thread gives back what is free. What thousands of clients took at once lies scattered among
@@ -17,13 +16,13 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let report = match cli::parse() {
-        Command::Run(sources) => match sources.load_with(tls::examine) {
+        Command::Run(sources) => match sources.load_with(app::examine) {
             Ok(loaded) => of_outcome(app::run(sources, loaded)),
             Err(errors) => Report::of_errors(&errors),
         },
         Command::Iris(cli::Iris { child: true, .. }) => of_outcome(app::iris::serve_as_child()),
         Command::Iris(cli::Iris { listen, .. }) => of_outcome(app::iris::serve(listen)),
-        Command::Check(sources) => cli::check::report(&sources, app::examine),
+        Command::Check(sources) => cli::check::report(&sources, app::examine_all),
         Command::Config => cli::documented(),
         Command::Baseline(asked) => return build_baseline(asked),
         Command::Drift(asked) => return drift(asked),

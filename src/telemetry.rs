@@ -1,9 +1,13 @@
-//! What the agent says of itself: one JSON object a line on stdout, in one format with the
-//! exchange log. Nothing here waits for whoever reads stdout.
+//! What the agent says of itself: one JSON object a line on stdout, and in a file where one is named,
+//! in one format with the exchange log. Nothing here waits for whoever reads stdout, or for a disk.
 
 pub mod events;
+mod file_log;
+mod rotating;
 mod sink;
+mod stream;
 
+pub use file_log::{FILE_THREAD, FileLog, FileSettings};
 pub use sink::{Sink, THREAD, Writer};
 
 use std::{fmt, time::Duration};

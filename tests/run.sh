@@ -180,6 +180,7 @@ dashboards() {
 checks() {
     step "format" cargo fmt --check
     step "clippy" cargo clippy --locked --quiet --all-targets -- -D warnings
+    step "clippy, without the Iris server" cargo clippy --locked --quiet --all-targets --no-default-features -- -D warnings
     step "rustdoc" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --lib
     step "dependencies" python3 tests/dependencies.py
     step "dependencies, self-test" python3 tests/dependencies.py --self-test
@@ -267,6 +268,11 @@ environments() {
     done
 }
 
+packaging() {
+    environment packaging tests/e2e/packaging/requirements.txt &&
+        suite packaging .cache/venv/packaging/bin/python
+}
+
 grpc_readiness() {
     environment grpc_model tests/e2e/grpc_model/requirements.txt &&
         suite grpc_model .cache/venv/grpc_model/bin/python
@@ -281,6 +287,7 @@ real_programs() {
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" rules
     step "e2e: dashboards" dashboards
+    step "e2e: packaging" packaging
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"
     done
@@ -296,7 +303,8 @@ all)
     require python3=python3 g++=g++ make=make curl=curl openssl=openssl h2load=nghttp2-client \
         nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus \
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
-        cc=gcc strace=strace valgrind=valgrind prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm
+        cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git \
+        prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm
     # what the faults of network and machine need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip

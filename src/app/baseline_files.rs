@@ -8,7 +8,6 @@ use std::{
 use crate::{
     config::{Config, Findings},
     drift::{Baseline, Baselines, Key, file},
-    tls,
 };
 
 /// What was read of each file.
@@ -101,10 +100,8 @@ pub(super) fn report(problems: &[Problem]) {
     }
 }
 
-/// Looks into every file that a configuration names: certificates that do not hold are refused, of
-/// baselines it is warned, as the agent runs without them.
-pub fn examine(config: &Config, findings: &mut Findings<'_>) {
-    tls::examine(config, findings);
+/// Warns of those that the agent would run without.
+pub(super) fn examine(config: &Config, findings: &mut Findings<'_>) {
     let (_, problems) = BaselineFiles::read(config, &BaselineFiles::default());
     for Problem { key, message } in problems {
         findings.warn(&key, message);

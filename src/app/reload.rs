@@ -22,7 +22,7 @@ use crate::{
     ops::{self, Keeper, ReloadOutcome, ReloadRequest},
     panics::{contain, contained, hook},
     proxy,
-    telemetry::events::LevelHandle,
+    telemetry::{FileLog, FileSettings, events::LevelHandle},
     tls,
 };
 
@@ -44,6 +44,7 @@ pub(super) struct Reloader {
     pub(super) keeper: Arc<Mutex<Keeper>>,
     pub(super) baseline_files: BaselineFiles,
     pub(super) level: LevelHandle,
+    pub(super) log_file: FileLog,
     pub(super) drain: watch::Sender<config::Drain>,
     pub(super) files: watch::Sender<Vec<PathBuf>>,
     pub(super) metrics: Arc<Metrics>,
@@ -61,6 +62,7 @@ impl Reloader {
         for outcome in ReloadOutcome::LABELS {
             drop(metrics.counter(&catalogue::CONFIG_RELOADS, &[outcome]));
         }
+        metrics.gauge(&catalogue::CONFIG_LAST_RELOAD, &[]).set(1.0);
     }
 
     /// Reads all sources again; applies what can change live, whole or not at all.
@@ -72,6 +74,10 @@ impl Reloader {
         self.metrics
             .counter(&catalogue::CONFIG_RELOADS, &[outcome.label()])
             .increment(1);
+        let is_refused = matches!(outcome, ReloadOutcome::Refused { .. });
+        self.metrics
+            .gauge(&catalogue::CONFIG_LAST_RELOAD, &[])
+            .set(if is_refused { 0.0 } else { 1.0 });
         report(&outcome);
         outcome
     }
@@ -153,6 +159,7 @@ impl Reloader {
             .level
             .modify(|level| *level = level_filter(config.log.level));
         self.drain.send_replace(config.drain.clone());
+        self.apply_log_file(config).await;
         let files = files(&self.sources, config);
         self.files.send_if_modified(|watched| {
             let is_changed = *watched != files;
@@ -164,6 +171,19 @@ impl Reloader {
 }
 
 impl Reloader {
+    /// Where it is not what is in use. A disk that does not answer is the log's trouble alone.
+    async fn apply_log_file(&self, config: &Config) {
+        let settings = log_file(config);
+        if settings == log_file(&self.config) {
+            return;
+        }
+        let log_file = self.log_file.clone();
+        let applying = tokio::task::spawn_blocking(move || log_file.apply(settings, READING));
+        if let Ok(Err(error)) = applying.await {
+            tracing::error!(%error, "log file");
+        }
+    }
+
     /// Those of `config`, where they are not those in use.
     async fn receivers(&self, config: &Config) -> anyhow::Result<Option<notify::Settings>> {
         if config.drift.notify == self.config.drift.notify {
@@ -173,6 +193,16 @@ impl Reloader {
         let making = tokio::task::spawn_blocking(move || notify::Settings::new(&targets));
         Ok(Some(making.await??))
     }
+}
+
+/// `log.file`, where there is one.
+pub(super) fn log_file(config: &Config) -> Option<FileSettings> {
+    let file = &config.log.file;
+    Some(FileSettings {
+        path: file.path.clone()?,
+        max_size: u64::try_from(file.max_size).unwrap_or(u64::MAX),
+        keep: file.keep,
+    })
 }
 
 /// The files that a configuration is read from.

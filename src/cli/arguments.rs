@@ -9,9 +9,19 @@ use clap::{Args, Parser, Subcommand as Commands};
 use super::Target;
 use crate::config;
 
+#[cfg(feature = "iris")]
 const EXAMPLES: &str = "\
 Examples:
   sidelight                                     with a small model of its own, to try it
+  sidelight --upstream http://127.0.0.1:8000    in front of your model server
+  sidelight config > sidelight.yaml             every setting, documented
+  sidelight check sidelight.yaml                what that file would do, or all that is wrong
+
+Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.";
+
+#[cfg(not(feature = "iris"))]
+const EXAMPLES: &str = "\
+Examples:
   sidelight --upstream http://127.0.0.1:8000    in front of your model server
   sidelight config > sidelight.yaml             every setting, documented
   sidelight check sidelight.yaml                what that file would do, or all that is wrong
@@ -47,7 +57,7 @@ pub(super) struct Run {
     /// Where clients connect, such as 0.0.0.0:8080 [env: SIDELIGHT_LISTEN]
     #[arg(long, value_name = "ADDR")]
     pub(super) listen: Option<String>,
-    /// The model server; without one, the bundled Iris server [env: SIDELIGHT_UPSTREAM]
+    /// The model server; without one, the bundled Iris server, if this build has it [env: SIDELIGHT_UPSTREAM]
     #[arg(long, value_name = "URL")]
     pub(super) upstream: Option<String>,
     /// Where Prometheus and probes connect, such as 0.0.0.0:9464 [env: SIDELIGHT_OPS_LISTEN]
@@ -60,6 +70,7 @@ pub(super) enum Subcommand {
     /// Forward and monitor; the same as no command
     Run(Run),
     /// Serve a small model that classifies iris flowers
+    #[cfg_attr(not(feature = "iris"), command(hide = true))]
     Iris {
         /// Where it listens
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000", value_parser = config::listen)]

@@ -14,7 +14,10 @@ pub fn report(sources: &Sources, examine: impl Fn(&Config, &mut Findings<'_>)) -
     match sources.load_with(examine) {
         Ok(mut loaded) => {
             let dir = loaded.config.state.dir.as_deref();
-            loaded.warnings.extend(dir.and_then(folder::problem));
+            let dir = dir.and_then(|dir| folder::problem("state.dir", dir));
+            let file = loaded.config.log.file.path.as_deref();
+            let file = file.and_then(|file| folder::problem_of_file("log.file.path", file));
+            loaded.warnings.extend(dir.into_iter().chain(file));
             Report::text(text(sources, &loaded))
         }
         Err(errors) => Report::of_errors(&errors),
@@ -198,7 +201,7 @@ fn log(log: &config::Log) -> String {
     let lines = match log.lines {
         Lines::One => "one line for each request",
         Lines::Separate => "up to four lines for each request",
-        Lines::Off => return "no lines for requests".to_owned(),
+        Lines::Off => return format!("no lines for requests{}", log_file(&log.file)),
     };
     let features = match &log.features {
         Features::All => "all features".to_owned(),
@@ -212,7 +215,20 @@ fn log(log: &config::Log) -> String {
     if log.sample < 1.0 {
         let _ = write!(text, "; a share of {} and all failures", log.sample);
     }
+    text.push_str(&log_file(&log.file));
     text
+}
+
+fn log_file(file: &config::LogFile) -> String {
+    let Some(path) = &file.path else {
+        return String::new();
+    };
+    format!(
+        "\nall lines go to {} as well, of at most {}, and the {} before it are kept",
+        path.display(),
+        written_bytes(file.max_size),
+        file.keep
+    )
 }
 
 fn drift(drift: &config::Drift, captured: Option<usize>) -> String {
@@ -318,6 +334,26 @@ drift: {notify: [{url: 'https://hook/hunter2', headers: {Authorization: hunter2}
             );
         }
         assert!(!report.as_str().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_log_file_is_told_and_one_that_cannot_be_written_is_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().display();
+        let said = of(&format!("log: {{file: {{path: {folder}/log}}}}"), &[]);
+        let line = format!(
+            "all lines go to {folder}/log as well, of at most 100MiB, and the 5 before it are kept\n"
+        );
+        assert!(said.as_str().contains(&line), "{}", said.as_str());
+        assert!(!said.as_str().contains("warnings:"), "{}", said.as_str());
+        let said = of(
+            &format!("log: {{lines: off, file: {{path: {folder}/none/log}}}}"),
+            &[],
+        );
+        assert_eq!(said.code(), OK);
+        assert!(said.as_str().contains("no lines for requests\n"));
+        let line = format!("\nwarnings:\n  log.file.path cannot be written: {folder}/none/log: ");
+        assert!(said.as_str().contains(&line), "{}", said.as_str());
     }
 
     #[test]

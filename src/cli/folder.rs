@@ -6,17 +6,35 @@ use std::{
     path::Path,
 };
 
-/// What would keep the agent from writing in `state.dir`. What is made to find out is taken away again:
+/// What would keep the agent from writing in `dir`, which `key` names. What is made to find out is taken away again:
 /// permissions alone do not tell, as under `/proc`.
-pub(super) fn problem(dir: &Path) -> Option<String> {
+pub(super) fn problem(key: &str, dir: &Path) -> Option<String> {
     let (outcome, what, path) = match first_missing(dir) {
         Some(missing) => (make(missing), "made", missing),
         None => (write(dir), "written", dir),
     };
     let error = outcome.err()?;
     Some(format!(
-        "state.dir cannot be {what}: {}: {error}",
+        "{key} cannot be {what}: {}: {error}",
         path.display()
+    ))
+}
+
+/// What would keep the agent from writing `file`, which `key` names, and from renaming it: its folder,
+/// which is not made, or the file itself.
+pub(super) fn problem_of_file(key: &str, file: &Path) -> Option<String> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let opened = match write(folder) {
+        Ok(()) if file.exists() => OpenOptions::new().append(true).open(file).map(drop),
+        outcome => outcome,
+    };
+    let error = opened.err()?;
+    Some(format!(
+        "{key} cannot be written: {}: {error}",
+        file.display()
     ))
 }
 
@@ -47,20 +65,35 @@ mod tests {
     #[test]
     fn a_folder_that_could_be_made_and_written_is_left_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(problem(&dir.path().join("a/b")), None);
-        assert_eq!(problem(dir.path()), None);
+        assert_eq!(problem("state.dir", &dir.path().join("a/b")), None);
+        assert_eq!(problem("state.dir", dir.path()), None);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn what_is_no_folder_cannot_be_written_and_nothing_made_below() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let said = problem(file.path()).unwrap();
+        let said = problem("state.dir", file.path()).unwrap();
         assert!(said.starts_with("state.dir cannot be written: "), "{said}");
-        let said = problem(&file.path().join("a/b")).unwrap();
+        let said = problem("state.dir", &file.path().join("a/b")).unwrap();
         assert!(
             said.starts_with("state.dir cannot be made: ") && said.contains("/a: "),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_file_needs_a_folder_that_can_be_written_and_is_not_made_to_find_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("log");
+        assert_eq!(problem_of_file("k", &file), None);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        fs::write(&file, "a\n").unwrap();
+        assert_eq!(problem_of_file("k", &file), None);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "a\n");
+        for path in ["none/log", "log/log"] {
+            let said = problem_of_file("k", &dir.path().join(path)).unwrap();
+            assert!(said.starts_with("k cannot be written: "), "{said}");
+        }
     }
 }

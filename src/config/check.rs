@@ -11,7 +11,7 @@ mod tls;
 use std::{fmt, ops::RangeInclusive};
 
 use super::{
-    Config, documented,
+    Config, LogFile, documented,
     error::{ConfigErrors, Problem},
     tree::{Node, steps},
 };
@@ -84,6 +84,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     drift(config, findings);
     notify::check(config, findings);
     state(config, findings);
+    log_file(&config.log.file, findings);
 }
 
 /// Whether a configuration that was put together of two, each of which holds, does.
@@ -180,5 +181,20 @@ fn state(config: &Config, findings: &mut Findings<'_>) {
     {
         let message = format_args!("expected a folder, found a file at {}", dir.display());
         findings.refuse("state.dir", message);
+    }
+}
+
+fn log_file(file: &LogFile, findings: &mut Findings<'_>) {
+    let Some(path) = &file.path else {
+        return;
+    };
+    let shown = path.display();
+    if path.file_name().is_none() {
+        let message = format_args!("expected the path of a file, or null, found \"{shown}\"");
+        findings.refuse("log.file.path", message);
+    } else if path.exists() && !path.is_file() {
+        // what is no file (a folder, a pipe, a device) must not be renamed
+        let message = format_args!("expected a file, found something else at {shown}");
+        findings.refuse("log.file.path", message);
     }
 }

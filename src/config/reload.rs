@@ -84,6 +84,9 @@ pub const KEYS: &[Key] = keys! {
     live log.redact;
     live log.redact_key;
     live log.sample;
+    live log.file.path;
+    live log.file.max_size;
+    live log.file.keep;
     live drift.window;
     live drift.threshold;
     live drift.check_interval;

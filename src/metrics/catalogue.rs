@@ -160,6 +160,10 @@ catalogue! {
         "Bytes of the exchanges that wait for the observer.";
     LOG_LINES "sidelight_log_lines_total" Kind::Counter, ["outcome"],
         "Log lines by outcome: written, or dropped because stdout did not take them.";
+    LOG_FILE_LINES "sidelight_log_file_lines_total" Kind::Counter, ["outcome"],
+        "Log lines for log.file by outcome: written, dropped because too many waited for the disk, or failed because the file could not be written.";
+    LOG_FILE_ROTATIONS "sidelight_log_file_rotations_total" Kind::Counter, [],
+        "Times the log file was full and a new one was begun.";
     LABEL_OVERFLOWS "sidelight_label_overflows_total" Kind::Counter, ["label"],
         "Label values beyond their bound, counted as other.";
     TASKS_FORGOTTEN "sidelight_tasks_forgotten_total" Kind::Counter, [],
@@ -172,6 +176,8 @@ catalogue! {
         "Notices that wait for their receiver or are on their way to it.";
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
         "Reloads of the configuration by outcome: applied, unchanged or refused.";
+    CONFIG_LAST_RELOAD "sidelight_config_last_reload_successful" Kind::Gauge, [],
+        "Whether the last reload of the configuration was taken, or found nothing new (1), or was refused (0); 1 before the first.";
     PANICS "sidelight_panics_total" Kind::Counter, ["part"],
         "Panics caught, by the part they happened in; each cost that piece of work and no other.";
     BUILD_INFO "sidelight_build_info" Kind::Gauge, ["version"],

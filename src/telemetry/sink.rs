@@ -1,9 +1,10 @@
-//! Lines on their way to stdout, through a thread of its own and a bounded queue.
+//! Lines on their way out, through a thread of its own and a bounded queue.
 //!
-//! A reader that stops reading costs log lines, which are counted, and never a request.
+//! A reader that stops reading, or a disk that is full, costs log lines, which are counted, and never a
+//! request.
 
 use std::{
-    io::{ErrorKind, Write},
+    io::Write,
     ops::RangeInclusive,
     sync::{
         Arc, OnceLock,
@@ -16,6 +17,10 @@ use std::{
 use ::metrics::Counter;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::{
+    file_log::{FileLog, FileSettings},
+    stream::Stream,
+};
 use crate::panics::{contain, hook};
 
 /// The name of the thread that writes. What it says of itself would come back to it.
@@ -30,15 +35,67 @@ const SPARE: RangeInclusive<usize> = 16 * 1024..=128 * 1024;
 
 enum Message {
     Lines { bytes: Vec<u8>, count: u64 },
+    Change(Option<FileSettings>, Sender<()>),
     Flush(Sender<()>),
 }
 
+/// What became of lines.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub(super) written: u64,
+    pub(super) failed: u64,
+}
+
+/// Where lines end.
+pub(super) trait Outlet {
+    /// Writes what it can of `count` whole lines. The fate of one that was begun may be told later.
+    fn write(&mut self, lines: &[u8], count: u64) -> Fate;
+
+    /// Goes by other settings.
+    fn change(&mut self, _: Option<FileSettings>) -> Fate {
+        Fate::default()
+    }
+
+    /// Ends what was begun: this may have been the last.
+    fn end(&mut self) -> Fate {
+        Fate::default()
+    }
+}
+
 #[derive(Default)]
-struct Counts {
+pub(super) struct Counts {
     held_bytes: AtomicUsize,
     written: AtomicU64,
     dropped: AtomicU64,
+    failed: AtomicU64,
     panics: OnceLock<Counter>,
+}
+
+impl Counts {
+    fn add(&self, fate: Fate) {
+        self.written.fetch_add(fate.written, Ordering::Relaxed);
+        self.failed.fetch_add(fate.failed, Ordering::Relaxed);
+    }
+
+    /// Has panics of the thread counted; the first counter stays.
+    pub(super) fn count_panics(&self, panics: Counter) {
+        let _ = self.panics.set(panics);
+    }
+
+    /// Lines written so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Lines that too many were waiting for.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Lines that could not be written.
+    pub(super) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
 }
 
 /// Where lines are handed in; cheap to clone, never waits.
@@ -48,6 +105,7 @@ pub struct Sink {
     spares: Receiver<Vec<u8>>,
     counts: Arc<Counts>,
     max_bytes: usize,
+    file: Option<FileLog>,
 }
 
 /// The thread that writes; keep it to [`Writer::finish`].
@@ -65,30 +123,65 @@ impl Sink {
         out: impl Write + Send + 'static,
         max_bytes: usize,
     ) -> std::io::Result<(Self, Writer)> {
+        Self::to(Stream::new(out), THREAD, max_bytes, Arc::default())
+    }
+
+    /// Starts a thread that writes to `outlet`, and counts in `counts`.
+    pub(super) fn to(
+        outlet: impl Outlet + Send + 'static,
+        thread: &str,
+        max_bytes: usize,
+        counts: Arc<Counts>,
+    ) -> std::io::Result<(Self, Writer)> {
         let (queue, waiting) = bounded(MAX_BLOCKS);
         let (empty, spares) = bounded(SPARES);
-        let counts = Arc::new(Counts::default());
-        let thread = std::thread::Builder::new().name(THREAD.to_owned()).spawn({
+        let thread = std::thread::Builder::new().name(thread.to_owned()).spawn({
             let counts = Arc::clone(&counts);
-            move || write_all(out, &waiting, &empty, &counts)
+            move || write_all(outlet, &waiting, &empty, &counts)
         })?;
         let writer = Writer {
             queue: queue.clone(),
             _thread: thread,
         };
-        Ok((
-            Self {
-                queue,
-                spares,
-                counts,
-                max_bytes,
-            },
-            writer,
-        ))
+        let sink = Self {
+            queue,
+            spares,
+            counts,
+            max_bytes,
+            file: None,
+        };
+        Ok((sink, writer))
+    }
+
+    /// Has the lines written to `file` as well.
+    #[must_use]
+    pub fn with_file(mut self, file: FileLog) -> Self {
+        self.file = Some(file);
+        self
     }
 
     /// Hands in `count` whole lines, or drops and counts them when too many bytes wait already.
     pub fn write(&self, bytes: Vec<u8>, count: u64) {
+        if let Some(file) = &self.file {
+            file.copy(&bytes, count);
+        }
+        self.hand_in(bytes, count);
+    }
+
+    /// As [`Sink::write`] of a copy, for which there may be a block that was written.
+    pub(super) fn copy(&self, bytes: &[u8], count: u64) {
+        if self.counts.held_bytes.load(Ordering::Relaxed) + bytes.len() > self.max_bytes {
+            self.counts.dropped.fetch_add(count, Ordering::Relaxed);
+            return;
+        }
+        let is_large = bytes.len() >= *SPARE.start();
+        let spare = is_large.then(|| self.spares.try_recv().ok()).flatten();
+        let mut block = spare.unwrap_or_default();
+        block.extend_from_slice(bytes);
+        self.hand_in(block, count);
+    }
+
+    fn hand_in(&self, bytes: Vec<u8>, count: u64) {
         let size = bytes.capacity();
         let held = self.counts.held_bytes.fetch_add(size, Ordering::Relaxed);
         let fits = held + size <= self.max_bytes;
@@ -118,17 +211,20 @@ impl Sink {
 
     /// Has panics of the thread counted; the first counter stays.
     pub fn count_panics(&self, panics: Counter) {
-        let _ = self.counts.panics.set(panics);
+        if let Some(file) = &self.file {
+            file.count_panics(panics.clone());
+        }
+        self.counts.count_panics(panics);
     }
 
     /// Lines written so far.
     pub fn written(&self) -> u64 {
-        self.counts.written.load(Ordering::Relaxed)
+        self.counts.written()
     }
 
     /// Lines dropped so far.
     pub fn dropped(&self) -> u64 {
-        self.counts.dropped.load(Ordering::Relaxed)
+        self.counts.dropped() + self.counts.failed()
     }
 }
 
@@ -136,35 +232,41 @@ impl Writer {
     /// Waits until what was handed in is written, or `patience` is over: a blocked reader must
     /// not keep the process alive.
     pub fn finish(&self, patience: Duration) {
+        self.ask(patience, Message::Flush);
+    }
+
+    /// Has the outlet go by other settings, from the lines on that are handed in later; whether it did
+    /// before `patience` was over.
+    pub(super) fn change(&self, settings: Option<FileSettings>, patience: Duration) -> bool {
+        self.ask(patience, |done| Message::Change(settings, done))
+    }
+
+    fn ask(&self, patience: Duration, message: impl FnOnce(Sender<()>) -> Message) -> bool {
         let (done, wait) = bounded(1);
-        if self
-            .queue
-            .send_timeout(Message::Flush(done), patience)
-            .is_ok()
-        {
-            let _ = wait.recv_timeout(patience);
-        }
+        let asked = self.queue.send_timeout(message(done), patience);
+        asked.is_ok() && wait.recv_timeout(patience).is_ok()
     }
 }
 
 fn write_all(
-    out: impl Write,
+    mut outlet: impl Outlet,
     waiting: &Receiver<Message>,
     empty: &Sender<Vec<u8>>,
     counts: &Counts,
 ) {
-    let mut out = Out { out, is_cut: false };
     for message in waiting {
+        let panics = counts.panics.get().cloned().unwrap_or(Counter::noop());
         match message {
             Message::Lines { mut bytes, count } => {
-                let panics = counts.panics.get().cloned().unwrap_or(Counter::noop());
-                let outcome = contain(&panics, || {
+                let fate = contain(&panics, || {
                     hook("log");
-                    out.write(&bytes)
+                    outlet.write(&bytes, count)
                 });
-                let written = outcome.unwrap_or_default().min(count);
-                counts.written.fetch_add(written, Ordering::Relaxed);
-                counts.dropped.fetch_add(count - written, Ordering::Relaxed);
+                let lost = Fate {
+                    failed: count,
+                    ..Fate::default()
+                };
+                counts.add(fate.unwrap_or(lost));
                 let size = bytes.capacity();
                 counts.held_bytes.fetch_sub(size, Ordering::Relaxed);
                 if SPARE.contains(&size) {
@@ -173,48 +275,23 @@ fn write_all(
                     drop(empty.try_send(bytes));
                 }
             }
-            // the receiver may have lost its patience
-            Message::Flush(done) => drop(done.try_send(())),
-        }
-    }
-}
-
-struct Out<W> {
-    out: W,
-    /// A line was begun and could not be ended, as on a full disk.
-    is_cut: bool,
-}
-
-impl<W: Write> Out<W> {
-    /// Writes what it can of whole lines, and says how many those were. A line that was cut is
-    /// ended first, or the next one would be lost with it.
-    fn write(&mut self, bytes: &[u8]) -> u64 {
-        if self.is_cut && self.out.write_all(b"\n").is_err() {
-            return 0;
-        }
-        self.is_cut = false;
-        let mut sent = 0;
-        while sent < bytes.len() {
-            match self.out.write(&bytes[sent..]) {
-                Ok(0) => break,
-                Ok(count) => sent += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break,
+            Message::Change(settings, done) => {
+                let fate = contain(&panics, || outlet.change(settings));
+                counts.add(fate.unwrap_or_default());
+                let _ = done.try_send(());
+            }
+            Message::Flush(done) => {
+                let fate = contain(&panics, || outlet.end());
+                counts.add(fate.unwrap_or_default());
+                // the receiver may have lost its patience
+                let _ = done.try_send(());
             }
         }
-        if self.out.flush().is_err() {
-            sent = 0;
-        }
-        let sent = &bytes[..sent];
-        self.is_cut = sent.last().is_some_and(|last| *last != b'\n');
-        memchr::memchr_iter(b'\n', sent).count() as u64
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
 
     struct Stuck(Receiver<()>);
@@ -296,24 +373,6 @@ mod tests {
         }
     }
 
-    /// A disk with room for so many bytes.
-    struct Disk(Arc<Mutex<(usize, Vec<u8>)>>);
-    impl Write for Disk {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let (room, held) = &mut *self.0.lock().unwrap();
-            let fits = bytes.len().min(*room);
-            if fits == 0 {
-                return Err(ErrorKind::StorageFull.into());
-            }
-            *room -= fits;
-            held.extend(&bytes[..fits]);
-            Ok(fits)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn a_panic_costs_the_lines_it_happened_in() {
         let (sink, writer) = Sink::start(Panicking(false), 1000).unwrap();
@@ -326,20 +385,6 @@ mod tests {
         assert_eq!((sink.written(), sink.dropped()), (4, 4));
         assert_eq!(panics.load(Ordering::Relaxed), 2);
         assert_eq!(sink.counts.held_bytes.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn a_full_disk_costs_the_lines_that_do_not_fit_and_not_the_next() {
-        let disk = Arc::new(Mutex::new((10, Vec::new())));
-        let mut out = Out {
-            out: Disk(Arc::clone(&disk)),
-            is_cut: false,
-        };
-        assert_eq!(out.write(b"1234\n67890\n"), 1);
-        assert_eq!(out.write(b"lost\n"), 0);
-        disk.lock().unwrap().0 = 100;
-        assert_eq!(out.write(b"next\n"), 1);
-        assert_eq!(disk.lock().unwrap().1, b"1234\n67890\nnext\n");
     }
 
     #[test]

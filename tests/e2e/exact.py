@@ -316,6 +316,10 @@ def separate_lines_are_the_four_of_the_course():
         check(times == sorted(times) and all(t.endswith("Z") for t in times), f"times {times}")
 
 
+def took_the_last(agent):
+    return agent.metrics().one("sidelight_config_last_reload_successful") == 1
+
+
 def reloads(agent, outcome="applied"):
     return agent.metrics().sum("sidelight_config_reloads_total", outcome=outcome)
 
@@ -349,15 +353,18 @@ def a_change_of_the_file_and_a_signal_reload_once_each_and_an_error_keeps_the_ol
         equal(reloads(agent), 2, "applied reloads after a signal without change")
 
         equal(reloads(agent, "refused"), 0, "refused reloads")
+        check(took_the_last(agent), "the last reload was taken")
         for broken in ("log: [", "log:\n  loger: x\n", "drift:\n  threshold: 7\n"):
             refused = reloads(agent, "refused")
             agent.write_config_text(broken)
             wait_until(lambda before=refused: reloads(agent, "refused") > before, f"{broken!r} to be refused")
+            wait_until(lambda: not took_the_last(agent), "the gauge to say that it was refused")
             equal(logger_of_the_next_request(agent), "three", "logger after a broken file")
         equal(reloads(agent), 2, "applied reloads after broken files")
 
         agent.write_config({"log": {"logger": "four"}})
         wait_until(lambda: reloads(agent) == 3, "the repaired file to be applied")
+        wait_until(lambda: took_the_last(agent), "the gauge to say that it was applied")
         wait_until(lambda: logger_of_the_next_request(agent) == "four", "the fourth logger")
 
 

@@ -225,6 +225,100 @@ def a_log_on_a_full_disk_loses_lines_that_are_counted_and_the_next_ones_are_whol
               f"{len(lines)} lines, counted {metrics.by('sidelight_log_lines_total', 'outcome')}")
 
 
+def log_file_lines(folder):
+    """The lines of the log file and of the older ones, each of which ends."""
+    lines = []
+    for file in folder.glob("log*"):
+        text = file.read_text()
+        check(text == "" or text.endswith("\n"), f"{file.name} ends in half a line: {text[-80:]!r}")
+        lines += text.splitlines()
+    broken = [line[:100] for line in lines if not is_json(line)]
+    check(not broken, f"{len(broken)} broken lines: {broken[:3]}")
+    return lines
+
+
+def file_lines(agent, outcome):
+    return agent.metrics().sum("sidelight_log_file_lines_total", outcome=outcome)
+
+
+def said(agent, message):
+    return [event for event in agent.events() if event["message"] == message]
+
+
+@case
+def a_log_file_on_a_full_disk_loses_lines_that_are_counted_and_told_once_and_every_line_is_whole():
+    with small_disk() as folder, Ledger() as ledger, ledger.server() as upstream:
+        fill(folder / "filler")
+        os.truncate(folder / "filler", 128 << 10)
+        config = {**CONFIG, "log": {"file": {"path": str(folder / "log"), "max_size": "16KiB", "keep": 100}}}
+        with Agent(upstream=upstream.port, config=config) as agent:
+            traffic = Traffic(agent, ledger, threads=3)
+            wait_until(lambda: file_lines(agent, "failed") >= 100, "lines to fail")
+            memory = h.resident_bytes(agent.pid)
+            traffic.goes_on(100, "answers with a log file on a full disk")
+            before = file_lines(agent, "written")
+            (folder / "filler").unlink()
+            wait_until(lambda: file_lines(agent, "written") >= before + 100, "lines with room again")
+            traffic.end(memory=memory)
+            agent.wait_event(message="log file is written again")
+            times = len(said(agent, "log file is not written: its lines are lost"))
+            check(1 <= times <= 3, f"told {times} times")
+            metrics = agent.metrics()
+            agent.signal(signal.SIGTERM)
+            equal(agent.wait(), 0, "exit status")
+        lines = log_file_lines(folder)
+        by = metrics.by("sidelight_log_file_lines_total", "outcome")
+        check(len(lines) >= by["written"] >= 100, f"{len(lines)} lines, counted {by}")
+        check(metrics.sum("sidelight_log_file_rotations_total") >= 3, "rotations")
+        check(all(file.stat().st_size <= 16 << 10 for file in folder.glob("log*")), "the size of a file")
+        equal(metrics.sum("sidelight_log_lines_total", outcome="dropped"), 0, "lines that stdout lost")
+
+
+@case
+def a_log_file_is_changed_moved_and_taken_away_while_requests_pass_and_no_line_is_lost_in_silence():
+    with tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as name, Ledger() as ledger, ledger.server() as upstream:
+        folder = pathlib.Path(name, "logs")
+        folder.mkdir()
+
+        def config(path, size):
+            return {**CONFIG, "log": {"file": {"path": str(path), "max_size": size, "keep": 1000}}}
+
+        with Agent(upstream=upstream.port, config=config(folder / "log", "64KiB")) as agent:
+            traffic = Traffic(agent, ledger, threads=3)
+            traffic.goes_on(100, "answers with a log file")
+            # what logrotate does
+            (folder / "log").rename(folder / "log-moved")
+            wait_until((folder / "log").exists, "a new file in place of the one that was moved")
+            # another size, by SIGHUP
+            agent.write_config(config(folder / "log", "4KiB"))
+            agent.signal(signal.SIGHUP)
+            event = agent.wait_event(message="configuration reloaded")
+            equal(event["changed"], "log.file.max_size", "changed keys")
+            wait_until((folder / "log.5").exists, "files of the new size")
+            # no folder any more
+            folder.rename(folder.with_name("aside"))
+            wait_until(lambda: file_lines(agent, "failed") >= 20, "lines to fail without the folder")
+            traffic.goes_on(50, "answers without the folder")
+            folder.with_name("aside").rename(folder)
+            agent.wait_event(message="log file is written again")
+            traffic.goes_on(50, "answers with the folder again")
+            traffic.stop()
+            traffic.verify()
+            agent.settled(requests=len(traffic.sent))
+            agent.signal(signal.SIGTERM)
+            equal(agent.wait(), 0, "exit status")
+            equal(len(said(agent, "log file is not written: its lines are lost")), 1, "times it was told")
+            again = said(agent, "log file is written again")
+            logged = {line for line in log_file_lines(folder)}
+            lost = [line for line in agent.lines if line not in logged]
+            check(20 <= again[0]["lines"] <= len(lost), f"{len(lost)} lines are missing, told {again}")
+            # those that are missing are what was said while the folder was away
+            first = next(i for i, line in enumerate(agent.lines) if line == lost[0])
+            last = next(i for i, line in enumerate(agent.lines) if line == lost[-1])
+            away = [line for line in agent.lines[first:last + 1] if line in logged]
+            check(len(away) <= 10, f"{len(away)} lines in between were written")
+
+
 def is_json(line):
     try:
         return isinstance(json.loads(line), dict)

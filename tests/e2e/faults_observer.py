@@ -7,7 +7,9 @@ Needs the release binary and Python's standard library. The rules that hold in e
 import collections
 import json
 import os
+import pathlib
 import signal
+import tempfile
 import threading
 import time
 
@@ -112,6 +114,41 @@ def a_log_reader_that_stands_still_for_ten_seconds_of_full_load_costs_lines_that
                 equal(own + lines("dropped"), len(traffic.sent), "lines of requests, written and dropped")
                 return True
             wait_until(all_read, "each line to be written or dropped")
+
+
+@case
+def a_disk_that_hangs_costs_lines_of_the_log_file_and_neither_stdout_nor_the_observer():
+    with Ledger() as ledger, ledger.server() as upstream, tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as folder:
+        file = pathlib.Path(folder, "log")
+        config = {**CONFIG, "log": {"level": "error", "file": {"path": str(file)}}}
+        with Agent(upstream=upstream.port, config=config) as agent:
+            traffic = Traffic(agent, ledger, threads=8, pause=0)
+            memory = t.warm(traffic)
+
+            def lines(outcome):
+                return agent.metrics().sum("sidelight_log_file_lines_total", outcome=outcome)
+            # it stands still as it would in a write that does not return
+            with stalled(agent, "log-file"):
+                wait_until(lambda: lines("dropped") >= 100, "lines of the file to be dropped", patience=180)
+                traffic.memory_is_back(memory, 32 * MIB)
+                # what changes the file waits for the disk in vain, and the rest of the change is taken
+                agent.write_config({**config, "log": {"level": "error", "logger": "two", "file": {"path": None}}})
+                traffic.goes_on(200, "answers while the disk hangs")
+            wait_until(lambda: any('"logger":"two"' in line for line in agent.lines[-200:]), "the other logger")
+            agent.write_config(config)
+            wait_until(lambda: '"logger":"ml-api"' in agent.lines[-1], "the first logger")
+            before = lines("written")
+            wait_until(lambda: lines("written") > before + 100, "lines with the disk back")
+            metrics = traffic.end(memory=memory)
+            equal(metrics.books().get("shed", 0), 0, "copies shed: the log file must not hold up the observer")
+            equal(metrics.sum("sidelight_log_lines_total", outcome="dropped"), 0, "lines that stdout lost")
+            equal(lines("failed"), 0, "lines that failed")
+            agent.signal(signal.SIGTERM)
+            equal(agent.wait(), 0, "exit status")
+        written = file.read_text().splitlines()
+        # traffic and its sums are of whole lines of stdout, of which the file lacks what was dropped
+        check(len(written) >= before and all(map(json.loads, written)), "lines of the file")
+        equal(set(written) - set(agent.lines), set(), "lines that stdout has not")
 
 
 @case

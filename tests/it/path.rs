@@ -21,10 +21,11 @@ use sidelight::{
 };
 use tokio::{net::TcpListener, sync::watch};
 
-const ROW: &str = r#"{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"petal_width":0.2}"#;
+pub(super) const ROW: &str =
+    r#"{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"petal_width":0.2}"#;
 
 /// The bundled model server on a thread of its own; ends with the process.
-fn model_server() -> SocketAddr {
+pub(super) fn model_server() -> SocketAddr {
     let (tell, told) = mpsc::sync_channel(1);
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -96,9 +97,14 @@ impl Path {
 
     /// Ends the data threads, then reads what waits; says what was counted.
     pub(super) fn finish(self, config: &Config) -> Counted {
+        let (sink, _writer) = Sink::start(std::io::sink(), 1 << 20).unwrap();
+        self.finish_to(config, sink)
+    }
+
+    /// As [`Path::finish`], with the lines to `sink`.
+    pub(super) fn finish_to(self, config: &Config, sink: Sink) -> Counted {
         self.drain.advance(Phase::Draining);
         self.proxy.join();
-        let (sink, _writer) = Sink::start(std::io::sink(), 1 << 20).unwrap();
         let settings = worker::Settings::new(config);
         let metrics = Arc::clone(&self.metrics);
         let (_, observer) =

@@ -132,6 +132,11 @@ const RANGES: &[(&str, Range)] = {
             "metrics.max_classes",
             Count(|c| Some(c.metrics.max_classes), 1, 10_000),
         ),
+        (
+            "log.file.max_size",
+            Bytes(|c| Some(c.log.file.max_size), KIB, 1024 * GIB),
+        ),
+        ("log.file.keep", Count(|c| Some(c.log.file.keep), 1, 1000)),
         ("drift.window", Count(|c| Some(c.drift.window), 2, 100_000)),
         (
             "drift.check_interval",

@@ -28,6 +28,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     }
     let files = [
         ("ops.token_file", &config.ops.token_file),
+        ("log.file.path", &config.log.file.path),
         ("state.dir", &config.state.dir),
     ];
     for (key, file) in files {

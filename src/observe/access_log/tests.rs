@@ -29,6 +29,7 @@ fn settings() -> config::Log {
         redact: Vec::new(),
         redact_key: None,
         sample: 1.0,
+        file: config::defaults().log.file,
     }
 }
 

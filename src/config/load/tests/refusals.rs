@@ -246,6 +246,7 @@ fn texts_that_become_labels_and_paths_are_looked_at() {
         ("log: {logger: ''}", "log.logger"),
         ("model: {ready_path: ready}", "model.ready_path"),
         ("model: {ready_path: '/ready?a=b'}", "model.ready_path"),
+        ("log: {file: {path: ''}}", "log.file.path"),
         ("state: {dir: ''}", "state.dir"),
         (
             "drift: {baseline_files: [a, '']}",
@@ -308,6 +309,21 @@ fn a_state_folder_that_is_a_file_is_refused() {
     let found = error_of(&format!("state: {{dir: '{}'}}", taken.path().display()));
     assert!(
         found.starts_with("state.dir: expected a folder, found a file"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_log_file_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path(), std::path::Path::new("/dev/null")] {
+        let found = error_of(&format!("log: {{file: {{path: '{}'}}}}", path.display()));
+        let expected = "log.file.path: expected a file, found something else at";
+        assert!(found.starts_with(expected), "{found}");
+    }
+    let found = error_of("log: {file: {path: /..}}");
+    assert!(
+        found.starts_with("log.file.path: expected the path of a file"),
         "{found}"
     );
 }
