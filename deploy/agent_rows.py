@@ -38,13 +38,17 @@ def most(by, metric):
 
 def replicas():
     return [
-        table("Replicas", "Every Sidelight: version, whether Prometheus reaches it, when it started, what it holds.",
+        table("Replicas", "Every Sidelight: version, whether Prometheus reaches it, when it started, what it holds, "
+              "and whether it took its configuration the last time.",
               [("Running", f"max by (job, instance, version) (sidelight_build_info{{{REPLICA}}})"),
                ("Up", f"max by (job, instance) (up{{{REPLICA}}})"),
                ("Started", f"1000 * max by (job, instance) (process_start_time_seconds{{{REPLICA}}})"),
                ("Resident", f"max by (job, instance) (process_resident_memory_bytes{{{REPLICA}}})"),
-               ("Virtual", f"max by (job, instance) (process_virtual_memory_bytes{{{REPLICA}}})")],
+               ("Virtual", f"max by (job, instance) (process_virtual_memory_bytes{{{REPLICA}}})"),
+               ("Last reload", f"min by (job, instance) (sidelight_config_last_reload_successful{{{REPLICA}}})")],
               size=(24, 5), overrides=[matched("byName", "Started", unit="dateTimeFromNow"),
+                                       matched("byName", "Last reload", mappings=[{"type": "value", "options": {
+                                           "0": {"text": "refused", "index": 0}, "1": {"text": "taken", "index": 1}}}]),
                                        matched("byRegexp", "/Resident|Virtual/", unit="bytes")]),
         *costs(6),
         lines("Open files", "And sockets, of each Sidelight.", "short",
@@ -66,8 +70,11 @@ def seen():
               [("{{instance}}", f"max by (instance) (sidelight_queue_exchanges{{{REPLICA}}})")]),
         lines("Bytes that wait for the observer", "At most capture.queue_bytes.", "bytes",
               [("{{instance}}", f"max by (instance) (sidelight_queue_bytes{{{REPLICA}}})")]),
-        lines("Log lines", "Dropped are those that stdout did not take.", "cps",
-              [("{{outcome}}", rate("outcome", "sidelight_log_lines_total"))]),
+        lines("Log lines", "Of stdout and of log.file. Dropped are those that it did not take in time; with each "
+              "rotation a new file is begun.", "cps",
+              [("{{outcome}}", rate("outcome", "sidelight_log_lines_total")),
+               ("file: {{outcome}}", rate("outcome", "sidelight_log_file_lines_total")),
+               ("rotations, {{job}}", rate("job", "sidelight_log_file_rotations_total"))]),
         lines("Notices of drift", "By outcome; tries beyond the first; and how many wait.", "short",
               [("{{outcome}}", rate("outcome", "sidelight_notifications_total")),
                ("tried again, {{job}}", rate("job", "sidelight_notification_retries_total")),
