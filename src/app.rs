@@ -40,6 +40,8 @@ use tokio::{
 use tracing::level_filters::LevelFilter;
 
 use self::{baseline_files::BaselineFiles, reload::Reloader, tls::Ends, upstream::Origin};
+#[cfg(feature = "otlp")]
+use crate::otlp;
 use crate::{
     capture::queue::{self, Depth},
     config::{self, Config, Findings, Level, Loaded, Sources, Watch},
@@ -134,6 +136,8 @@ struct Agent {
     observer: JoinHandle<Vec<Snapshot>>,
     store: Option<Arc<Store>>,
     notifier: Notifier,
+    #[cfg(feature = "otlp")]
+    exporter: otlp::Exporter,
     tasks: JoinSet<()>,
     leave_as: watch::Receiver<config::Drain>,
 }
@@ -151,13 +155,13 @@ impl Agent {
         let (baselines, windows, store) = stored(&config.state)?;
         let (baseline_files, refused) = BaselineFiles::read(&config, &BaselineFiles::default());
         baseline_files::report(&refused);
-        let ops_listener = TcpListener::bind(config.ops.listen)
-            .await
-            .map_err(|e| taken(e, config.ops.listen, "--ops-listen ADDR or ops.listen"))?;
+        let ops_listener = listen_for_operator(&config.ops).await?;
         let (offer, take) = queue::queue(&config.capture);
         collect(&metrics, &sink, &log_file, offer.depth().clone());
         Reloader::count_from_nothing(&metrics);
         let (outlet, notices) = notify::outlet(&metrics);
+        #[cfg(feature = "otlp")]
+        let (exporter, export, handed_over) = otlp::start(&config, &metrics)?;
         let (observer, observe_thread) = worker::start(
             take,
             Arc::clone(&metrics),
@@ -167,6 +171,8 @@ impl Agent {
                 baselines: baseline_files.behind(&baselines),
                 windows,
                 outlet: outlet.clone(),
+                #[cfg(feature = "otlp")]
+                export: handed_over,
             },
         )?;
 
@@ -185,10 +191,7 @@ impl Agent {
             shared: shared.clone(),
             drain: leaving.clone(),
         };
-        let mut listening = config.proxy.clone();
-        descriptors::fit(&mut listening);
-        let proxy = Proxy::start(&listening, &parts)
-            .map_err(|e| taken(e, config.proxy.listen, "--listen ADDR or proxy.listen"))?;
+        let proxy = listen_for_clients(&config.proxy, &parts)?;
         drop(parts);
 
         let keeper = Keeper::new(baselines, store.clone(), observer.clone());
@@ -221,6 +224,8 @@ impl Agent {
             path: path_settings,
             ops: ops_settings,
             notify,
+            #[cfg(feature = "otlp")]
+            export,
             observer,
             keeper,
             baseline_files,
@@ -228,15 +233,12 @@ impl Agent {
             log_file,
             metrics: Arc::clone(&metrics),
         };
-        let reloader = Arc::new(Mutex::new(reloader));
         let mut tasks = JoinSet::new();
-        tasks.spawn(reload::on_change(Arc::clone(&reloader), watched, watch));
+        reload::listen(&mut tasks, reloader, (watched, watch), reloads)?;
         // probes are answered to the very end, when the task is dropped
         let to_the_end = std::future::pending();
         tasks.spawn(ops::serve(Arc::clone(&ops), ops_listener, to_the_end));
         keep_going(&mut tasks, ops, (origin.upstream(), shared), metrics);
-        tasks.spawn(reload::on_request(Arc::clone(&reloader), reloads));
-        tasks.spawn(reload::on_hangup(reloader, signal(SignalKind::hangup())?));
         Ok(Self {
             drain,
             proxy,
@@ -244,6 +246,8 @@ impl Agent {
             observer: observe_thread,
             store,
             notifier,
+            #[cfg(feature = "otlp")]
+            exporter,
             tasks,
             leave_as,
         })
@@ -290,6 +294,11 @@ impl Agent {
         tokio::select! {
             () = self.notifier.finish() => {}
             () = stop.asked() => tracing::warn!("asked again: notifications cut off"),
+        }
+        #[cfg(feature = "otlp")]
+        tokio::select! {
+            () = self.exporter.finish() => {}
+            () = stop.asked() => tracing::warn!("asked again: export cut off"),
         }
         self.origin.stop().await;
         self.tasks.shutdown().await;
@@ -384,6 +393,9 @@ fn collect(metrics: &Metrics, sink: &Sink, file: &FileLog, depth: Depth) {
         table.push(&catalogue::QUEUE_BYTES, &[], depth.bytes() as f64);
         table.push(&catalogue::LOG_LINES, &["written"], sink.written() as f64);
         table.push(&catalogue::LOG_LINES, &["dropped"], sink.dropped() as f64);
+        if !file.is_used() {
+            return;
+        }
         for (outcome, lines) in [
             ("written", file.written()),
             ("dropped", file.dropped()),
@@ -419,6 +431,19 @@ fn stored(state: &config::State) -> anyhow::Result<Stored> {
         );
     }
     Ok((loaded.baselines, loaded.windows, Some(Arc::new(store))))
+}
+
+async fn listen_for_operator(ops: &config::Ops) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(ops.listen)
+        .await
+        .map_err(|e| taken(e, ops.listen, "--ops-listen ADDR or ops.listen"))
+}
+
+fn listen_for_clients(proxy: &config::Proxy, parts: &proxy::Parts) -> anyhow::Result<Proxy> {
+    let mut fitting = proxy.clone();
+    descriptors::fit(&mut fitting);
+    Proxy::start(&fitting, parts)
+        .map_err(|e| taken(e, proxy.listen, "--listen ADDR or proxy.listen"))
 }
 
 /// `setting`: what names another address.

@@ -12,5 +12,7 @@ pub mod queue;
 pub mod recorded;
 pub mod route;
 pub mod tee;
+#[cfg(feature = "otlp")]
+pub mod trace;
 
 pub use exchange::{Exchange, Fault};

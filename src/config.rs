@@ -19,6 +19,7 @@ mod json_path;
 mod load;
 mod misfit;
 mod notify;
+mod otlp;
 mod pem_file;
 pub mod reload;
 mod route;
@@ -42,6 +43,7 @@ pub use given::Given;
 pub use json_path::{JsonPath, NoPath, is_singular};
 pub use load::{Flags, Loaded, Setting, Sources};
 pub use notify::{Address, NoAddress, Target};
+pub use otlp::{Compression, Otlp, Signal};
 pub use pem_file::PemFile;
 pub use route::{FORMATS, FeaturePaths, Identity, MAPPED, Paths, Route, RouteKind};
 pub use secret::Secret;
@@ -71,6 +73,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The JSON log.
     pub log: Log,
+    /// Export to an OpenTelemetry collector.
+    pub otlp: Otlp,
     /// The confidence drift verdict.
     pub drift: Drift,
     /// What survives a restart.

@@ -241,8 +241,9 @@ impl From<Table> for Asked {
     }
 }
 
-/// Every way in which reading can fail, to count from the start.
-pub fn failures() -> impl Iterator<Item = DecodeError> {
+/// Every way in which reading can fail.
+#[cfg(any(test, fuzzing))]
+fn failures() -> impl Iterator<Item = DecodeError> {
     let formats = DECODERS.iter().map(|decoder| decoder.format);
     let of_formats = formats.flat_map(DecodeError::of_format);
     DecodeError::WITHOUT_FORMAT.into_iter().chain(of_formats)

@@ -15,7 +15,8 @@
 //!
 //! The main thread serves the operator ([`ops`]): metrics, probes, verdicts, changes. It reaches
 //! the observer through a bounded channel of commands, and computes what takes milliseconds on
-//! threads of their own. It also tells receivers when a drift begins or ends ([`notify`]).
+//! threads of their own. It also tells receivers when a drift begins or ends ([`notify`]), and in a build
+//! with the feature `otlp` exports all this to a collector.
 //!
 //! [`explain`] says of recorded exchanges what [`decode`] would read of them, [`history`] what [`drift`]
 //! would have said of rows in files, and makes baselines of them.
@@ -24,7 +25,8 @@
 //! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
 //! the catalogue of everything exported, [`telemetry`] writes JSON lines, [`health`] and
 //! [`drain`] say whether the agent is ready or leaving, [`http`] serves and asks small things, [`tls`]
-//! turns certificate files into connections (of ours it names the configuration alone).
+//! turns certificate files into connections (of ours it names the configuration alone), [`post`] brings
+//! something to a receiver that the configuration names.
 //! Below them all, [`panics`] keeps a panic where it happened.
 //! [`app`] alone names every part and puts them together.
 //!
@@ -48,6 +50,8 @@ pub mod stats;
 
 pub mod notify;
 pub mod ops;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 
 pub mod history;
 
@@ -62,5 +66,6 @@ pub mod health;
 pub mod http;
 pub mod metrics;
 pub mod panics;
+pub mod post;
 pub mod telemetry;
 pub mod tls;

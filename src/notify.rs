@@ -4,7 +4,7 @@
 //! [`Notice`] over and never waits; each receiver has a queue and a courier of its
 //! own, so one that is slow or gone delays no other. One POST carries one notice, and the next follows
 //! when it is taken or given up: their order is kept. `letter` is what is sent, `answer` what an answer
-//! means, `pause` how long to wait before another try, `outbox` what waits, `courier` who brings it.
+//! means, `outbox` what waits, `courier` who brings it.
 //! Nothing of a URL's path or of a header is logged.
 //! Emits `sidelight_notifications_total`, `sidelight_notification_retries_total`,
 //! `sidelight_notifications_waiting`.
@@ -14,7 +14,6 @@ mod counts;
 mod courier;
 mod letter;
 mod outbox;
-mod pause;
 mod settings;
 
 pub use settings::{Settings, Unusable};
@@ -38,7 +37,7 @@ use self::{
 use crate::{
     config::Target,
     drift::{Notice, Outlet},
-    metrics::{Metrics, catalogue},
+    metrics::{Metrics, catalogue, process},
     panics::contained,
 };
 
@@ -84,7 +83,7 @@ pub fn start(
         desks: Vec::new(),
         counts: Counts::new(metrics),
         panics: metrics.counter(&catalogue::PANICS, &["notify"]),
-        instance: letter::instance(),
+        instance: process::host_name(),
     };
     office.settings.mark_changed();
     let task = tokio::spawn(async move {
@@ -166,7 +165,8 @@ impl Office {
         let mut before: Vec<Option<Desk>> = self.desks.drain(..).map(Some).collect();
         let mut after: Vec<Option<Desk>> = Vec::new();
         for receiver in &settings.receivers {
-            let is_same = |desk: &Desk| desk.receiver.borrow().address == receiver.address;
+            let is_same =
+                |desk: &Desk| desk.receiver.borrow().peer.address == receiver.peer.address;
             let place = before.iter().position(|d| d.as_ref().is_some_and(is_same));
             after.push(place.and_then(|place| before[place].take()));
         }

@@ -17,6 +17,8 @@ mod access_log;
 pub mod bench;
 mod cardinality;
 pub mod command;
+#[cfg(feature = "otlp")]
+mod export;
 mod gauges;
 pub mod models;
 mod numbers;

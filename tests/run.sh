@@ -187,6 +187,8 @@ checks() {
     step "cargo test" cargo test --locked --quiet
     step "clippy, injected panics" cargo clippy --locked --quiet --features inject-panics --test panics -- -D warnings
     step "cargo test, injected panics" cargo test --locked --quiet --features inject-panics --test panics
+    step "clippy, otlp" cargo clippy --locked --quiet --features otlp --all-targets -- -D warnings
+    step "cargo test, otlp" cargo test --locked --quiet --features otlp --lib --test otlp
     step "clippy, benches" cargo clippy --locked --quiet --features bench --benches -- -D warnings
     step "cargo test, benches" cargo test --locked --quiet --features bench --benches
 }
@@ -278,6 +280,13 @@ grpc_readiness() {
         suite grpc_model .cache/venv/grpc_model/bin/python
 }
 
+# The binary with the feature is the one of `cargo test`'s profile: target/release has the one without.
+otlp_collector() {
+    environment otlp tests/e2e/otlp/requirements.txt &&
+        cargo build --locked --quiet --features otlp --bin sidelight &&
+        SIDELIGHT_BINARY=${CARGO_TARGET_DIR:-target}/debug/sidelight suite otlp .cache/venv/otlp/bin/python
+}
+
 real_programs() {
     local name
     step "e2e: TLS" suite tls python3
@@ -288,6 +297,7 @@ real_programs() {
     step "e2e: rules and alerts" rules
     step "e2e: dashboards" dashboards
     step "e2e: packaging" packaging
+    step "e2e: a real collector of OpenTelemetry" otlp_collector
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"
     done

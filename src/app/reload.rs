@@ -1,11 +1,12 @@
 //! The configuration read again: on SIGHUP, when its file changes, when an operator asks.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use ::metrics::Counter;
 use tokio::{
-    signal::unix::Signal,
+    signal::unix::{Signal, SignalKind, signal},
     sync::{Mutex, mpsc, watch},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -14,6 +15,8 @@ use super::{
     level_filter,
     tls::Ends,
 };
+#[cfg(feature = "otlp")]
+use crate::otlp;
 use crate::{
     config::{self, Config, ConfigErrors, Loaded, Sources, Watch, reload},
     metrics::{Metrics, catalogue},
@@ -39,6 +42,8 @@ pub(super) struct Reloader {
     pub(super) tls: Ends,
     pub(super) path: watch::Sender<Arc<proxy::Settings>>,
     pub(super) notify: notify::Sender,
+    #[cfg(feature = "otlp")]
+    pub(super) export: otlp::Changes,
     pub(super) ops: watch::Sender<Arc<ops::Settings>>,
     pub(super) observer: Handle,
     pub(super) keeper: Arc<Mutex<Keeper>>,
@@ -139,6 +144,8 @@ impl Reloader {
     async fn apply(&mut self, config: &Config, baselines: BaselineFiles) -> anyhow::Result<()> {
         let tls = self.tls.renewed(&self.config, config).await?;
         let receivers = self.receivers(config).await?;
+        #[cfg(feature = "otlp")]
+        let collector = self.collector(config).await?;
         if baselines != self.baseline_files {
             let mut keeper = self.keeper.lock().await;
             keeper.use_files(baselines.baselines()).await?;
@@ -153,6 +160,10 @@ impl Reloader {
         self.tls = tls;
         if let Some(receivers) = receivers {
             self.notify.send_replace(Arc::new(receivers));
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(collector) = collector {
+            self.export.replace(collector);
         }
         // it fails only after the subscriber is gone
         let _ = self
@@ -193,6 +204,18 @@ impl Reloader {
         let making = tokio::task::spawn_blocking(move || notify::Settings::new(&targets));
         Ok(Some(making.await??))
     }
+
+    /// That of `config`, where it is not the one in use. Spans say whether clients speak TLS.
+    #[cfg(feature = "otlp")]
+    async fn collector(&self, config: &Config) -> anyhow::Result<Option<otlp::Settings>> {
+        let (old, new) = (&self.config, config);
+        if old.otlp == new.otlp && old.proxy.tls == new.proxy.tls {
+            return Ok(None);
+        }
+        let config = config.clone();
+        let making = tokio::task::spawn_blocking(move || otlp::Settings::new(&config));
+        Ok(Some(making.await??))
+    }
 }
 
 /// `log.file`, where there is one.
@@ -212,6 +235,9 @@ pub(super) fn files(sources: &Sources, config: &Config) -> Vec<PathBuf> {
     let own = sources.file.iter().cloned();
     let targets = config.drift.notify.iter();
     let secrets = targets.flat_map(config::Target::files).cloned();
+    let fields = config.otlp.headers.iter();
+    let fields = fields.filter_map(|(_, value)| value.file()).cloned();
+    let secrets = secrets.chain(fields);
     own.chain(token).chain(pem).chain(secrets).collect()
 }
 
@@ -255,11 +281,22 @@ async fn reload(reloader: &Mutex<Reloader>) -> Option<ReloadOutcome> {
     contained(&panics, reloading).await.ok()
 }
 
+/// Has `tasks` reload when a file has other content, when an operator asks, and on SIGHUP.
+pub(super) fn listen(
+    tasks: &mut JoinSet<()>,
+    reloader: Reloader,
+    (files, watch): (watch::Receiver<Vec<PathBuf>>, Watch),
+    requests: mpsc::Receiver<ReloadRequest>,
+) -> io::Result<()> {
+    let reloader = Arc::new(Mutex::new(reloader));
+    tasks.spawn(on_change(Arc::clone(&reloader), files, watch));
+    tasks.spawn(on_request(Arc::clone(&reloader), requests));
+    tasks.spawn(on_hangup(reloader, signal(SignalKind::hangup())?));
+    Ok(())
+}
+
 /// Reloads when an operator asks.
-pub(super) async fn on_request(
-    reloader: Arc<Mutex<Reloader>>,
-    mut requests: mpsc::Receiver<ReloadRequest>,
-) {
+async fn on_request(reloader: Arc<Mutex<Reloader>>, mut requests: mpsc::Receiver<ReloadRequest>) {
     while let Some(reply) = requests.recv().await {
         if let Some(outcome) = reload(&reloader).await {
             // whoever asked may have left
@@ -269,14 +306,14 @@ pub(super) async fn on_request(
 }
 
 /// Reloads on each SIGHUP.
-pub(super) async fn on_hangup(reloader: Arc<Mutex<Reloader>>, mut hangup: Signal) {
+async fn on_hangup(reloader: Arc<Mutex<Reloader>>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         reload(&reloader).await;
     }
 }
 
 /// Reloads when a file it is read from has other content.
-pub(super) async fn on_change(
+async fn on_change(
     reloader: Arc<Mutex<Reloader>>,
     mut files: watch::Receiver<Vec<PathBuf>>,
     mut watch: Watch,

@@ -68,6 +68,9 @@ pub struct Exchange {
     pub request_id: String,
     /// From `traceparent`, 32 hexadecimal digits.
     pub trace_id: Option<String>,
+    /// All of a `traceparent` that is valid.
+    #[cfg(feature = "otlp")]
+    pub parent: Option<super::trace::Parent>,
     /// `None`: the request line could not be read.
     pub method: Option<Method>,
     /// Path without query, at most [`Exchange::MAX_PATH`] bytes; empty when it could not be read.
@@ -166,6 +169,8 @@ impl Default for Exchange {
         Self {
             request_id: String::new(),
             trace_id: None,
+            #[cfg(feature = "otlp")]
+            parent: None,
             method: None,
             path: String::new(),
             query: None,

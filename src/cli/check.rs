@@ -63,8 +63,8 @@ fn settings(loaded: &Loaded) -> Vec<String> {
 }
 
 /// One subject after the other, as a request meets them.
-fn sentences(config: &Config) -> [(&'static str, String); 10] {
-    [
+fn sentences(config: &Config) -> Vec<(&'static str, String)> {
+    let mut sentences = vec![
         ("clients", clients(&config.proxy)),
         ("upstream", upstream(&config.proxy)),
         ("ops", ops(&config.ops)),
@@ -75,7 +75,11 @@ fn sentences(config: &Config) -> [(&'static str, String); 10] {
         ("drift", drift(&config.drift, config.captured_baseline())),
         ("state", state(&config.state)),
         ("leaving", leaving(&config.drain)),
-    ]
+    ];
+    if let Some(endpoint) = &config.otlp.endpoint {
+        sentences.push(("otlp", otlp(&config.otlp, endpoint)));
+    }
+    sentences
 }
 
 fn clients(proxy: &config::Proxy) -> String {
@@ -228,6 +232,17 @@ fn log_file(file: &config::LogFile) -> String {
         path.display(),
         written_bytes(file.max_size),
         file.keep
+    )
+}
+
+fn otlp(otlp: &config::Otlp, endpoint: &config::Address) -> String {
+    let signals: Vec<_> = otlp.signals.iter().map(|signal| signal.word()).collect();
+    let (signals, to) = (signals.join(", "), endpoint.server.url());
+    format!(
+        "{signals} are exported to {to}, metrics every {}\nat most {} lines and as many spans wait, each of up to {} together",
+        written(otlp.interval),
+        otlp.queue_records,
+        written_bytes(otlp.queue_bytes)
     )
 }
 
@@ -419,5 +434,26 @@ drift: {notify: [{url: 'https://hook/hunter2', headers: {Authorization: hunter2}
         assert!(
             report.as_str().contains("drift.window: ") && report.as_str().contains("log.level: ")
         );
+    }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn what_is_exported_is_told_with_where_to() {
+        let text =
+            "otlp: {endpoint: 'http://c:4318', signals: [metrics, logs], headers: {A: hunter2}}";
+        let report = of(text, &[]);
+        assert_eq!(report.code(), OK);
+        for line in [
+            "metrics, logs are exported to http://c:4318, metrics every 10s\n",
+            "at most 10000 lines and as many spans wait, each of up to 8MiB together\n",
+            "otlp.headers.A: ***",
+        ] {
+            assert!(
+                report.as_str().contains(line),
+                "{line}\n{}",
+                report.as_str()
+            );
+        }
+        assert!(!report.as_str().contains("hunter2"));
     }
 }

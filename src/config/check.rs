@@ -2,7 +2,9 @@
 
 mod addresses;
 mod bodies;
+mod headers;
 mod notify;
+mod otlp;
 mod ranges;
 mod routes;
 mod texts;
@@ -83,6 +85,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     endpoints(config, findings);
     drift(config, findings);
     notify::check(config, findings);
+    otlp::check(config, findings);
     state(config, findings);
     log_file(&config.log.file, findings);
 }

@@ -111,6 +111,7 @@ mod tests {
             ("model", fields::<config::Model>()),
             ("metrics", fields::<config::Metrics>()),
             ("log", fields::<config::Log>()),
+            ("otlp", fields::<config::Otlp>()),
             ("drift", fields::<config::Drift>()),
             ("state", fields::<config::State>()),
             ("drain", fields::<config::Drain>()),

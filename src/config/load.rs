@@ -174,6 +174,16 @@ impl Sources {
                 }
             }
         }
+        for (name, given) in &mut config.otlp.headers {
+            let Some(file) = given.file() else { continue };
+            match read_token(file) {
+                Ok(said) => given.take(&said),
+                Err(error) => findings.refuse(
+                    &format!("otlp.headers.{name}"),
+                    format_args!("cannot be read: {error}"),
+                ),
+            }
+        }
         let Some(path) = &config.ops.token_file else {
             return;
         };
@@ -253,10 +263,17 @@ fn settings(tree: &Node) -> Vec<Setting> {
 /// The keys whose text is never shown.
 const SECRETS: [&str; 2] = ["ops.token", "log.redact_key"];
 
+/// Fields with their values, or one text of both.
+const SECRET_FIELDS: &str = "otlp.headers";
+
+fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key) || key.starts_with(SECRET_FIELDS)
+}
+
 fn shown(key: &str, value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
-        Value::Text(_) if SECRETS.contains(&key) => "***".to_owned(),
+        Value::Text(_) if is_secret(key) => "***".to_owned(),
         Value::Text(text) => text.clone(),
         Value::List(items) if items.is_empty() => "none".to_owned(),
         Value::List(items) if items.len() == 1 => "1 entry".to_owned(),

@@ -1,6 +1,6 @@
 //! `drift.notify`: who is told that a drift begins or ends.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::{
     Deserialize, Deserializer,
@@ -47,7 +47,29 @@ impl Target {
     /// # Errors
     /// When it is none.
     pub fn address(&self) -> Result<Address, NoAddress> {
-        let url = self.url.as_str();
+        self.url.as_str().parse()
+    }
+
+    /// Every text that may come from a file, with its key below the entry.
+    pub(super) fn given_mut(&mut self) -> impl Iterator<Item = (String, &mut Given)> {
+        let headers = self.headers.iter_mut();
+        let headers = headers.map(|(name, value)| (format!("headers.{name}"), value));
+        std::iter::once(("url".to_owned(), &mut self.url)).chain(headers)
+    }
+
+    /// The files that its texts come from.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let values = self.headers.iter().map(|(_, value)| value);
+        std::iter::once(&self.url)
+            .chain(values)
+            .filter_map(Given::file)
+    }
+}
+
+impl FromStr for Address {
+    type Err = NoAddress;
+
+    fn from_str(url: &str) -> Result<Self, NoAddress> {
         let (scheme, rest) = url.split_once("://").ok_or(NoAddress(""))?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
@@ -65,25 +87,10 @@ impl Target {
         if path.parse::<http::uri::PathAndQuery>().is_err() {
             return Err(NoAddress(" as it is sent"));
         }
-        Ok(Address {
+        Ok(Self {
             server: server.map_err(|_| NoAddress(""))?,
             path: path.into(),
         })
-    }
-
-    /// Every text that may come from a file, with its key below the entry.
-    pub(super) fn given_mut(&mut self) -> impl Iterator<Item = (String, &mut Given)> {
-        let headers = self.headers.iter_mut();
-        let headers = headers.map(|(name, value)| (format!("headers.{name}"), value));
-        std::iter::once(("url".to_owned(), &mut self.url)).chain(headers)
-    }
-
-    /// The files that its texts come from.
-    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        let values = self.headers.iter().map(|(_, value)| value);
-        std::iter::once(&self.url)
-            .chain(values)
-            .filter_map(Given::file)
     }
 }
 

@@ -87,6 +87,17 @@ pub const KEYS: &[Key] = keys! {
     live log.file.path;
     live log.file.max_size;
     live log.file.keep;
+    live otlp.endpoint;
+    live otlp.signals;
+    live otlp.interval;
+    live otlp.headers;
+    live otlp.ca_file;
+    live otlp.compression;
+    live otlp.timeout;
+    live otlp.give_up_after;
+    live otlp.queue_records;
+    live otlp.queue_bytes;
+    live otlp.resource;
     live drift.window;
     live drift.threshold;
     live drift.check_interval;
@@ -129,6 +140,7 @@ mod tests {
     fn changed(key: &str) -> Config {
         let values = [
             "7", "7s", "7KiB", "true", "false", "none", "off", "error", "0.5", "a,b", "http2",
+            "logs", "a=b",
         ];
         let more = [
             "[{path: /a}]",

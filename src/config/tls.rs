@@ -50,6 +50,7 @@ impl Config {
         let receivers = self.drift.notify.iter().enumerate();
         let receivers = receivers.map(|(place, target)| (receiver_ca(place), &target.ca_file));
         let all = named.chain(receivers);
+        let all = all.chain([(COLLECTOR_CA.into(), &self.otlp.ca_file)]);
         all.filter_map(|(key, file)| Some((key, file.as_ref()?)))
     }
 
@@ -70,9 +71,12 @@ impl Config {
         let receivers = self.drift.notify.iter_mut().enumerate();
         let receivers = receivers.map(|(place, target)| (receiver_ca(place), &mut target.ca_file));
         let all = named.chain(receivers);
+        let all = all.chain([(COLLECTOR_CA.into(), &mut self.otlp.ca_file)]);
         all.filter_map(|(key, file)| Some((key, file.as_mut()?)))
     }
 }
+
+const COLLECTOR_CA: &str = "otlp.ca_file";
 
 fn receiver_ca(place: usize) -> Cow<'static, str> {
     format!("drift.notify[{place}].ca_file").into()

@@ -68,7 +68,7 @@ impl DecodeError {
         Self::UnknownShape,
     ];
 
-    /// Every reason of one format, to count from the start.
+    /// Every reason of one format, to count from its first exchange.
     pub const fn of_format(format: &'static str) -> [Self; 2] {
         [
             Self::TooLarge { format },

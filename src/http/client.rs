@@ -98,13 +98,14 @@ where
         .unwrap_or(Err(ClientError::Timeout(timeout)))
 }
 
-/// What is read of the body of an answer that only its status matters of, and how long: a server that is
-/// still writing would take an early end for a failure.
+/// What is read of the body of an answer of which little matters, and how long: a server that is still
+/// writing would take an early end for a failure.
 const SKIMMED: usize = 16 << 10;
 const SKIMMING: Duration = Duration::from_secs(1);
 
 /// POSTs `body` with `fields` to `path` over the stream that `connecting` gives. The body of the answer is
-/// read up to 16 KiB, for a second at most, and dropped. Follows no redirect.
+/// read for a second at most, and empty where it did not come whole, or has more than 16 KiB. Follows no
+/// redirect.
 ///
 /// # Errors
 /// When there is no head of an answer within `timeout`.
@@ -115,7 +116,7 @@ pub async fn post_over<S>(
     fields: &HeaderMap,
     body: Bytes,
     timeout: Duration,
-) -> Result<(StatusCode, HeaderMap), ClientError>
+) -> Result<(StatusCode, HeaderMap, Bytes), ClientError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -141,8 +142,9 @@ where
             .map_err(late)?
             .map_err(ClientError::Protocol)?
             .into_parts();
-        let _ = tokio::time::timeout(SKIMMING, read(body, SKIMMED)).await;
-        Ok((head.status, head.headers))
+        let said = tokio::time::timeout(SKIMMING, read(body, SKIMMED)).await;
+        let said = said.unwrap_or(Ok(Bytes::new())).unwrap_or_default();
+        Ok((head.status, head.headers, said))
     };
     beside(connection, answer).await
 }

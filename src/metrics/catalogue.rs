@@ -101,7 +101,7 @@ catalogue! {
     DRIFT_PSI "ml_drift_psi" Kind::Gauge, ["model", "model_version", "series"],
         "Population stability index of a recent window against the baseline.";
     DRIFT_SINCE "ml_drift_since_timestamp_seconds" Kind::Gauge, ["model", "model_version", "series"],
-        "When the window began in which the drift that goes on was found; 0 while nothing drifts.";
+        "When the window began in which the drift that goes on was found; there while a series drifts.";
     DRIFT_ALARMS "ml_drift_alarms_total" Kind::Counter, ["model", "model_version", "series"],
         "Times a series began to drift since its baseline is in use.";
     DRIFT_LOW_CONFIDENCE "ml_drift_low_confidence" Kind::Gauge, ["model", "model_version", "series"],
@@ -121,9 +121,9 @@ catalogue! {
     FEATURE_UNSEEN "ml_model_feature_unseen_total" Kind::Counter, ["model", "model_version", "feature"],
         "Classes that the baseline does not know.";
     FEATURE_TYPE_CHANGED "ml_model_feature_type_changed_total" Kind::Counter, ["model", "model_version", "feature"],
-        "Words among numbers.";
+        "Words among numbers; there from the first one on.";
     FEATURE_CONSTANT "ml_model_feature_constant_total" Kind::Counter, ["model", "model_version", "feature"],
-        "Values that were the same for longer than the baseline ever was.";
+        "Values that were the same for longer than the baseline ever was; there from the first one on.";
     CLASS_SHARE "ml_model_class_share" Kind::Gauge, ["model", "model_version", "predicted_class"],
         "Share of a class in a recent window, of the classes that the baseline knows; the others are unseen.";
     DRIFT_BASELINE "ml_drift_baseline_info" Kind::Gauge, ["model", "model_version", "baseline", "origin", "baseline_version"],
@@ -174,6 +174,14 @@ catalogue! {
         "Tries to deliver a notice beyond its first.";
     NOTIFICATIONS_WAITING "sidelight_notifications_waiting" Kind::Gauge, [],
         "Notices that wait for their receiver or are on their way to it.";
+    OTLP_EXPORTED "sidelight_otlp_exported_total" Kind::Counter, ["signal", "outcome"],
+        "Points of metrics, lines and spans for the collector of otlp by outcome: exported, rejected by it, given_up after give_up_after (metrics: once the next are due), dropped because the queue was full or the agent left. Only in a build with the feature otlp.";
+    OTLP_RETRIES "sidelight_otlp_retries_total" Kind::Counter, ["signal"],
+        "Tries to export beyond the first of each request.";
+    OTLP_QUEUE_RECORDS "sidelight_otlp_queue_records" Kind::Gauge, ["signal"],
+        "Lines and spans that wait for the collector.";
+    OTLP_QUEUE_BYTES "sidelight_otlp_queue_bytes" Kind::Gauge, ["signal"],
+        "Bytes of the lines and spans that wait for the collector.";
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
         "Reloads of the configuration by outcome: applied, unchanged or refused.";
     CONFIG_LAST_RELOAD "sidelight_config_last_reload_successful" Kind::Gauge, [],

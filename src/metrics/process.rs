@@ -4,6 +4,12 @@ use procfs::{WithCurrentSystemInfo, process::Process};
 
 use super::{Table, catalogue};
 
+/// The name of the host, which in a container is that of the container or pod; empty: it is not known.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.unwrap_or_default().trim().to_owned()
+}
+
 /// Adds `process_*`; a figure that cannot be read is left out.
 pub fn collect(table: &mut Table) {
     let Ok(process) = Process::myself() else {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
-use jiff::{Timestamp, fmt::rfc2822};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+
+use crate::post::retry_after;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -24,26 +26,14 @@ pub(super) fn meaning(status: StatusCode, fields: &HeaderMap, now: Timestamp) ->
     }
 }
 
-/// `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
-fn retry_after(fields: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = fields.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    // one that has passed asks for nothing
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(status: u16, after: Option<&str>) -> Answer {
-        let mut fields = HeaderMap::new();
-        if let Some(after) = after {
-            fields.insert(header::RETRY_AFTER, after.parse().unwrap());
-        }
+    fn of(status: u16, after: Option<&'static str>) -> Answer {
+        let after = after.map(http::HeaderValue::from_static);
+        let after = after.map(|after| (http::header::RETRY_AFTER, after));
+        let fields = after.into_iter().collect();
         let now = "2026-11-26T10:00:00Z".parse().unwrap();
         meaning(StatusCode::from_u16(status).unwrap(), &fields, now)
     }
@@ -58,17 +48,6 @@ mod tests {
         }
         for status in [300, 301, 302, 307, 308, 400, 401, 403, 404, 410, 413, 422] {
             assert_eq!(of(status, Some("1")), Answer::Refused, "{status}");
-        }
-    }
-
-    #[test]
-    fn a_time_to_wait_is_a_number_or_a_date() {
-        let seconds = |count| Answer::Later(Some(Duration::from_secs(count)));
-        assert_eq!(of(429, Some("7")), seconds(7));
-        assert_eq!(of(503, Some("Thu, 26 Nov 2026 10:00:30 GMT")), seconds(30));
-        assert_eq!(of(503, Some("Thu, 26 Nov 2026 09:00:00 GMT")), seconds(0));
-        for text in ["", "soon", "-1", "1.5", "99999999999999999999999"] {
-            assert_eq!(of(429, Some(text)), Answer::Later(None), "{text}");
         }
     }
 }

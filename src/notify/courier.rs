@@ -10,10 +10,9 @@ use super::{
     counts::{Counts, InHand, Outcome},
     letter::Letter,
     outbox::Outbox,
-    pause::pause,
     settings::Receiver,
 };
-use crate::panics::hook;
+use crate::{panics::hook, post::pause};
 
 pub(super) struct Courier {
     outbox: Arc<Outbox>,
@@ -88,7 +87,7 @@ impl Courier {
         if std::mem::take(&mut self.is_down) {
             tracing::info!(
                 key,
-                to = receiver.address.server.url(),
+                to = receiver.peer.address.server.url(),
                 "notifications arrive again"
             );
         }
@@ -100,7 +99,7 @@ impl Courier {
         if !std::mem::replace(&mut self.is_down, true) {
             tracing::warn!(
                 key = receiver.key.as_str(),
-                to = receiver.address.server.url(),
+                to = receiver.peer.address.server.url(),
                 reason = %why,
                 again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                 "notification not delivered, it is tried again"
@@ -128,7 +127,7 @@ fn lost(receiver: &Receiver, letter: &Letter, why: &dyn fmt::Display, message: &
     let notice = &letter.notice;
     tracing::error!(
         key = receiver.key.as_str(),
-        to = receiver.address.server.url(),
+        to = receiver.peer.address.server.url(),
         reason = %why,
         id = letter.id.as_str(),
         model = notice.model.as_str(),

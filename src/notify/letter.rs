@@ -87,12 +87,6 @@ fn text(notice: &Notice) -> String {
     }
 }
 
-/// The name of the host, which in a container is that of the container or pod; empty: it is not known.
-pub(super) fn instance() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    name.unwrap_or_default().trim().to_owned()
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::sync::Arc;

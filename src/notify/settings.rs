@@ -1,16 +1,17 @@
 //! Who is told, ready for use.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use tokio::io::{AsyncRead, AsyncWrite};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::letter::Letter;
 use crate::{
-    config::{Address, NoAddress, Target},
-    http::{ClientError, connect, post_over},
-    tls::{Alpn, Client, Why},
+    config::{NoAddress, Target},
+    http::ClientError,
+    post::{self, Peer},
 };
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The receivers of `drift.notify`.
 #[derive(Debug, Default)]
@@ -30,20 +31,15 @@ pub struct Unusable {
 enum Reason {
     #[error(transparent)]
     Address(#[from] NoAddress),
-    #[error("headers: {0}")]
-    Field(#[from] http::Error),
     #[error(transparent)]
-    Tls(#[from] Why),
+    Peer(#[from] post::Unusable),
 }
 
 /// One receiver.
 pub(super) struct Receiver {
     /// Such as `drift.notify[0]`.
     pub(super) key: String,
-    pub(super) address: Address,
-    fields: HeaderMap,
-    tls: Option<Client>,
-    timeout: Duration,
+    pub(super) peer: Peer,
     pub(super) give_up_after: Duration,
     pub(super) max_queued: usize,
 }
@@ -69,26 +65,16 @@ impl Settings {
 
 impl Receiver {
     fn new(place: usize, target: &Target) -> Result<Self, Reason> {
-        let address = target.address()?;
-        let mut fields = HeaderMap::new();
-        for (name, value) in &target.headers {
-            let name: HeaderName = name.parse().map_err(http::Error::from)?;
-            let mut value = HeaderValue::from_str(value.as_str()).map_err(http::Error::from)?;
-            value.set_sensitive(true);
-            fields.insert(name, value);
-        }
-        let json = HeaderValue::from_static("application/json");
-        fields.insert(header::CONTENT_TYPE, json);
-        let tls = address.server.tls.then(|| {
-            let host = &address.server.host;
-            Client::of_host(host, target.ca_file.as_ref())
-        });
+        let peer = Peer::new(
+            target.address()?,
+            "application/json",
+            &target.headers,
+            target.ca_file.as_ref(),
+            target.timeout,
+        )?;
         Ok(Self {
             key: format!("drift.notify[{place}]"),
-            tls: tls.transpose()?,
-            address,
-            fields,
-            timeout: target.timeout,
+            peer,
             give_up_after: target.give_up_after,
             max_queued: target.max_queued,
         })
@@ -99,35 +85,17 @@ impl Receiver {
         &self,
         letter: &Letter,
     ) -> Result<(StatusCode, HeaderMap), ClientError> {
-        let server = &self.address.server;
-        let tcp = connect(&server.host, server.port);
-        match &self.tls {
-            Some(tls) => {
-                let encrypted = async { tls.connect(tcp.await?, Alpn::Http1).await };
-                self.post_over(encrypted, letter).await
-            }
-            None => self.post_over(tcp, letter).await,
-        }
-    }
-
-    async fn post_over<S: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        connecting: impl Future<Output = io::Result<S>>,
-        letter: &Letter,
-    ) -> Result<(StatusCode, HeaderMap), ClientError> {
-        let server = (self.address.server.host.as_str(), self.address.server.port);
-        let mut fields = self.fields.clone();
         let id = HeaderValue::from_str(&letter.id).expect("it is hexadecimal digits and a word");
-        fields.insert("idempotency-key", id);
-        let body = letter.body.clone();
-        let path = &self.address.path;
-        post_over(connecting, server, path, &fields, body, self.timeout).await
+        let field = Some((IDEMPOTENCY_KEY, id));
+        let (path, body) = (&self.peer.address.path, letter.body.clone());
+        let (status, fields, _) = self.peer.post(path, field, body).await?;
+        Ok((status, fields))
     }
 }
 
 impl std::fmt::Debug for Receiver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.key, self.address.server.url())
+        write!(f, "{} {}", self.key, self.peer.address.server.url())
     }
 }
 

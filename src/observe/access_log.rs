@@ -14,6 +14,8 @@ use self::{
         Started, Text,
     },
 };
+#[cfg(feature = "otlp")]
+use super::export::Export;
 use super::redact::Redact;
 use crate::{
     capture::{Exchange, Fault},
@@ -48,6 +50,8 @@ pub(super) struct AccessLog {
     clock: Clock,
     /// When a block was handed over last.
     flushed: Instant,
+    #[cfg(feature = "otlp")]
+    export: Export,
 }
 
 /// What is shown, and how.
@@ -77,7 +81,16 @@ impl AccessLog {
             block: Block::default(),
             clock: Clock::default(),
             flushed: Instant::now(),
+            #[cfg(feature = "otlp")]
+            export: Export::default(),
         })
+    }
+
+    /// Hands lines, and what they are of, to the exporter as well.
+    #[cfg(feature = "otlp")]
+    pub(super) fn exported_to(self, outlet: crate::otlp::Outlet) -> Self {
+        let export = Export::new(outlet);
+        Self { export, ..self }
     }
 
     /// Goes by other settings from the next exchange on.
@@ -90,12 +103,17 @@ impl AccessLog {
         let Self {
             form, block, clock, ..
         } = self;
+        #[cfg(feature = "otlp")]
+        let begin = block.bytes.len();
         match form.settings.lines {
             _ if !form.is_sampled(exchange) => {}
             Lines::One => form.one(exchange, seen, clock, block),
             Lines::Separate => form.separate(exchange, seen, clock, block),
             Lines::Off => {}
         }
+        #[cfg(feature = "otlp")]
+        self.export
+            .exchange(exchange, seen, &form.redact, &block.bytes[begin..]);
         if block.bytes.len() >= BLOCK {
             self.flush();
         }

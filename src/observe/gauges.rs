@@ -75,11 +75,9 @@ fn scan(table: &mut Table, (model, version): (&str, &str), watched: &Watched, de
     if let Some(psi) = watched.psi() {
         table.push(&catalogue::DRIFT_PSI, &labels, psi);
     }
-    table.push(
-        &catalogue::DRIFT_SINCE,
-        &labels,
-        watched.since().unwrap_or(0.0),
-    );
+    if let Some(since) = watched.since() {
+        table.push(&catalogue::DRIFT_SINCE, &labels, since);
+    }
     let alarms = number(series.episodes().count());
     table.push(&catalogue::DRIFT_ALARMS, &labels, alarms);
     let is_of_low_confidence = flag(series.is_of_low_confidence());
@@ -111,10 +109,17 @@ fn problems(table: &mut Table, labels: [&str; 3], quality: &Quality, is_of_numbe
         table.push(family, &labels, number(quality.total(problem)));
     };
     push(&catalogue::FEATURE_MISSING, Problem::Missing);
-    push(&catalogue::FEATURE_CONSTANT, Problem::Constant);
+    // hardly any feature has these, and what has them goes on having them
+    let rare = [
+        (&catalogue::FEATURE_CONSTANT, Problem::Constant),
+        (&catalogue::FEATURE_TYPE_CHANGED, Problem::TypeChanged),
+    ];
+    let met = rare
+        .into_iter()
+        .filter(|(_, problem)| quality.total(*problem) > 0);
+    met.for_each(|(family, problem)| push(family, problem));
     if is_of_numbers {
         push(&catalogue::FEATURE_OUT_OF_RANGE, Problem::OutOfRange);
-        push(&catalogue::FEATURE_TYPE_CHANGED, Problem::TypeChanged);
     } else {
         push(&catalogue::FEATURE_UNSEEN, Problem::Unseen);
     }

@@ -8,7 +8,7 @@ use super::cardinality::{Names, OTHER};
 use crate::{
     capture::{Exchange, Fault},
     config,
-    decode::{self, DecodeError, Inference},
+    decode::{DecodeError, Inference},
     drift::Baselines,
     metrics::{Edged, Metrics, catalogue},
 };
@@ -125,10 +125,7 @@ impl Record {
 
     /// A first burst of failures that made its own series would be invisible to `increase`.
     fn with_failures_at_0(self) -> Self {
-        for error in decode::failures() {
-            let labels = [error.format(), error.reason()];
-            drop(self.metrics.counter(&catalogue::DECODE_FAILURES, &labels));
-        }
+        failures_at_0(&self.metrics, &DecodeError::WITHOUT_FORMAT);
         drop(self.metrics.counter(&catalogue::DECODE_FAILURES, &PANICKED));
         self
     }
@@ -208,7 +205,11 @@ impl Record {
                 .entry(model.to_owned())
                 .or_default()
                 .entry(version.to_owned())
-                .or_insert_with(|| Version::new(metrics, model, version)),
+                .or_insert_with(|| {
+                    // of a format that nobody speaks here no series is needed
+                    failures_at_0(metrics, &DecodeError::of_format(inference.format));
+                    Version::new(metrics, model, version)
+                }),
         };
         if let Some(upstream) = exchange.upstream {
             handles.inference.record(upstream.as_secs_f64());
@@ -259,6 +260,14 @@ impl Record {
             .increment(1);
         let [failed, _] = &self.route(&exchange.endpoint).unread;
         failed.increment(1);
+    }
+}
+
+/// Makes the series of these failures.
+fn failures_at_0(metrics: &Metrics, errors: &[DecodeError]) {
+    for error in errors {
+        let labels = [error.format(), error.reason()];
+        drop(metrics.counter(&catalogue::DECODE_FAILURES, &labels));
     }
 }
 

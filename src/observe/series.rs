@@ -521,7 +521,7 @@ mod tests {
         let begin = Begin {
             baselines: all,
             windows,
-            outlet: Outlet::default(),
+            ..Begin::default()
         };
         Series::new(config.model, config.drift, &config.metrics, begin)
     }

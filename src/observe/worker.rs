@@ -69,6 +69,9 @@ pub struct Begin {
     pub windows: Vec<Snapshot>,
     /// Where it is told that a drift begins or ends.
     pub outlet: Outlet,
+    /// Where lines and spans are handed over.
+    #[cfg(feature = "otlp")]
+    pub export: crate::otlp::Outlet,
 }
 
 /// Starts the thread `observe`. It ends, and gives back what it knows, when every [`Offer`](crate::capture::queue::Offer) is
@@ -86,12 +89,15 @@ pub fn start(
     let (handle, commands) = command::channel();
     let mut record = Record::new(Arc::clone(&metrics), settings.metrics.clone());
     record.use_baselines(begin.baselines.clone());
+    let log = AccessLog::new(sink, settings.log)?;
+    #[cfg(feature = "otlp")]
+    let log = log.exported_to(begin.export.clone());
     let mut worker = Worker {
         models: Models::new(settings.metrics.clone()),
         record,
         numbers: Numbers::default(),
         tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
-        log: AccessLog::new(sink, settings.log)?,
+        log,
         series: Series::new(
             settings.model.clone(),
             settings.drift,

@@ -1,7 +1,7 @@
 //! Route templates as label values, learned from what the upstream answers, and their handles.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::{BTreeMap, HashSet},
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
@@ -32,7 +32,7 @@ pub(super) struct Learned {
 /// that clients cannot attack.
 pub(super) struct Endpoint {
     pub(super) name: Arc<str>,
-    pub(super) duration: Histogram,
+    duration: OnceCell<Histogram>,
     metrics: Arc<Metrics>,
     statuses: RefCell<BTreeMap<(u16, &'static str), Counter>>,
 }
@@ -135,10 +135,9 @@ impl Endpoints {
 
 impl Endpoint {
     fn new(name: Arc<str>, metrics: Arc<Metrics>) -> Self {
-        let duration = metrics.histogram(&catalogue::REQUEST_DURATION, &[&name]);
         Self {
             name,
-            duration,
+            duration: OnceCell::new(),
             metrics,
             statuses: RefCell::default(),
         }
@@ -147,6 +146,14 @@ impl Endpoint {
     /// The counter of answers with `status` to requests with `method`; `None`: it could not be read.
     pub(super) fn requests(&self, method: Option<&Method>, status: u16) -> Counter {
         self.child(method.map_or(OTHER, method_label), status)
+    }
+
+    /// The histogram of its durations, whose many series are there from its first request on.
+    pub(super) fn duration(&self) -> &Histogram {
+        self.duration.get_or_init(|| {
+            self.metrics
+                .histogram(&catalogue::REQUEST_DURATION, &[&self.name])
+        })
     }
 
     /// Makes the children of `method` that exist from the start.

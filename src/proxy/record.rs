@@ -55,6 +55,10 @@ impl Record {
         let interest = policy::interest(&head.method, path, &head.headers, route.as_deref());
         let mut exchange = blank(thread, client, id);
         exchange.trace_id = request_id::trace_id(&head.headers);
+        #[cfg(feature = "otlp")]
+        {
+            exchange.parent = request_id::parent(&head.headers);
+        }
         exchange.method = Some(head.method.clone());
         exchange
             .path
@@ -272,7 +276,7 @@ impl Drop for Record {
         exchange.endpoint = std::sync::Arc::clone(&endpoint.name);
         let method = exchange.method.as_ref();
         endpoint.requests(method, exchange.status).increment(1);
-        endpoint.duration.record(exchange.duration.as_secs_f64());
+        endpoint.duration().record(exchange.duration.as_secs_f64());
         let counts = &self.thread.counts;
         counts.active.decrement(1.0);
         let interest = exchange.interest;

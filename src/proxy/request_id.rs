@@ -62,6 +62,16 @@ pub(super) fn trace_id(fields: &HeaderMap) -> Option<String> {
     is_valid.then(|| trace.to_owned())
 }
 
+/// The span that the only `traceparent` names, if it is valid as a whole.
+#[cfg(feature = "otlp")]
+pub(super) fn parent(fields: &HeaderMap) -> Option<crate::capture::trace::Parent> {
+    let mut sent = fields.get_all(TRACEPARENT).iter();
+    match (sent.next(), sent.next()) {
+        (Some(only), None) => crate::capture::trace::Parent::of(only.to_str().ok()?),
+        _ => None,
+    }
+}
+
 fn is_acceptable(id: &[u8]) -> bool {
     (1..=MAX_LENGTH).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
@@ -107,6 +117,16 @@ mod tests {
         let ids = Ids::new();
         let made: std::collections::HashSet<_> = (0..1000).map(|_| ids.generate()).collect();
         assert_eq!(made.len(), 1000);
+    }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn of_several_traceparents_none_counts() {
+        let one: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(parent(&fields("traceparent", &[one])).is_some());
+        assert_eq!(parent(&fields("traceparent", &[one, one])), None);
+        assert_eq!(parent(&fields("traceparent", &[b"00-"])), None);
+        assert_eq!(parent(&fields("traceparent", &[])), None);
     }
 
     #[test]

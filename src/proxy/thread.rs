@@ -1,6 +1,11 @@
 //! What one data thread owns. Nothing in it is shared with another but what counts and queues.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{OnceCell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use ::metrics::{Counter, Gauge, Histogram};
 use http::Method;
@@ -16,6 +21,7 @@ use super::{
 };
 use crate::{
     capture::{
+        Fault,
         queue::{Offer, Shed},
         route::Routes,
     },
@@ -173,7 +179,9 @@ pub(super) struct Counts {
     pub(super) upstream_panics: Counter,
     shed: Counter,
     shed_by_reason: [Counter; Shed::ALL.len()],
-    failures: Vec<Counter>,
+    /// What clients cause has no series before it happens: nobody is told of it.
+    failures: Vec<OnceCell<Counter>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Thread {
@@ -189,7 +197,7 @@ impl Thread {
             room: parts.shared.room,
             offer: parts.offer,
             endpoints: Endpoints::new(parts.shared.learned, Arc::clone(&parts.metrics)),
-            counts: Counts::new(&parts.metrics),
+            counts: Counts::new(Arc::clone(&parts.metrics)),
             ids: Ids::new(),
             relay: drain::Relay::new(&parts.drain),
             preserve_header_case: proxy.preserve_header_case,
@@ -274,29 +282,29 @@ impl Limits {
 }
 
 impl Counts {
-    fn new(metrics: &Metrics) -> Self {
-        Self {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        let counts = Self {
             active: metrics.gauge(&catalogue::ACTIVE_REQUESTS, &[]),
             overhead: metrics.histogram(&catalogue::OVERHEAD_SECONDS, &[]),
             not_wanted: metrics.counter(&catalogue::EXCHANGES, &["not_wanted"]),
             panics: metrics.counter(&catalogue::PANICS, &["connection"]),
             lost_interims: metrics.counter(&catalogue::NOT_FORWARDED, &["interim_answer"]),
             lost_trailers: metrics.counter(&catalogue::NOT_FORWARDED, &["trailer_field"]),
-            limits: Limits::new(metrics),
+            limits: Limits::new(&metrics),
             tls_failures: metrics.counter(&catalogue::TLS_FAILURES, &[]),
             accept_panics: metrics.counter(&catalogue::PANICS, &["accept"]),
             upstream_panics: metrics.counter(&catalogue::PANICS, &["upstream"]),
             shed: metrics.counter(&catalogue::EXCHANGES, &["shed"]),
             shed_by_reason: Shed::ALL
                 .map(|shed| metrics.counter(&catalogue::SHED, &[shed.reason()])),
-            failures: Failure::ALL
-                .iter()
-                .map(|failure| {
-                    let labels = [failure.fault().label(), failure.reason()];
-                    metrics.counter(&catalogue::FAILURES, &labels)
-                })
-                .collect(),
-        }
+            failures: vec![OnceCell::new(); Failure::ALL.len()],
+            metrics,
+        };
+        let others = Failure::ALL.iter().filter(|f| f.fault() != Fault::Client);
+        others.for_each(|failure| {
+            counts.failure(*failure);
+        });
+        counts
     }
 
     pub(super) fn shed(&self, shed: Shed) {
@@ -304,7 +312,14 @@ impl Counts {
         self.shed_by_reason[shed as usize].increment(1);
     }
 
+    fn failure(&self, failure: Failure) -> &Counter {
+        self.failures[failure as usize].get_or_init(|| {
+            let labels = [failure.fault().label(), failure.reason()];
+            self.metrics.counter(&catalogue::FAILURES, &labels)
+        })
+    }
+
     pub(super) fn failed(&self, failure: Failure) {
-        self.failures[failure as usize].increment(1);
+        self.failure(failure).increment(1);
     }
 }

@@ -121,6 +121,11 @@ impl FileLog {
         self.0.counts.count_panics(panics);
     }
 
+    /// Whether there is or was a file.
+    pub fn is_used(&self) -> bool {
+        self.0.lane.get().is_some()
+    }
+
     /// Lines written so far.
     pub fn written(&self) -> u64 {
         self.0.counts.written()

@@ -184,7 +184,7 @@ def consistent(agent, version="1"):
             equal(metrics.one("ml_drift_alarms_total", **own), one["alarms"], "ml_drift_alarms_total")
             equal(metrics.sum("ml_drift_observations_total", **own), one["predictions"], "observations")
             is_open = one["episode"] is not None
-            equal((one["drift_detected"], metrics.one("ml_drift_since_timestamp_seconds", **own) > 0), (is_open, is_open), "episode")
+            equal((one["drift_detected"], metrics.sum("ml_drift_since_timestamp_seconds", **own) > 0), (is_open, is_open), "episode")
         if not is_of_scan:
             equal(metrics.one("ml_drift_detected", **labels), float(said["drift_detected"]), "ml_drift_detected")
         equal(metrics.one("ml_drift_baseline_info", **labels), 1.0, "ml_drift_baseline_info")

@@ -22,6 +22,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("http", &["panics"]),
     ("panics", &[]),
     ("tls", &["config"]),
+    ("post", &["http", "tls", "config"]),
+    ("otlp", &["metrics", "http", "post", "panics", "config"]),
     ("capture", &["config", "panics"]),
     (ONLY_IN_TESTS, &[]),
     ("decode", &["capture", "config"]),
@@ -37,6 +39,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "feedback",
             "metrics",
             "telemetry",
+            "otlp",
             "panics",
             "config",
         ],
@@ -65,7 +68,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     (
         "notify",
-        &["drift", "metrics", "http", "tls", "panics", "config"],
+        &[
+            "drift", "metrics", "http", "tls", "post", "panics", "config",
+        ],
     ),
     ("history", &["drift"]),
     ("inject", &["metrics", "drain", "http", "config"]),
@@ -88,6 +93,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("metrics_exporter_prometheus", &["metrics"]),
     ("std::env", &["config", "cli", "panics"]),
     ("rsonpath_syntax", &["config", "decode"]),
+    ("prost", &["otlp"]),
     ("rustls", &["tls"]),
     ("rustls_native_certs", &["tls"]),
 ];

@@ -2,31 +2,15 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, header};
-
-use super::Findings;
-use crate::config::{Config, Given, Target, units::written};
+use super::{Findings, headers};
+use crate::config::{Config, Target, units::written};
 
 /// Most targets; each has a queue of its own.
 const MOST: usize = 16;
-const LONGEST: usize = 4096;
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 const MOST_QUEUED: usize = 10_000;
-
-/// Fields that a notice has of itself.
-const OWN: [HeaderName; 9] = [
-    header::HOST,
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::EXPECT,
-    header::USER_AGENT,
-    HeaderName::from_static("idempotency-key"),
-];
 
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     let targets = &config.drift.notify;
@@ -40,42 +24,9 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
         if let Err(error) = target.address() {
             findings.refuse(&format!("{key}.url"), error);
         }
-        headers(&key, target, findings);
+        headers::check(&format!("{key}.headers"), &target.headers, findings);
         bounds(&key, target, findings);
     }
-}
-
-fn headers(key: &str, target: &Target, findings: &mut Findings<'_>) {
-    let mut seen: Vec<HeaderName> = Vec::new();
-    for (name, value) in &target.headers {
-        let key = format!("{key}.headers.{name}");
-        match name.parse::<HeaderName>() {
-            Err(_) => findings.refuse(&key, "expected the name of a field, such as Authorization"),
-            Ok(name) if OWN.contains(&name) => {
-                findings.refuse(&key, "expected a field that Sidelight does not set itself");
-            }
-            Ok(name) if seen.contains(&name) => {
-                findings.refuse(&key, "expected each field once, found it twice");
-            }
-            Ok(name) => seen.push(name),
-        }
-        if !is_value(value) {
-            let message = format_args!(
-                "expected 1 to {LONGEST} visible ASCII characters or spaces, found something else \
-                 in {} bytes",
-                value.as_str().len()
-            );
-            findings.refuse(&key, message);
-        }
-    }
-}
-
-fn is_value(value: &Given) -> bool {
-    let text = value.as_str();
-    (1..=LONGEST).contains(&text.len())
-        && text.is_ascii()
-        && text.trim() == text
-        && HeaderValue::from_str(text).is_ok()
 }
 
 fn bounds(key: &str, target: &Target, findings: &mut Findings<'_>) {

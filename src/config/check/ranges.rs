@@ -137,6 +137,26 @@ const RANGES: &[(&str, Range)] = {
             Bytes(|c| Some(c.log.file.max_size), KIB, 1024 * GIB),
         ),
         ("log.file.keep", Count(|c| Some(c.log.file.keep), 1, 1000)),
+        (
+            "otlp.interval",
+            Time(|c| Some(c.otlp.interval), SECOND, HOUR),
+        ),
+        (
+            "otlp.timeout",
+            Time(|c| Some(c.otlp.timeout), MILLI, MINUTE),
+        ),
+        (
+            "otlp.give_up_after",
+            Time(|c| Some(c.otlp.give_up_after), Duration::ZERO, HOUR),
+        ),
+        (
+            "otlp.queue_records",
+            Count(|c| Some(c.otlp.queue_records), 1, 1_000_000),
+        ),
+        (
+            "otlp.queue_bytes",
+            Bytes(|c| Some(c.otlp.queue_bytes), 64 * KIB, GIB),
+        ),
         ("drift.window", Count(|c| Some(c.drift.window), 2, 100_000)),
         (
             "drift.check_interval",

@@ -10,11 +10,7 @@ const LONGEST_ASKED: Duration = Duration::from_mins(5);
 /// After `failures` in a row, from 1: 1 s, doubled with each to 1 minute, of which a random half is left
 /// out, so that agents that failed together do not come back together. Not less than is `asked`, which
 /// counts up to 5 minutes.
-pub(super) fn pause(
-    failures: u32,
-    asked: Option<Duration>,
-    random: &mut fastrand::Rng,
-) -> Duration {
+pub fn pause(failures: u32, asked: Option<Duration>, random: &mut fastrand::Rng) -> Duration {
     let doublings = failures.saturating_sub(1).min(6);
     let most = (FIRST * (1 << doublings)).min(LONGEST);
     let own = most.mul_f64(0.5 + random.f64() / 2.0);
