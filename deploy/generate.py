@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes Prometheus's rules from slo.yaml; with `--check` it only says whether they are stale.
+"""Writes Prometheus's rules and Grafana's dashboards from slo.yaml; with `--check` it only says which are stale.
 
-`--into FOLDER` has them elsewhere. With `--times N` all that takes time takes N times less of it, to see in minutes
-what fires when: windows, offsets, for how long it must be so, and how often it is asked.
+`--into FOLDER` has the rules elsewhere. With `--times N` all that takes time takes N times less of it, to see in
+minutes what fires when: windows, offsets, for how long it must be so, and how often it is asked.
 
-Python's standard library is all it needs. What the rules say is in recording.py and alerts.py.
+Python's standard library is all it needs. What they say is in recording.py, alerts.py and dashboards.py.
 """
 
 import argparse
@@ -14,11 +14,13 @@ import re
 import sys
 
 import alerts
+import dashboards
 import recording
 from durations import shorten, shorter, text_of
 
 DEPLOY = pathlib.Path(__file__).resolve().parent
 RULES = DEPLOY / "prometheus" / "rules"
+DASHBOARDS = DEPLOY / "grafana" / "dashboards"
 HEAD = "# Made from deploy/slo.yaml by deploy/generate.py. Changes belong there: they are lost here.\n"
 
 
@@ -95,11 +97,15 @@ def alerts_file(slo):
 
 def files(slo, rules=RULES):
     """What is to be in which file."""
-    return {rules / "recording.yml": recording_file(slo), rules / "alerts.yml": alerts_file(slo)}
+    found = {rules / "recording.yml": recording_file(slo), rules / "alerts.yml": alerts_file(slo)}
+    if rules == RULES:
+        found |= {DASHBOARDS / name: text for name, text in dashboards.files(slo).items()}
+    return found
 
 
 def asked():
-    parser = argparse.ArgumentParser(prog="deploy/generate.py", description="Prometheus's rules from slo.yaml.")
+    parser = argparse.ArgumentParser(prog="deploy/generate.py",
+                                     description="Prometheus's rules and Grafana's dashboards from slo.yaml.")
     parser.add_argument("--check", action="store_true", help="write nothing, say whether they are stale")
     parser.add_argument("--into", metavar="FOLDER", type=pathlib.Path, help="where rules are, and nothing else")
     parser.add_argument("--times", metavar="N", type=float, default=1, help="how many times less everything takes")

@@ -166,6 +166,17 @@ grpc_calls() {
         suite grpc_calls .cache/venv/grpc_service/bin/python
 }
 
+# Grafana's types, in .cache/grafana.
+dashboards() {
+    local pins=tests/e2e/grafana folder=.cache/grafana
+    if ! cmp -s $pins/package-lock.json $folder/installed.json; then
+        mkdir -p $folder && cp $pins/package.json $pins/package-lock.json $folder/ &&
+            npm ci --prefix $folder --silent --no-audit --no-fund --ignore-scripts &&
+            cp $folder/package-lock.json $folder/installed.json || return 1
+    fi
+    suite dashboards python3
+}
+
 checks() {
     step "format" cargo fmt --check
     step "clippy" cargo clippy --locked --quiet --all-targets -- -D warnings
@@ -198,6 +209,7 @@ suites() {
     step "e2e: the comparison with recordings" suite oracle_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
+    step "e2e: what a service that counts itself gets wrong" suite defects python3
     step "e2e: baselines" suite baseline python3
     step "e2e: drift of every series" suite drifting python3
     step "e2e: drift over restarts, reloads, versions and baselines" suite turns python3
@@ -283,6 +295,7 @@ real_programs() {
     step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" rules
+    step "e2e: dashboards" dashboards
     step "e2e: packaging" packaging
     step "e2e: a real collector of OpenTelemetry" otlp_collector
     for name in "${model_servers[@]}"; do
@@ -300,7 +313,8 @@ all)
     require python3=python3 g++=g++ make=make curl=curl openssl=openssl h2load=nghttp2-client \
         nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus \
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
-        cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git
+        cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git \
+        prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm
     # what the faults of network and machine need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip

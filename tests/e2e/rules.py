@@ -16,24 +16,13 @@ import time
 
 import harness as h
 import stack
+from expressions import CATALOGUE, RECORDED, SLO, durations, made_alerts, unknown
 from harness import case, check, equal, request, wait_until
 from stack import DEPLOY
 
 PROMETHEUS = DEPLOY / "prometheus"
-sys.path.insert(0, str(DEPLOY))
-import alerts as made_alerts  # noqa: E402
-import durations  # noqa: E402
-import generate  # noqa: E402
-import recording as made_recording  # noqa: E402
-
-SLO = generate.read(DEPLOY / "slo.yaml")
 ALERTS = [alert for _, rules in made_alerts.groups(SLO) for alert in rules]
-RECORDED = dict(rule for _, rules in made_recording.groups(SLO) for rule in rules)
 NAMES = {alert.name for alert in ALERTS}
-# what Prometheus says of its targets and of itself
-OF_PROMETHEUS = {"up": (), "prometheus_notifications_alertmanagers_discovered": (),
-                 "prometheus_config_last_reload_successful": (), "ALERTS": ("alertname", "alertstate")}
-WORDS = {"and", "or", "unless", "bool"}
 NO_KUBERNETES = "field kubernetes_sd_configs not found"
 
 
@@ -47,62 +36,6 @@ def run(*command, **options):
 def passes(*command, **options):
     code, said = run(*command, **options)
     equal(code, 0, f"{' '.join(map(str, command))}: {said}")
-
-
-def catalogue():
-    """Of every family its kind, labels and edges, as the source has them."""
-    text = (h.ROOT / "src" / "metrics" / "catalogue.rs").read_text(encoding="utf-8")
-    edges = {name: [float(edge.replace("_", "")) for edge in values.split(",") if edge.strip()]
-             for name, values in re.findall(r"const (\w+): &\[f64\] = &\[([^]]*)\]", text)}
-    found = {}
-    for name, kind, which, labels in re.findall(r'"(\w+)" Kind::(\w+)(?:\((\w+)\))?, \[([^]]*)\]', text):
-        names = re.findall(r'"(\w+)"', labels)
-        if kind == "Histogram":
-            found[f"{name}_bucket"] = ([*names, "le"], edges[which])
-            found[f"{name}_sum"] = found[f"{name}_count"] = (names, ())
-        else:
-            found[name] = (names, ())
-    return found
-
-
-CATALOGUE = catalogue()
-
-
-def selectors(expression):
-    """Every metric of an expression, with the names and values of the labels that are asked for."""
-    # values of labels may hold anything: they are put aside first
-    values = []
-
-    def aside(match):
-        values.append(match.group(0)[1:-1])
-        return f'"{len(values) - 1}"'
-
-    text = re.sub(r'"(?:[^"\\]|\\.)*"', aside, expression)
-    text = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", text)
-    text = re.sub(r"\[[^]]*\]|\boffset\s+\w+", "", text)
-    for name, is_call, labels in re.findall(r"(?<![\w:.])([a-zA-Z_:][\w:]*)\s*(\(?)(?:\{([^}]*)\})?", text):
-        if not is_call and name not in WORDS:
-            asked = re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"(\d+)"', labels)
-            yield name, [(label, values[int(place)]) for label, place in asked]
-
-
-def unknown(expression):
-    """What an expression asks for that nobody exports."""
-    for name, asked in selectors(expression):
-        if name in RECORDED:
-            known, edges = None, ()
-        elif name in OF_PROMETHEUS or name.startswith("node_"):
-            known, edges = OF_PROMETHEUS.get(name), ()
-        elif name in CATALOGUE:
-            known, edges = CATALOGUE[name]
-        else:
-            yield name
-            continue
-        for label, value in asked:
-            if known is not None and label not in (*known, "job", "instance"):
-                yield f"{label} of {name}"
-            if label == "le" and edges and float(value.replace("([.]0)?", "")) not in edges:
-                yield f"edge {value} of {name}"
 
 
 @case
@@ -220,6 +153,7 @@ def rules_ask_for_what_is_exported_and_recorded_under_names_that_say_it():
     # and what is wrong would be seen
     for wrong, said in (("ml_nothing > 0", "ml_nothing"),
                         ('up == 0 and rate(ml_model_loaded{x="1"}[5m])', "x of ml_model_loaded"),
+                        ('job:ml_requests:rate5m{instance="a"}', "instance of job:ml_requests:rate5m"),
                         ('sum by (job) (ml_api_request_duration_seconds_bucket{le="0.21"})',
                          "edge 0.21 of ml_api_request_duration_seconds_bucket")):
         equal(list(unknown(wrong)), [said], wrong)

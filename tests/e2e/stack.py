@@ -20,7 +20,7 @@ from harness import Process, check, equal, request, wait_until
 DEPLOY = h.ROOT / "deploy"
 PACKAGES = {"prometheus": "prometheus", "promtool": "prometheus", "amtool": "prometheus-alertmanager",
             "prometheus-alertmanager": "prometheus-alertmanager",
-            "prometheus-node-exporter": "prometheus-node-exporter"}
+            "prometheus-node-exporter": "prometheus-node-exporter", "node": "nodejs"}
 
 
 def needs(*commands):
