@@ -16,7 +16,7 @@ import stack
 from fleet import Fault
 from harness import case, check, equal, wait_until
 from stack import DEPLOY
-from stage import BUDGET, FEW, HOUR, PATIENCE, REPLICAS, STAGE, Scene, generate, names, resolved
+from stage import BUDGET, FEW, HOUR, PATIENCE, REPLICAS, STAGE, USUAL, Scene, generate, names, resolved
 
 # what is said of the same cause from another side
 OWN = "each replica finds by itself what is that large"
