@@ -295,6 +295,7 @@ real_programs() {
     step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" rules
+    step "e2e: alerts from traffic to webhook" suite alerting python3
     step "e2e: dashboards" dashboards
     step "e2e: packaging" packaging
     step "e2e: a real collector of OpenTelemetry" otlp_collector

@@ -67,9 +67,13 @@ impl Episodes {
         self.count
     }
 
-    /// Notes an alarm.
-    pub fn alarm(&mut self, alarm: Alarm) -> Option<Change> {
+    /// Notes an alarm. `recent`: the score of the latter half of its window. One that is calm there is of a
+    /// drift that is over, which longer windows see for long: it renews nothing.
+    pub fn alarm(&mut self, alarm: Alarm, recent: f64) -> Option<Change> {
         if let Some(episode) = &mut self.current {
+            if recent < LITTLE {
+                return None;
+            }
             episode.last = alarm;
             episode.calm = 0;
             return Some(Change::Renewed(alarm));
@@ -125,11 +129,15 @@ mod tests {
     #[test]
     fn four_calm_windows_behind_the_last_alarm_end_it() {
         let mut episodes = Episodes::default();
-        assert!(matches!(episodes.alarm(alarm(64)), Some(Change::Began(_))));
         assert!(matches!(
-            episodes.alarm(alarm(72)),
+            episodes.alarm(alarm(64), 0.0),
+            Some(Change::Began(_))
+        ));
+        assert!(matches!(
+            episodes.alarm(alarm(72), 1.5),
             Some(Change::Renewed(_))
         ));
+        assert_eq!(episodes.alarm(alarm(80), 0.3), None, "its end is calm");
         for at in [80, 88, 96] {
             assert_eq!(
                 episodes.hop(at, hop(0.0)),

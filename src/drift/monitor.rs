@@ -413,6 +413,33 @@ mod tests {
     }
 
     #[test]
+    fn a_short_drift_ends_soon_however_strong_it_was() {
+        let mut monitor = monitor();
+        let mut random = fastrand::Rng::with_seed(6);
+        let mut told = Vec::new();
+        for i in 0..140_000_u32 {
+            let value = match i {
+                70_000..70_150 => -1.0,
+                _ => (random.f64() * 100.0).floor(),
+            };
+            let events = monitor.push(0, Value::Number(value), Some(f64::from(i)));
+            told.extend(events.into_iter().map(|event| (i, event)));
+        }
+        // the longest windows would show those 150 for another 32,768 predictions
+        assert!(
+            matches!(
+                &told[..],
+                [
+                    (70_000..70_032, Event::Drifted(_)),
+                    (70_150..71_000, Event::Cleared(_))
+                ]
+            ),
+            "{told:?}"
+        );
+        assert!(monitor.watched()[0].series().score() < 1.0);
+    }
+
+    #[test]
     fn a_problem_that_begins_with_an_alarm_is_told_beside_it() {
         let value = |random: &mut fastrand::Rng, i| match i {
             4000.. => Value::Number(-1.0),

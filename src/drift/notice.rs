@@ -223,7 +223,7 @@ mod tests {
             strongest: None,
         };
         let mut episodes = crate::drift::episode::Episodes::default();
-        episodes.alarm(alarm);
+        episodes.alarm(alarm, alarm.score);
         let episode = *episodes.current().unwrap();
         let of = |series: &str, since: f64| episode_id(("m", "1", series), "b", &episode, since);
         let first = of("s", 1.25);

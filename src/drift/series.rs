@@ -89,7 +89,17 @@ impl Series {
             scores[hop.level] = hop.score;
             cleared = cleared.or(episodes.hop(at, hop));
         });
-        alarm.map_or(cleared, |alarm| episodes.alarm(alarm))
+        if cleared.is_some() {
+            // longer windows still hold what has ended: it would begin again
+            self.scan.restart();
+            *scores = [0.0; LEVELS];
+            return cleared;
+        }
+        alarm.and_then(|alarm| {
+            // the window below ends with it, and is the latter half of it
+            let half = alarm.level.checked_sub(1).map(|below| scores[below]);
+            episodes.alarm(alarm, half.unwrap_or(alarm.score))
+        })
     }
 
     /// All that outlives a restart.
