@@ -180,7 +180,6 @@ def data(slo):
     missing = f'{{{VERSION}, bin="missing"}}'
     drifting = f"{{{MODELS}}}"
     events = ("missing", "out_of_range", "unseen", "type_changed", "constant")
-    none = [{"type": "value", "options": {"0": {"text": "none", "index": 0}}}]
     return [
         lines("Kolmogorov-Smirnov of the confidence", "Of the whole fleet within an hour, at the histogram's edges; "
               f"what chance exceeds in {alerts.percent(slo['drift']['alpha'])} of cases; the largest of a replica.",
@@ -207,7 +206,7 @@ def data(slo):
                ("Drifting", f"sum by ({SERIES}) (ml_drift_detected{drifting})"),
                ("Began", f"sum by ({SERIES}) (increase(ml_drift_alarms_total{drifting}[$__range]))"),
                ("Since", f"1000 * max by ({SERIES}) (ml_drift_since_timestamp_seconds{drifting})")],
-              overrides=[matched("byName", "Since", unit="dateTimeFromNow", mappings=none),
+              overrides=[matched("byName", "Since", unit="dateTimeFromNow"),
                          matched("byRegexp", "/Values|Baseline|Drifting|Began/", decimals=0),
                          matched("byName", "Too small", mappings=[{"type": "value", "options": {
                              "0": {"text": "no", "index": 0}, "1": {"text": "yes", "index": 1}}}])],

@@ -20,8 +20,9 @@ ANSWERS = h.ROOT / ".cache" / "grafana" / "answers.json"
 FOLDER = h.ROOT / "docs" / "monitoring"
 STEP_S = 10
 # seconds, and what changes then: failures and slow ones for a while, a new version, then drift and holes
-TURNS = ((240, {"holes": 0.002, "odd": 0.005, "failing": 0.002}), (90, {"failing": 0.4, "slow_s": 0.4}),
-         (150, {"failing": 0.002, "slow_s": 0.0}), (150, {"version": "2"}), (270, {"shift": 1.5, "holes": 0.08}))
+TURNS = ((240, {"is_stuck": False, "holes": 0.002, "odd": 0.005, "failing": 0.002}),
+         (90, {"failing": 0.4, "slow_s": 0.4}), (150, {"failing": 0.002, "slow_s": 0.0}), (150, {"version": "2"}),
+         (270, {"shift": 1.5, "holes": 0.08}))
 
 
 def gather():

@@ -120,11 +120,15 @@ class Scene:
         # what the traffic of scores does beyond the usual: shift of x, shares of failures, of rows with holes and of
         # answers that nobody can read, seconds of slow ones, version
         self.shift, self.failing, self.holes, self.odd, self.slow_s, self.version = 0.0, 0.05, 0.05, 0.03, 0.0, "1"
+        # and whether one of its features is always the same
+        self.is_stuck = True
+        self.folder = tempfile.TemporaryDirectory(prefix="sidelight-e2e-")
 
     def __enter__(self):
         config = {"drift": self.DRIFT, "log": {"lines": "off"}}
         self.model = self.start(Model())
         self.iris = [self.start(Agent(config=config)) for _ in range(2)]
+        config["log"]["file"] = {"path": f"{self.folder.name}/log.json"}
         self.scores = self.start(Agent(upstream=self.model.port, config=config))
         node = self.start(stack.NodeExporter())
         self.jobs = {"ml-api": [agent.ops for agent in self.iris], "ml-api/scores": [self.scores.ops],
@@ -150,6 +154,7 @@ class Scene:
             thread.join(h.PATIENCE)
         for part in reversed(self.parts):
             part.__exit__(None, None, None)
+        self.folder.cleanup()
 
     def goes_on(self, job, agent):
         """Some 25 requests a second, until it is enough."""
@@ -168,7 +173,7 @@ class Scene:
 
     def row(self, shift=0.0):
         return {"x": round(self.random.gauss(shift, 1), 3), "y": round(self.random.gauss(0, 1), 3),
-                "color": self.random.choices(COLORS, (5, 3, 2))[0]}
+                "z": round(self.random.gauss(0, 1), 3), "color": self.random.choices(COLORS, (5, 3, 2))[0]}
 
     def baselines(self):
         rows = [self.row() for _ in range(3000)]
@@ -200,7 +205,8 @@ class Scene:
 
     def rows(self, client):
         chance, headers, odd = self.random.random(), {}, self.holes + self.odd
-        row = self.row(self.shift)
+        # the first has what is wrong, the others make the detector warm sooner
+        row, *more = ({**self.row(self.shift), **({"z": 0.5} if self.is_stuck else {})} for _ in range(4))
         if chance < self.holes:
             row = self.random.choice([{**row, "y": None}, {**row, "y": "many"}, {**row, "x": 40.0},
                                       {**row, "color": "violet"}, {**row, "color": None}])
@@ -210,6 +216,7 @@ class Scene:
             headers["X-Does"] = "fail"
         if self.random.random() < 0.1:
             headers["X-Seconds"] = str(self.slow_s + self.random.choice([0.01, 0.05]))
-        client.request("POST", f"/v1/models/scores/versions/{self.version}:predict", {"instances": [row]}, headers)
+        client.request("POST", f"/v1/models/scores/versions/{self.version}:predict", {"instances": [row, *more]},
+                       headers)
         if chance > 0.7:
             client.request("POST", "/v1/models/prices/versions/1:predict", {"instances": [row]})
