@@ -248,6 +248,7 @@ real_programs() {
     step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" suite rules python3
+    step "e2e: alerts from traffic to webhook" suite alerting python3
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"
     done
@@ -263,6 +264,7 @@ all)
     require python3=python3 g++=g++ make=make curl=curl openssl=openssl h2load=nghttp2-client \
         nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus \
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
+        prometheus-node-exporter=prometheus-node-exporter \
         cc=gcc strace=strace valgrind=valgrind
     # what the faults of network and machine need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime

@@ -1,172 +1,26 @@
 #!/usr/bin/env python3
-"""From traffic to the notice: the real Prometheus, Alertmanager and node-exporter with what deploy/ has for them.
+"""From traffic to the notice: what the shipped rules and configurations make of a model's bad days.
 
-Three replicas of a model, each behind a Sidelight. The rules are the shipped ones in 60 times less time, so an hour is a
-minute; scenarios come one after the other. Windows of an hour empty while the next one goes on: what still fires from
-before is known. Nothing fires that is not said here, and all of it resolves.
+Three replicas of a model, each behind a Sidelight, and an hour that is a minute. Scenarios come one after the other:
+windows of an hour empty while the next one goes on, and what still fires from before is known. Nothing fires that is
+not said here, and all of it resolves.
 
 Needs Debian's `prometheus`, `prometheus-alertmanager` and `prometheus-node-exporter`, and the release binary.
 """
 
-import contextlib
 import math
-import pathlib
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 
 import fleet
 import harness as h
 import stack
 from fleet import Fault
-from harness import Failed, case, check, equal, wait_until
+from harness import case, check, equal, wait_until
 from stack import DEPLOY
-
-sys.path.insert(0, str(DEPLOY))
-import durations  # noqa: E402
-import generate  # noqa: E402
-
-TIMES = 60
-HOUR = 3600 / TIMES
-REPLICAS = 3
-# a machine that is busy has longer pauses than the shipped objective allows; a slow model is slower still
-SLOW = {"  seconds: 0.2\n": "  seconds: 1.0\n"}
-# how long anything may take: many times what it takes
-PATIENCE = 300.0
-# predictions of a replica within an hour: too few for it to prove a small shift
-FEW = 120
-USUAL = 4 * FEW * REPLICAS / HOUR
+from stage import BUDGET, FEW, HOUR, PATIENCE, REPLICAS, STAGE, USUAL, Scene, generate, names, resolved
 
 # what is said of the same cause from another side
-BUDGET = "requests that fail burn their budget, whatever else is said of them"
 OWN = "each replica finds by itself what is that large"
-SAME = "what the model says of other inputs has other classes and confidences"
-
-
-def history(now):
-    """Three days without a failure, as the recording rules would have left them."""
-    interval = generate.read(DEPLOY / "slo.yaml")["prometheus"]["interval"] / TIMES
-    count = int(3 * 24 * HOUR / interval)
-    lines = []
-    for what, value in (("requests", USUAL), ("requests_failed", 0), ("requests_timed", USUAL), ("requests_slow", 0)):
-        name = f"job:ml_{what}:rate5m"
-        lines.append(f"# TYPE {name} gauge")
-        lines += [f'{name}{{job="ml-api"}} {value} {now - place * interval:.3f}' for place in range(count, 0, -1)]
-    return "\n".join([*lines, "# EOF"]) + "\n"
-
-
-class Stage:
-    """Everything that runs, from the traffic to the receiver of notices."""
-
-    def __enter__(self):
-        with contextlib.ExitStack() as ends:
-            self.start(ends)
-            self.ends = ends.pop_all()
-        return self
-
-    def __exit__(self, *_):
-        self.ends.close()
-
-    def start(self, ends):
-        # probes as often as the rest; a verdict at once
-        config = {"model": {"probe_interval": "200ms"}, "drift": {"check_interval": "1s"}}
-        self.pool = fleet.Pool(2000)
-        self.fleet = fleet.Fleet(REPLICAS, self.pool, config)
-        ends.callback(self.fleet.stop)
-        self.traffic = self.fleet.traffic
-        self.receiver = ends.enter_context(stack.Receiver())
-        shipped = (DEPLOY / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
-        shipped = stack.durations(shipped, lambda text: durations.shorter(text, TIMES))
-        self.alertmanager = ends.enter_context(stack.Alertmanager(stack.changed(
-            shipped, {"http://alert-receiver:8081/alerts": self.receiver.url()})))
-        self.exporter = ends.enter_context(stack.NodeExporter())
-        folder = pathlib.Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="sidelight-e2e-")))
-        self.traffic.rate = FEW * REPLICAS / HOUR
-        self.prometheus = ends.enter_context(self.prometheus_of(folder))
-        self.began = time.monotonic()
-
-    def prometheus_of(self, folder):
-        """Prometheus with the shipped configuration at other addresses, and the shipped rules in less time."""
-        copy = shutil.copytree(DEPLOY, folder / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / "slo.yaml").write_text(stack.changed((copy / "slo.yaml").read_text(encoding="utf-8"), SLOW))
-        done = subprocess.run([sys.executable, copy / "generate.py", "--into", folder / "rules", "--times", str(TIMES)],
-                              text=True, capture_output=True, timeout=600, check=False)
-        equal(done.returncode, 0, f"generate.py: {done.stderr}")
-        port = h.free_port()
-        targets = '", "'.join(f"{h.HOST}:{replica.agent.ops}" for replica in self.fleet.replicas)
-        config = stack.changed((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"), {
-            "scrape_interval: 15s": "scrape_interval: 1s", "evaluation_interval: 30s": "evaluation_interval: 1s",
-            "alertmanager:9093": f"{h.HOST}:{self.alertmanager.port}", "node-exporter:9100": f"{h.HOST}:{self.exporter.port}",
-            "sidelight:9464": targets, "localhost:9090": f"{h.HOST}:{port}"})
-        return stack.Prometheus(config, folder / "rules", history(time.time()), port)
-
-    def warm(self):
-        """An hour has passed since the first scrape, and the windows of an hour are full."""
-        time.sleep(max(0, self.began + HOUR + 5 - time.monotonic()))
-
-    def firing(self):
-        """What fires by Prometheus, whether anybody is told or not."""
-        return [metric for metric, _ in self.prometheus.query('ALERTS{alertstate="firing"}')]
-
-
-STAGE = Stage()
-
-
-def names(alerts):
-    return {alert["alertname"] for alert in alerts}
-
-
-class Scene:
-    """What happens from now on. `must`: alerts that have to reach the receiver. `may`: others, each with the reason."""
-
-    def __init__(self, *must, may=None):
-        self.must, self.may = set(must), may or {}
-        self.since = len(STAGE.receiver.got)
-        self.first = {}
-        self.began = time.monotonic()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        STAGE.fleet.heal()
-        STAGE.traffic.rate = USUAL
-
-    def began_and_fire(self):
-        """Names of what has begun to fire, and of what fires now. What may not fire is a failure."""
-        began, fire = STAGE.receiver.firing(self.since)
-        wrong = [alert for alert in began if alert["alertname"] not in self.must | set(self.may)]
-        check(not wrong, lambda: f"fires beside: {wrong}")
-        for name in names(began):
-            self.first.setdefault(name, time.monotonic() - self.began)
-        return names(began), names(fire)
-
-    def until(self, condition, what):
-        end = time.monotonic() + PATIENCE
-        while not condition(*self.began_and_fire()):
-            if time.monotonic() > end:
-                raise Failed(f"waited {PATIENCE:.0f} s for {what}; {STAGE.firing()} by Prometheus, "
-                             f"notices: {STAGE.receiver.firing(self.since)}")
-            time.sleep(0.2)
-
-    def fires(self):
-        self.until(lambda began, _: self.must <= began, f"{sorted(self.must)} to fire")
-        print("       " + ", ".join(f"{name} after {after:.0f} s" for name, after in self.first.items()))
-
-    def resolves(self):
-        """Heals, and waits until all that has begun is resolved."""
-        STAGE.fleet.heal()
-        began = time.monotonic()
-        mine = self.must | set(self.may)
-        self.until(lambda _, fire: not fire & mine, f"{sorted(mine)} to resolve")
-        print(f"       resolved {time.monotonic() - began:.0f} s after the cause has ended")
-
-
-def resolved(*wanted):
-    """Waits until these fire no more."""
-    wait_until(lambda: not names(STAGE.receiver.firing()[1]) & set(wanted), f"{wanted} to resolve", PATIENCE)
+SAME = "what the model says is otherwise as well"
 
 
 @case
@@ -181,6 +35,184 @@ def a_quiet_hour_fires_nothing():
         for job, count in (("ml-api", REPLICAS), ("node", 1), ("prometheus", 1)):
             equal(STAGE.prometheus.value(f'sum(up{{job="{job}"}})'), count, f"targets of {job} that answer")
         check(STAGE.prometheus.value("count(node_cpu_seconds_total)") > 0, "nothing of the machine")
+
+
+class Replicas:
+    """What each replica could prove by itself, with the formulas that the rules have for all of them."""
+
+    def __init__(self):
+        alpha = generate.read(DEPLOY / "slo.yaml")["drift"]["alpha"]
+        hour = f"{HOUR:.0f}s"
+        count = f"sum by (instance) (increase(ml_model_prediction_confidence_count[{hour}]))"
+        self.ks = f"""max by (instance) (abs(
+            sum by (instance, le) (increase(ml_model_prediction_confidence_bucket[{hour}]))
+            / on (instance) group_left () ({count} > 0)
+            - on (instance, le) ml_drift_baseline_cdf_ratio))"""
+        self.critical = f"""{math.sqrt(-math.log(alpha / 2) / 2):.4f} * sqrt(1 / ({count} > 0)
+            + on (instance) 1 / max by (instance) (ml_drift_baseline_samples{{series="confidence"}}))"""
+
+    def largest(self):
+        """By instance, KS over its critical value; 1 would be proof."""
+        return STAGE.prometheus.by(f"{self.ks} / on (instance) ({self.critical})", "instance")
+
+
+def less_confident(pool, shift, edge):
+    """Moves so large a share of the confidences from above `edge` to below it; classes stay."""
+    below = pool.share_to(edge)
+    moved = fleet.Share(shift / (1 - below))
+    lower = [one for one in pool.confidences if one <= edge]
+    places = iter(range(1, 10**9))
+
+    def change(prediction):
+        if prediction["confidence"] > edge and moved.hit():
+            prediction["confidence"] = lower[int(next(places) * fleet.GOLDEN % 1 * len(lower))]
+    return Fault(change=change)
+
+
+@case
+def a_shift_that_only_the_whole_fleet_can_prove_fires_and_resolves():
+    STAGE.warm()
+    replicas, most = Replicas(), 0.0
+    with Scene("MlConfidenceDrift") as scene:
+        # an hour of even traffic, so that no replica has a shift by chance as well
+        STAGE.traffic.rate, STAGE.traffic.is_even = FEW * REPLICAS / HOUR, True
+        STAGE.fleet.set_fault(lambda: less_confident(STAGE.pool, 0.15, 0.95))
+
+        def is_told(began, _):
+            nonlocal most
+            own = replicas.largest()
+            equal(len(own), REPLICAS, "replicas")
+            most = max(most, *own.values())
+            return scene.must <= began
+        scene.until(is_told, "the fleet's drift to fire")
+        scene.fires()
+        fleets = STAGE.prometheus.value("model:ml_confidence:ks1h / model:ml_confidence:ks_critical1h")
+        print(f"       KS over its critical value: {fleets:.2f} of the fleet, at most {most:.2f} of a replica")
+        check(most < 1 < fleets, f"a replica proves it alone: {most}, and the fleet {fleets}")
+        own = STAGE.prometheus.query(f'max_over_time(ml_drift_detected[{HOUR:.0f}s]) > 0')
+        equal(own, [], "what replicas found by themselves")
+        scene.resolves()
+    STAGE.traffic.is_even = False
+
+
+def relabelled(prediction):
+    """A model that takes one class for another, and is as sure as ever."""
+    shares = prediction["probabilities"]
+    if prediction["prediction"] == "versicolor":
+        prediction["prediction"] = "virginica"
+        shares["versicolor"], shares["virginica"] = shares["virginica"], shares["versicolor"]
+
+
+@case
+def another_balance_of_classes_fires():
+    with Scene("MlClassBalanceShift", may={"MlDistributionShift": OWN}) as scene:
+        STAGE.fleet.set_fault(lambda: Fault(change=relabelled))
+        scene.fires()
+
+
+@case
+def failed_requests_fire_and_resolve():
+    with Scene("HighErrorRate", may={"MlErrorBudgetBurn": BUDGET}) as scene:
+        STAGE.fleet.set_fault(lambda: Fault(fails=0.5))
+        scene.fires()
+        scene.resolves()
+
+
+@case
+def an_agent_that_is_down_fires_and_resolves():
+    with Scene("MlAgentDown") as scene:
+        STAGE.fleet.replicas[1].kill_agent()
+        scene.fires()
+        scene.resolves()
+
+
+@case
+def a_slow_model_fires_and_resolves():
+    with Scene("HighLatency", may={"MlLatencyBudgetBurn": BUDGET}) as scene:
+        # one request of a hundred needs a hundred of them within five minutes
+        STAGE.traffic.rate = 3 * 100 / (HOUR / 12)
+        STAGE.fleet.set_fault(lambda: Fault(slow=0.2, seconds=1.3))
+        scene.fires()
+        scene.resolves()
+
+
+@case
+def bodies_that_cannot_be_read_fire_and_resolve():
+    with Scene("MlPredictionsUnread") as scene:
+        STAGE.fleet.set_fault(lambda: Fault(unreadable=0.3))
+        scene.fires()
+        scene.resolves()
+
+
+@case
+def the_balance_of_classes_has_resolved():
+    resolved("MlClassBalanceShift", "MlDistributionShift")
+
+
+def unsure(prediction):
+    """A model that hardly knows; the class stays the likeliest."""
+    best = prediction["prediction"]
+    prediction["probabilities"] = {name: 0.45 if name == best else 0.275 for name in prediction["probabilities"]}
+    prediction["confidence"] = 0.45
+
+
+@case
+def low_confidence_fires():
+    with Scene("LowPredictionConfidence", "MlLowConfidence",
+               may={"MlConfidenceDrift": SAME, "MlDistributionShift": OWN}) as scene:
+        STAGE.fleet.set_fault(lambda: Fault(change=unsure))
+        scene.fires()
+
+
+DOWN = {"HighErrorRate": "what was under way when the model ended has failed", "MlErrorBudgetBurn": BUDGET,
+        "MlReplicaOutlier": "and it was that replica's"}
+
+
+@case
+def a_model_that_is_down_fires_and_resolves():
+    with Scene("ModelNotLoaded", may=DOWN) as scene:
+        STAGE.fleet.replicas[0].kill_model()
+        scene.fires()
+        scene.resolves()
+
+
+@case
+def a_model_that_is_loaded_nowhere_fires_and_resolves():
+    may = {**DOWN, "ModelNotLoaded": "the first of them is down before the others"}
+    with Scene("MlModelNotLoaded", may=may) as scene:
+        for replica in STAGE.fleet.replicas:
+            replica.kill_model()
+        scene.fires()
+        scene.resolves()
+
+
+@case
+def low_confidence_has_resolved():
+    resolved("LowPredictionConfidence", "MlLowConfidence")
+
+
+@case
+def inches_for_centimetres_fire():
+    with Scene("MlFeatureDrift", may={"MlDistributionShift": OWN, "MlClassBalanceShift": SAME,
+                                      "MlConfidenceDrift": SAME}) as scene:
+        STAGE.traffic.in_inches = True
+        scene.fires()
+
+
+@case
+def inches_for_centimetres_have_resolved():
+    # what replicas find by themselves ends after so many predictions, not after so much time
+    resolved("MlFeatureDrift", "MlDistributionShift", "MlClassBalanceShift", "MlConfidenceDrift", rate=2 * USUAL)
+
+
+@case
+def nothing_fires_when_all_is_over_and_every_notice_says_what_is_wrong():
+    resolved(*names(alert["labels"] for alert in STAGE.receiver.got))
+    wait_until(lambda: not STAGE.firing(), "Prometheus to say so as well", PATIENCE)
+    for alert in STAGE.receiver.got:
+        check(alert["annotations"]["summary"], f"no summary: {alert}")
+        page = alert["annotations"]["runbook_url"]
+        check((h.ROOT / page).is_file(), f"no page {page}")
 
 
 if __name__ == "__main__":

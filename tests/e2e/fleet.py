@@ -1,4 +1,4 @@
-"""Replicas of a model behind Sidelight, faults between the two that can be switched on, and traffic like that of people.
+"""Replicas of a model behind Sidelight, faults between the two that can be switched on, and traffic.
 
 Standard library only. What misbehaves stands between Sidelight and a real Iris server: all but the fault is the
 server's.
@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 
 import harness as h
-from harness import Agent, Client, Iris, check, equal, wait_until
+from harness import Agent, Client, Iris, equal
 
 GOLDEN = 0.6180339887498949
 INCH = 2.54
@@ -221,7 +221,8 @@ class Traffic:
         self.sources = [random.Random(seed) for seed in range(len(replicas))]
         self.places = [place / len(replicas) for place in range(len(replicas))]
         self.lock, self.is_over = threading.Lock(), threading.Event()
-        self.threads = [threading.Thread(target=work, daemon=True) for work in [self.watch, *[self.work] * self.WORKERS]]
+        work = [self.watch, *[self.work] * self.WORKERS]
+        self.threads = [threading.Thread(target=one, daemon=True) for one in work]
         for thread in self.threads:
             thread.start()
 
