@@ -247,17 +247,31 @@ fn open(settings: &FileSettings, found: Option<&Metadata>) -> Result<Open, Failu
 
 /// `NAME` becomes `NAME.1`, that `NAME.2`, and the last of those that are kept is gone, with those
 /// beyond it that more were kept of.
+///
+/// The full one is `NAME.0` on its way: where it cannot be renamed, which is tried again and again, no older
+/// one has made room for it.
 fn rotate(settings: &FileSettings) -> io::Result<()> {
     let FileSettings { path, keep, .. } = settings;
-    for place in (1..*keep).rev() {
-        rename(&older(path, place), &older(path, place + 1))?;
-    }
-    rename(path, &older(path, 1))?;
+    // of one that was cut off
+    shift(settings)?;
+    rename(path, &older(path, 0))?;
+    shift(settings)?;
     let mut beyond = keep + 1;
     while fs::remove_file(older(path, beyond)).is_ok() {
         beyond += 1;
     }
     Ok(())
+}
+
+/// Makes `NAME.1` of `NAME.0`, if it is there.
+fn shift(settings: &FileSettings) -> io::Result<()> {
+    let FileSettings { path, keep, .. } = settings;
+    if !older(path, 0).try_exists()? {
+        return Ok(());
+    }
+    (0..*keep)
+        .rev()
+        .try_for_each(|place| rename(&older(path, place), &older(path, place + 1)))
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {

@@ -157,17 +157,35 @@ fn what_is_no_file_is_left_alone() {
 
 #[test]
 fn a_full_file_that_cannot_be_renamed_grows_no_further() {
-    let mut log = Log::new(4, 1);
+    let mut log = Log::new(4, 2);
     log.write("a\n");
-    fs::create_dir_all(log.path("log.1/x")).unwrap();
+    fs::create_dir_all(log.path("log.2/x")).unwrap();
+    fs::write(log.path("log.1"), "older\n").unwrap();
     assert_eq!(log.write("b\nc\nd\n"), (1, 2));
-    assert_eq!(log.text("log"), "a\nb\n");
-    fs::remove_dir_all(log.path("log.1")).unwrap();
-    assert_eq!(log.write("e\n"), (1, 0));
+    // the next is begun, and stays when it is full
+    for _ in 0..5 {
+        log.write("e\nf\ng\n");
+    }
+    let texts = |names: [&str; 3]| names.map(|name| log.text(name));
     assert_eq!(
-        (log.text("log.1"), log.text("log")),
-        ("a\nb\n".into(), "e\n".into())
+        texts(["log.1", "log.0", "log"]),
+        ["older\n", "a\nb\n", "e\nf\n"]
     );
+    fs::remove_dir_all(log.path("log.2")).unwrap();
+    assert_eq!(log.write("h\n"), (1, 0));
+    let texts = ["log.2", "log.1", "log"].map(|name| log.text(name));
+    assert_eq!(texts, ["a\nb\n", "e\nf\n", "h\n"]);
+    assert!(!log.path("log.0").exists());
+}
+
+#[test]
+fn a_rotation_that_was_cut_off_is_ended_by_the_next() {
+    let mut log = Log::new(4, 3);
+    fs::write(log.path("log.0"), "a\n").unwrap();
+    fs::write(log.path("log.1"), "older\n").unwrap();
+    assert_eq!(log.write("b\nc\nd\n"), (3, 0));
+    let texts = ["log.3", "log.2", "log.1", "log"].map(|name| log.text(name));
+    assert_eq!(texts, ["older\n", "a\n", "b\nc\n", "d\n"]);
 }
 
 /// A disk with room for so many bytes.
