@@ -297,6 +297,7 @@ real_programs() {
     step "e2e: rules and alerts" rules
     step "e2e: alerts from traffic to webhook" suite alerting python3
     step "e2e: dashboards" dashboards
+    step "e2e: series and what rules cost" suite scale python3
     step "e2e: packaging" packaging
     step "e2e: a real collector of OpenTelemetry" otlp_collector
     for name in "${model_servers[@]}"; do
@@ -338,6 +339,7 @@ soak)
     step "release build: the same bytes elsewhere" tests/reproducible.sh
     suite_limit=0
     step "e2e: memory of peers" suite memory_peers python3
+    step "rules over 1,000 replicas" python3 tests/e2e/scale.py measure 1000
     step "e2e: baselines of long files" suite long_files python3
     step "e2e: soak" suite soak python3
     step "drift: false alarms and delays" drift check

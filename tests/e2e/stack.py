@@ -62,13 +62,15 @@ class Program(Process):
 
 class Prometheus(Program):
     def __init__(self, config, rules=None, history=None, port=None):
-        """`config`: the file's text. `rules`: a folder that stands beside it. `history`: OpenMetrics with times."""
+        """`config`: the file's text. `rules`: a folder that stands beside it. `history`: OpenMetrics with times, or a file."""
         file = self.write("prometheus.yml", config)
         if rules is not None:
             shutil.copytree(rules, self.folder / "rules")
         if history is not None:
-            past = self.folder / "history.txt"
-            past.write_text(history, encoding="utf-8")
+            past = history
+            if isinstance(history, str):
+                past = self.folder / "history.txt"
+                past.write_text(history, encoding="utf-8")
             done = subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", past, self.folder / "data"],
                                   text=True, capture_output=True, timeout=600, check=False)
             equal(done.returncode, 0, f"promtool: {done.stderr}")
