@@ -5,6 +5,7 @@ mod baseline_files;
 mod descriptors;
 mod explain;
 pub mod history;
+pub mod inject;
 pub mod iris;
 mod probe;
 mod reload;

@@ -8,11 +8,11 @@ pub mod check;
 mod folder;
 mod report;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser as _;
 
-pub use arguments::{Baseline, Drift};
+pub use arguments::{Baseline, Drift, Inject, Sidecar, Uninject};
 pub use report::Report;
 
 use crate::config::{self, ConfigErrors, Flags, Sources};
@@ -46,6 +46,12 @@ pub enum Command {
     Explain(Explain),
     /// Ask a running agent how it is.
     Probe(Probe),
+    /// Put the sidecar into manifests.
+    Inject(Inject),
+    /// Take it out of them.
+    Uninject(Uninject),
+    /// Do nothing for so long.
+    Wait(Duration),
 }
 
 /// `sidelight explain`.
@@ -131,6 +137,9 @@ pub fn parse_from(
             sources: sources(config, Flags::default(), env),
             file: file.filter(|file| file.as_os_str() != "-"),
         }),
+        Some(Subcommand::Inject(inject)) => Command::Inject(inject),
+        Some(Subcommand::Uninject(uninject)) => Command::Uninject(uninject),
+        Some(Subcommand::Wait { time }) => Command::Wait(time),
         Some(Subcommand::Probe {
             target,
             config,

@@ -9,6 +9,9 @@
 //! two ports.
 
 pub mod annotations;
+#[cfg(test)]
+mod generated;
+pub mod manifest;
 mod moved;
 pub mod operation;
 mod options;
@@ -24,4 +27,4 @@ mod target;
 pub use operation::Operation;
 pub use options::Options;
 pub use patch::{Outcome, Patched, Traffic, inject, uninject};
-pub use reason::Skip;
+pub use reason::{REASONS, Skip};

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use sidelight::{
-    app::{self, baseline, history},
+    app::{self, baseline, history, inject::Manifests},
     cli::{self, Command, Report},
     tls,
 };
@@ -36,6 +36,12 @@ fn main() -> ExitCode {
                 Ok(answer) => Report::text(answer),
                 Err(error) => failed(&error),
             }
+        }
+        Command::Inject(asked) => manifests(app::inject::inject(&asked)),
+        Command::Uninject(asked) => manifests(app::inject::uninject(&asked)),
+        Command::Wait(time) => {
+            std::thread::sleep(time);
+            Report::text("")
         }
     };
     ExitCode::from(report.print())
@@ -90,6 +96,22 @@ fn drift(asked: cli::Drift) -> ExitCode {
         Ok(false) => ExitCode::from(cli::OK),
         Ok(true) => ExitCode::from(cli::FAILED),
         Err(error) => failed_with(&error, of_files(&error)),
+    }
+}
+
+/// What comes of manifests goes on, what is said of them goes beside it.
+fn manifests(outcome: Result<Manifests, app::inject::Failed>) -> Report {
+    match outcome {
+        Ok(manifests) => {
+            for line in &manifests.report {
+                eprintln!("{line}");
+            }
+            Report::text(manifests.text)
+        }
+        Err(failed) if failed.is_usage() => {
+            Report::error(format!("sidelight: {failed}\n"), cli::USAGE)
+        }
+        Err(failed) => Report::error(format!("sidelight: {failed}\n"), cli::FAILED),
     }
 }
 

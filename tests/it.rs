@@ -6,6 +6,8 @@
 mod coded;
 #[path = "it/http2.rs"]
 mod http2;
+#[path = "it/inject.rs"]
+mod inject;
 #[path = "it/notify.rs"]
 mod notify;
 #[path = "it/ops.rs"]

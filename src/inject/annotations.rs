@@ -143,13 +143,13 @@ impl Read<'_> {
     }
 }
 
-fn is_variable(text: &str) -> bool {
+pub(crate) fn is_variable(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     text.bytes().all(known) && text.starts_with(|c: char| !c.is_ascii_digit())
 }
 
 /// A DNS subdomain.
-pub(super) fn is_object_name(text: &str) -> bool {
+pub(crate) fn is_object_name(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     let edge = |c: char| c.is_ascii_alphanumeric();
     (1..=253).contains(&text.len())
@@ -158,7 +158,7 @@ pub(super) fn is_object_name(text: &str) -> bool {
         && text.ends_with(edge)
 }
 
-fn is_image(text: &str) -> bool {
+pub(crate) fn is_image(text: &str) -> bool {
     !text.is_empty() && text.len() <= 1024 && text.bytes().all(|b| b.is_ascii_graphic())
 }
 

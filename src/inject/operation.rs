@@ -27,6 +27,10 @@ pub enum Operation {
         path: String,
         /// What.
         value: Value,
+        /// How it was written, where a text was edited and the value does not tell: a member that
+        /// others pass over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
     },
     /// Fails unless this is there.
     Test {
@@ -60,7 +64,11 @@ impl Operation {
     /// Replaces what is at `path`.
     pub fn replace(path: impl Into<String>, value: impl Into<Value>) -> Self {
         let (path, value) = (path.into(), value.into());
-        Self::Replace { path, value }
+        Self::Replace {
+            path,
+            value,
+            text: None,
+        }
     }
 
     /// Looks whether `value` is at `path`.

@@ -10,7 +10,8 @@ use super::{
     moved,
     operation::{Operation, apply_all},
     pod::{self, CONTAINER, PortRef, all_containers, free, text},
-    renamed, service,
+    renamed,
+    service::{self, Seen},
     sidecar::{self, Plan},
     status::{self, Edits},
     target::{self, Target},
@@ -76,21 +77,24 @@ impl Traffic {
 
 /// Puts Sidelight into `pod` (metadata and spec of a pod, or a template of pods). `services` are
 /// those that choose it, that may be changed, and that clients go through: none of headless ones.
-pub fn inject(pod: &Value, services: &[&Value], options: &Options) -> Outcome {
+pub fn inject(pod: &Value, services: &[Seen], options: &Options) -> Outcome {
     match injected(pod, services, options) {
         Ok(patched) => Outcome::Patched(Box::new(patched)),
         Err(skip) => Outcome::Skipped(skip),
     }
 }
 
-fn injected(pod: &Value, services: &[&Value], options: &Options) -> Result<Patched, Skip> {
+fn injected(pod: &Value, services: &[Seen], options: &Options) -> Result<Patched, Skip> {
     let asked = Asked::of(pod, options)?;
     may_be_injected(pod, options)?;
     let target = target::find(pod, asked.upstream_port.as_ref(), services)?;
+    if target.is_encrypted(pod) {
+        return Err(Skip::Encrypted(target.number));
+    }
     let ways = Ways::new(pod, &asked, options);
     let led: Vec<bool> = services
         .iter()
-        .map(|s| service::leads_to(s, &target))
+        .map(|s| service::leads_to(s.value, &target))
         .collect();
     let mut edits = Edits::of(pod);
     let mut changed = Vec::new();
@@ -102,6 +106,9 @@ fn injected(pod: &Value, services: &[&Value], options: &Options) -> Result<Patch
         ops: 0,
         ops_name: ways.own_name("sidelight-ops"),
         upstream: target.number,
+        readiness: target
+            .readiness(pod)
+            .map(|probe| text(probe, "/path").unwrap_or("/")),
     };
     let traffic = if led.contains(&true) {
         plan.listen = ways.listen(target.number)?;
@@ -127,7 +134,7 @@ fn injected(pod: &Value, services: &[&Value], options: &Options) -> Result<Patch
     };
     edits.append(list, plan.container(pod));
     changed.push(format!("container {CONTAINER}"));
-    let redirected = |(service, leads): (&&Value, &bool)| {
+    let redirected = |(service, leads): (&Seen, &bool)| {
         let port = plan.listen;
         leads
             .then(|| service::redirected(service, &target, port))

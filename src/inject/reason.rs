@@ -56,6 +56,11 @@ pub enum Skip {
         "port {0} is below 1024, where only root may listen; have the model listen on another, or inject the Service in the same run"
     )]
     PrivilegedPort(u16),
+    /// What passes between clients and the model cannot be read.
+    #[error(
+        "port {0} speaks TLS, as its name or its probe says; have the model speak HTTP in the pod"
+    )]
+    Encrypted(u16),
     /// A value that cannot be meant.
     #[error("sidelight.dev/{key} is {found:?}, expected {expected}")]
     BadAnnotation {
@@ -97,6 +102,7 @@ impl Skip {
             Self::AppPortEnv { .. } => "app_port_env",
             Self::PortTaken(..) => "port_taken",
             Self::PrivilegedPort(_) => "privileged_port",
+            Self::Encrypted(_) => "encrypted",
             Self::BadAnnotation { .. } => "bad_annotation",
             Self::WouldNotEnd => "would_not_end",
             Self::NotAPod => "not_a_pod",
@@ -110,3 +116,26 @@ impl Skip {
         matches!(self, Self::Disabled | Self::AlreadyInjected)
     }
 }
+
+/// Every word that [`Skip::reason`] can be.
+pub const REASONS: &[&str] = &[
+    "disabled",
+    "already_injected",
+    "own_sidecar",
+    "host_network",
+    "not_linux",
+    "system_namespace",
+    "no_tcp_port",
+    "several_ports",
+    "unknown_port",
+    "numeric_target_port",
+    "app_port_env",
+    "port_taken",
+    "privileged_port",
+    "encrypted",
+    "bad_annotation",
+    "would_not_end",
+    "not_a_pod",
+    "not_injected",
+    "changed_since",
+];

@@ -26,6 +26,11 @@ pub fn is_headless(service: &Value) -> bool {
     pod::text(service, "/spec/clusterIP") == Some("None")
 }
 
+/// Whether it leads to a sidecar already.
+pub fn is_redirected(service: &Value) -> bool {
+    status::is_in(service)
+}
+
 /// Where its TCP ports lead, by the place of each.
 fn tcp(service: &Value) -> impl Iterator<Item = (usize, PortRef)> {
     let ports = list(service, "/spec/ports").iter().enumerate();
@@ -49,13 +54,35 @@ pub(super) fn leads_to(service: &Value, target: &Target) -> bool {
     tcp(service).any(|(_, reference)| target.is(&reference))
 }
 
+/// A Service, and how values of it are written, by their pointers; `None`: as one would write them.
+pub struct Seen<'a> {
+    /// What it is.
+    pub value: &'a Value,
+    /// How what stands at a pointer is written.
+    pub written: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl<'a> Seen<'a> {
+    /// One of which nobody wrote a text.
+    pub fn unwritten(value: &'a Value) -> Self {
+        Self {
+            value,
+            written: &|_| None,
+        }
+    }
+}
+
 /// What makes its ports that lead to `target` lead to `port`, with the status that undoes it.
-pub(super) fn redirected(service: &Value, target: &Target, port: u16) -> Vec<Operation> {
+pub(super) fn redirected(seen: &Seen, target: &Target, port: u16) -> Vec<Operation> {
+    let service = seen.value;
     let mut edits = status::Edits::of(service);
     let mut changed = Vec::new();
     for (at, _) in tcp(service).filter(|(_, reference)| target.is(reference)) {
         let path = format!("/spec/ports/{at}/targetPort");
         edits.set(&path, port.into());
+        if let Some(written) = (seen.written)(&path) {
+            edits.was_written(&written);
+        }
         changed.push(format!("targetPort of port {at}"));
     }
     edits.finish("service", changed)

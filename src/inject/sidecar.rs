@@ -23,6 +23,8 @@ pub(super) struct Plan<'a> {
     pub(super) ops: u16,
     pub(super) ops_name: Option<&'static str>,
     pub(super) upstream: u16,
+    /// The path at which Kubernetes asks the model whether it is ready.
+    pub(super) readiness: Option<&'a str>,
 }
 
 impl Plan<'_> {
@@ -40,7 +42,7 @@ impl Plan<'_> {
             "image": self.asked.image,
             "env": self.environment(grace.saturating_sub(wait + 2).max(1)),
             "ports": self.ports(),
-            "readinessProbe": {"httpGet": {"path": "/ready", "port": self.ops}, "periodSeconds": 5, "timeoutSeconds": 3},
+            "readinessProbe": {"httpGet": {"path": self.readiness_path(), "port": self.ops}, "periodSeconds": 5, "timeoutSeconds": 3},
             "resources": self.resources(),
             "securityContext": {
                 "allowPrivilegeEscalation": false,
@@ -74,6 +76,16 @@ impl Plan<'_> {
         container
     }
 
+    /// `/ready` asks the model in turn. One that nobody asks today may know no path for it, and would
+    /// never be sent a request.
+    fn readiness_path(&self) -> &'static str {
+        if self.readiness.is_some() || self.asked.config.is_some() {
+            "/ready"
+        } else {
+            "/live"
+        }
+    }
+
     fn environment(&self, deadline: u64) -> Vec<Value> {
         let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
         let value = |name: &str, value: String| json!({"name": name, "value": value});
@@ -95,6 +107,9 @@ impl Plan<'_> {
             value("SIDELIGHT_DRAIN__DELAY", "0s".to_owned()),
             value("SIDELIGHT_DRAIN__DEADLINE", format!("{deadline}s")),
         ];
+        if let (Some(path), None) = (self.readiness, &self.asked.config) {
+            all.push(value("SIDELIGHT_MODEL__READY_PATH", path.to_owned()));
+        }
         if self.asked.config.is_some() {
             all.push(value(
                 "SIDELIGHT_CONFIG",

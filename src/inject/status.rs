@@ -84,6 +84,14 @@ impl Edits {
         }
     }
 
+    /// The last step replaced what was written like this.
+    pub(super) fn was_written(&mut self, written: &str) {
+        let undo = self.undo.last_mut().and_then(|undo| undo.last_mut());
+        if let Some(Operation::Replace { text, .. }) = undo {
+            *text = Some(written.to_owned());
+        }
+    }
+
     /// Puts `item`, which has a name, at the end of a list that need not be there.
     pub(super) fn append(&mut self, path: &str, item: Value) {
         let at = list(&self.object, path).len();

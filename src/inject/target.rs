@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Skip,
     pod::{self, Port, PortRef, app_containers},
-    service,
+    service::{self, Seen},
 };
 
 /// The model's port.
@@ -23,7 +23,7 @@ pub(super) struct Target {
 pub(super) fn find(
     pod: &Value,
     asked: Option<&PortRef>,
-    services: &[&Value],
+    services: &[Seen],
 ) -> Result<Target, Skip> {
     let declared = pod::tcp_ports(pod);
     if let Some(asked) = asked {
@@ -36,7 +36,7 @@ pub(super) fn find(
     let mut led_to: Vec<Target> = Vec::new();
     for reference in services
         .iter()
-        .flat_map(|service| service::targets(service))
+        .flat_map(|service| service::targets(service.value))
     {
         let target = match (declared.iter().find(|port| port.is(&reference)), &reference) {
             (Some(port), _) => Target::declared(port),
@@ -85,6 +85,23 @@ impl Target {
             Some(name) => format!("{name} {}", self.number),
             None => self.number.to_string(),
         }
+    }
+
+    /// How Kubernetes asks whether the model may be sent requests, if over HTTP at this port.
+    pub(super) fn readiness<'a>(&self, pod: &'a Value) -> Option<&'a Value> {
+        let container = pod.pointer(&pod::container_path(self.container?))?;
+        let probe = container.pointer("/readinessProbe/httpGet")?;
+        let port = PortRef::of(probe.get("port")?)?;
+        self.is(&port).then_some(probe)
+    }
+
+    /// Whether it says that it speaks TLS.
+    pub(super) fn is_encrypted(&self, pod: &Value) -> bool {
+        let name = self.port.as_ref().and_then(|port| port.name.as_deref());
+        let scheme = self
+            .readiness(pod)
+            .and_then(|probe| pod::text(probe, "/scheme"));
+        name == Some("https") || scheme == Some("HTTPS")
     }
 
     /// Whether a Service that leads to `reference` leads here.

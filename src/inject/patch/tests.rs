@@ -1,24 +1,25 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::inject::service::selects;
-
-mod generated;
-
-use generated::Generator;
+use crate::inject::{generated::Generator, service::selects};
 
 /// As many pods as the properties are tried on.
 const PODS: u64 = 4000;
 
+fn injected(pod: &Value, services: &[&Value], options: &Options) -> Outcome {
+    let services: Vec<Seen> = services.iter().copied().map(Seen::unwritten).collect();
+    inject(pod, &services, options)
+}
+
 fn patched(pod: &Value, services: &[&Value], options: &Options) -> Patched {
-    match inject(pod, services, options) {
+    match injected(pod, services, options) {
         Outcome::Patched(patched) => *patched,
         Outcome::Skipped(skip) => panic!("{skip}: {pod}"),
     }
 }
 
 fn skipped(pod: &Value, options: &Options) -> Skip {
-    match inject(pod, &[], options) {
+    match injected(pod, &[], options) {
         Outcome::Skipped(skip) => skip,
         Outcome::Patched(patched) => panic!("{:?}", patched.operations),
     }
@@ -57,7 +58,7 @@ fn over_generated_pods_it_changes_once_and_is_undone_exactly() {
         let (pod, service, options) = (generator.pod(), generator.service(), generator.options());
         let chosen = selects(&service, &pod) && !service::is_headless(&service);
         let services: Vec<&Value> = chosen.then_some(&service).into_iter().collect();
-        let patched = match inject(&pod, &services, &options) {
+        let patched = match injected(&pod, &services, &options) {
             Outcome::Patched(patched) => *patched,
             Outcome::Skipped(skip) => {
                 *counted.entry(skip.reason()).or_default() += 1;
@@ -66,7 +67,7 @@ fn over_generated_pods_it_changes_once_and_is_undone_exactly() {
         };
         *counted.entry(patched.traffic.word()).or_default() += 1;
         let injected = after(&pod, &patched.operations);
-        let again = inject(&injected, &services, &options);
+        let again = self::injected(&injected, &services, &options);
         assert_eq!(again, Outcome::Skipped(Skip::AlreadyInjected), "{seed}");
         let undo = uninject(&injected).unwrap();
         assert_eq!(after(&injected, &undo), pod, "{seed}");
@@ -142,7 +143,7 @@ fn of_a_service_with_two_targets_the_pod_says_which_is_the_models() {
     let pod = pod(json!([{"containerPort": 8000}, {"containerPort": 8001}]));
     let service = json!({"metadata": {}, "spec": {"ports": [{"port": 8000}, {"port": 8001}]}});
     let options = Options::default();
-    let outcome = inject(&pod, &[&service], &options);
+    let outcome = injected(&pod, &[&service], &options);
     assert_eq!(
         outcome,
         Outcome::Skipped(Skip::SeveralPorts("8000, 8001".to_owned()))
@@ -291,7 +292,7 @@ fn a_sidecar_of_either_kind_starts_before_or_ends_after_the_model() {
     let container = &native["spec"]["initContainers"][0];
     assert_eq!(container["restartPolicy"], "Always");
     assert_eq!(container["startupProbe"]["httpGet"]["path"], "/live");
-    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/ready");
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/live");
     assert!(container.get("lifecycle").is_none());
     let options = Options {
         native: false,
@@ -304,6 +305,33 @@ fn a_sidecar_of_either_kind_starts_before_or_ends_after_the_model() {
         json!(["sidelight", "wait", "5s"])
     );
     assert!(container.get("restartPolicy").is_none() && container.get("startupProbe").is_none());
+}
+
+#[test]
+fn a_model_is_asked_whether_it_is_ready_only_where_it_says_how() {
+    let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    pod["spec"]["containers"][0]["readinessProbe"] =
+        json!({"httpGet": {"path": "/up", "port": "http"}});
+    let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    let container = sidecar(&injected);
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/ready");
+    let told = container["env"].as_array().unwrap();
+    assert!(told.contains(&json!({"name": "SIDELIGHT_MODEL__READY_PATH", "value": "/up"})));
+    // a probe of another port says nothing of this one
+    pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]["port"] = json!(9000);
+    let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    let probe = &sidecar(&injected)["readinessProbe"];
+    assert_eq!(probe["httpGet"]["path"], "/live");
+}
+
+#[test]
+fn a_model_that_speaks_tls_is_left_alone() {
+    let named = pod(json!([{"containerPort": 8443, "name": "https"}]));
+    assert_eq!(skipped(&named, &Options::default()), Skip::Encrypted(8443));
+    let mut probed = pod(json!([{"containerPort": 8443, "name": "api"}]));
+    probed["spec"]["containers"][0]["readinessProbe"] =
+        json!({"httpGet": {"port": 8443, "scheme": "HTTPS"}});
+    assert_eq!(skipped(&probed, &Options::default()), Skip::Encrypted(8443));
 }
 
 #[test]

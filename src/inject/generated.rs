@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use crate::inject::{Options, patch::port_reference};
+use super::{Options, patch::port_reference};
 
 const NUMBERS: [u16; 8] = [80, 8000, 8001, 8080, 9464, 18080, 21000, 65535];
 const NAMES: [&str; 6] = [
