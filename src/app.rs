@@ -11,6 +11,7 @@ mod probe;
 mod reload;
 mod tls;
 mod upstream;
+pub mod webhook;
 
 pub use baseline_files::examine;
 pub use explain::explain;

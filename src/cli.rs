@@ -12,7 +12,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser as _;
 
-pub use arguments::{Baseline, Drift, Inject, Sidecar, Uninject};
+pub use arguments::{Baseline, Drift, Inject, Sidecar, Uninject, Webhook};
 pub use report::Report;
 
 use crate::config::{self, ConfigErrors, Flags, Sources};
@@ -50,6 +50,8 @@ pub enum Command {
     Inject(Inject),
     /// Take it out of them.
     Uninject(Uninject),
+    /// Put it into pods as they are created.
+    Webhook(Webhook),
     /// Do nothing for so long.
     Wait(Duration),
 }
@@ -139,6 +141,7 @@ pub fn parse_from(
         }),
         Some(Subcommand::Inject(inject)) => Command::Inject(inject),
         Some(Subcommand::Uninject(uninject)) => Command::Uninject(uninject),
+        Some(Subcommand::Webhook(webhook)) => Command::Webhook(webhook),
         Some(Subcommand::Wait { time }) => Command::Wait(time),
         Some(Subcommand::Probe {
             target,

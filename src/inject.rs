@@ -9,6 +9,7 @@
 //! two ports.
 
 pub mod annotations;
+mod base64;
 #[cfg(test)]
 mod generated;
 pub mod manifest;
@@ -19,10 +20,12 @@ pub mod patch;
 mod pod;
 mod reason;
 mod renamed;
+pub mod review;
 pub mod service;
 mod sidecar;
 mod status;
 mod target;
+pub mod webhook;
 
 pub use operation::Operation;
 pub use options::Options;

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         }
         Command::Inject(asked) => manifests(app::inject::inject(&asked)),
         Command::Uninject(asked) => manifests(app::inject::uninject(&asked)),
+        Command::Webhook(asked) => of_outcome(app::webhook::run(&asked)),
         Command::Wait(time) => {
             std::thread::sleep(time);
             Report::text("")

@@ -104,6 +104,8 @@ pub(super) enum Subcommand {
     Inject(Inject),
     /// Take out of manifests what `inject` put into them
     Uninject(Uninject),
+    /// Put Sidelight into pods as they are created: a webhook of the API server, over TLS
+    Webhook(Webhook),
     /// Do nothing for so long; for hooks of containers without a shell
     Wait {
         /// Such as 5s
@@ -142,6 +144,29 @@ pub struct Uninject {
     /// A file, a folder of .yaml, .yml and .json, or `-`: standard input; may be given several times
     #[arg(short, long, value_name = "PATH", default_value = "-")]
     pub file: Vec<PathBuf>,
+}
+
+/// `sidelight webhook`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Webhook {
+    /// Where the API server posts reviews: /mutate, over TLS
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443", value_parser = config::listen)]
+    pub listen: SocketAddr,
+    /// Its certificate, then those between it and a root, in PEM; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// The private key of that certificate, in PEM; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Where Prometheus and probes connect, without TLS: /metrics, /healthz, /ready
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:9465", value_parser = config::listen)]
+    pub ops_listen: SocketAddr,
+    /// Seconds in which it goes on behind SIGTERM, already not ready, so that the API server notices
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub drain_delay: u64,
+    /// What the sidecars are like.
+    #[command(flatten)]
+    pub sidecar: Sidecar,
 }
 
 /// What the sidecars are like where a pod does not say.

@@ -14,6 +14,7 @@ mod yaml;
 
 use std::collections::BTreeSet;
 
+pub(super) use object::is_system;
 pub use report::{Line, Outcome as Done};
 
 use self::{

@@ -170,8 +170,12 @@ catalogue! {
         "Tries to deliver a notice beyond its first.";
     NOTIFICATIONS_WAITING "sidelight_notifications_waiting" Kind::Gauge, [],
         "Notices that wait for their receiver or are on their way to it.";
+    ADMISSIONS "sidelight_admissions_total" Kind::Counter, ["outcome", "reason"],
+        "Reviews of sidelight webhook by outcome: patched, skipped with the reason, or refused because they were none.";
+    ADMISSION_DURATION "sidelight_admission_duration_seconds" Kind::Histogram(OVERHEAD), [],
+        "Time sidelight webhook took for a review, without its way over the network.";
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
-        "Reloads of the configuration by outcome: applied, unchanged or refused.";
+        "Reloads of the configuration, of sidelight webhook its certificate, by outcome: applied, unchanged or refused.";
     PANICS "sidelight_panics_total" Kind::Counter, ["part"],
         "Panics caught, by the part they happened in; each cost that piece of work and no other.";
     BUILD_INFO "sidelight_build_info" Kind::Gauge, ["version"],
