@@ -12,7 +12,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser as _;
 
-pub use arguments::{Baseline, Drift, Inject, Sidecar, Uninject, Webhook};
+pub use arguments::{Baseline, Drift, GenCerts, Inject, Sidecar, Uninject, Webhook};
 pub use report::Report;
 
 use crate::config::{self, ConfigErrors, Flags, Sources};
@@ -52,6 +52,8 @@ pub enum Command {
     Uninject(Uninject),
     /// Put it into pods as they are created.
     Webhook(Webhook),
+    /// Make the certificate of that.
+    GenCerts(GenCerts),
     /// Do nothing for so long.
     Wait(Duration),
 }
@@ -142,6 +144,7 @@ pub fn parse_from(
         Some(Subcommand::Inject(inject)) => Command::Inject(inject),
         Some(Subcommand::Uninject(uninject)) => Command::Uninject(uninject),
         Some(Subcommand::Webhook(webhook)) => Command::Webhook(webhook),
+        Some(Subcommand::GenCerts(certs)) => Command::GenCerts(certs),
         Some(Subcommand::Wait { time }) => Command::Wait(time),
         Some(Subcommand::Probe {
             target,

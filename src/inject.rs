@@ -10,6 +10,7 @@
 
 pub mod annotations;
 mod base64;
+pub mod certificate;
 #[cfg(test)]
 mod generated;
 pub mod manifest;

@@ -40,6 +40,10 @@ fn main() -> ExitCode {
         Command::Inject(asked) => manifests(app::inject::inject(&asked)),
         Command::Uninject(asked) => manifests(app::inject::uninject(&asked)),
         Command::Webhook(asked) => of_outcome(app::webhook::run(&asked)),
+        Command::GenCerts(asked) => match app::webhook::certificates(asked) {
+            Ok(manifests) => Report::text(manifests),
+            Err(error) => failed(&error),
+        },
         Command::Wait(time) => {
             std::thread::sleep(time);
             Report::text("")

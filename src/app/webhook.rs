@@ -23,7 +23,10 @@ use crate::{
     config::{self, Watch},
     drain::{self, Drain, Phase},
     http::{self, Limits},
-    inject::webhook::{self, Reviews},
+    inject::{
+        certificate,
+        webhook::{self, Reviews},
+    },
     metrics::{Metrics, catalogue},
     telemetry::{Sink, events},
     tls,
@@ -68,6 +71,21 @@ pub fn run(asked: &cli::Webhook) -> anyhow::Result<()> {
     runtime.shutdown_background();
     writer.finish(LAST_LINES);
     outcome
+}
+
+/// `sidelight gen-certs`: what is to be applied, in YAML.
+///
+/// # Errors
+/// The system has no random bytes, or no time that can be.
+pub fn certificates(asked: cli::GenCerts) -> anyhow::Result<String> {
+    let ask = certificate::Ask {
+        service: asked.service,
+        namespace: asked.namespace,
+        secret: asked.secret,
+        days: asked.days,
+        strict: asked.strict,
+    };
+    Ok(certificate::generate(&ask)?)
 }
 
 async fn serve(

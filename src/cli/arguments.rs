@@ -106,6 +106,8 @@ pub(super) enum Subcommand {
     Uninject(Uninject),
     /// Put Sidelight into pods as they are created: a webhook of the API server, over TLS
     Webhook(Webhook),
+    /// Make a certificate for the webhook: prints its Secret and its configuration with who signed it
+    GenCerts(GenCerts),
     /// Do nothing for so long; for hooks of containers without a shell
     Wait {
         /// Such as 5s
@@ -144,6 +146,37 @@ pub struct Uninject {
     /// A file, a folder of .yaml, .yml and .json, or `-`: standard input; may be given several times
     #[arg(short, long, value_name = "PATH", default_value = "-")]
     pub file: Vec<PathBuf>,
+}
+
+/// `sidelight gen-certs`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct GenCerts {
+    /// The Service of the webhook
+    #[arg(long, value_name = "NAME", default_value = "sidelight-webhook", value_parser = object)]
+    pub service: String,
+    /// The namespace of that Service and of the Secret
+    #[arg(long, value_name = "NAME", default_value = "sidelight", value_parser = object)]
+    pub namespace: String,
+    /// The Secret that the webhook mounts
+    #[arg(long, value_name = "NAME", default_value = "sidelight-webhook-tls", value_parser = object)]
+    pub secret: String,
+    /// How many days the certificate holds
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub days: u16,
+    /// Have no pod start while the webhook is away (failurePolicy: Fail)
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// A name that stands in a name of DNS.
+fn object(text: &str) -> Result<String, String> {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_name = (1..=63).contains(&text.len())
+        && text.bytes().all(known)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    let expected = || "expected up to 63 of a-z, 0-9 and -".to_owned();
+    is_name.then(|| text.to_owned()).ok_or_else(expected)
 }
 
 /// `sidelight webhook`.

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 import harness as h
-from authority import Authority
+from authority import Authority, Files, openssl
 from harness import HOST, PATIENCE, Process, case, check, equal, wait_until
 
 REVIEW = json.loads((h.ROOT / "tests" / "kube" / "review-inj-a.json").read_text())
@@ -242,6 +242,32 @@ def with_a_delay_it_goes_on_behind_sigterm_and_is_not_ready():
         wait_until(lambda: webhook.ask("/ready").status == 503, "it is not ready")
         equal(webhook.curl(review("http"))[:2], (OK, 200), "a review while it leaves")
         equal(webhook.wait(), 0, "exit code")
+
+
+@case
+def a_generated_certificate_is_believed_by_who_has_its_bundle_and_nobody_else():
+    done = subprocess.run([h.BINARY, "gen-certs", "--service", "hook", "--namespace", "mine", "--days", "3"],
+                          capture_output=True, timeout=PATIENCE, check=True)
+    fields = dict(line.strip().split(": ", 1) for line in done.stdout.decode().splitlines()
+                  if line.strip().startswith(("tls.crt: ", "tls.key: ", "caBundle: ")))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sidelight-e2e-generated-"))
+    try:
+        for key, name in (("tls.crt", "cert"), ("tls.key", "key"), ("caBundle", "ca")):
+            (folder / name).write_bytes(base64.b64decode(fields[key], validate=True))
+        files = Files(folder / "cert", folder / "key")
+        verified = openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "hook.mine.svc",
+                           "-CAfile", folder / "ca", files.cert)
+        check(verified.strip().endswith(": OK"), lambda: verified)
+        with Webhook(files) as webhook:
+            where = ["--connect-to", f"hook.mine.svc:443:{HOST}:{webhook.port}"]
+            done = subprocess.run(["curl", "--silent", "--noproxy", "*", "--cacert", folder / "ca", "--data-binary", "@-", *where,
+                                   "https://hook.mine.svc/mutate"],
+                                  input=review("http"), capture_output=True, timeout=PATIENCE)
+            equal(done.returncode, OK, "curl with the bundle")
+            check(is_patched(json.loads(done.stdout)), "it is not patched")
+            equal(webhook.curl(review("http"))[0], UNTRUSTED, "curl with another bundle")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def can_connect(port):

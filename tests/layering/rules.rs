@@ -86,6 +86,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("serde_saphyr", &["config"]),
     ("granit_parser", &["inject"]),
+    ("ring", &["inject", "tls"]),
     ("metrics_exporter_prometheus", &["metrics"]),
     ("std::env", &["config", "cli", "panics"]),
     ("rsonpath_syntax", &["config", "decode"]),
