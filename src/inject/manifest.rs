@@ -2,7 +2,7 @@
 //!
 //! Documents that are not changed leave byte for byte as they came, those that are keep their
 //! comments, their order and the way their values are written: a change is an edit of the text
-//! ([`edit`]). What a changed text means is compared with what it should, and where that
+//! (`edit`). What a changed text means is compared with what it should, and where that
 //! differs, the object stays as it is and the report says so.
 
 mod edit;

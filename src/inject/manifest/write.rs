@@ -89,6 +89,16 @@ fn is_plain(text: &str) -> bool {
     if unit.len() < text.len() && ["m", "Mi", "s"].contains(&unit) {
         return true;
     }
+    // 8080-tcp, but neither 1e-5 nor a day
+    let is_port = text.contains('-')
+        && text.starts_with(|c: char| c.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.bytes().any(|b| b.is_ascii_lowercase() && b != b'e');
+    if is_port {
+        return true;
+    }
     let known = |c: char| c.is_ascii_alphanumeric() || "/._:@-".contains(c);
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
         && text.chars().all(known)
@@ -140,6 +150,9 @@ mod tests {
         assert_eq!(like("\"http\"", "app"), "\"app\"");
         assert_eq!(like("'http'", "app"), "'app'");
         assert_eq!(like("http", "no"), "\"no\"");
+        assert_eq!(like("8080-tcp-app", "8080-tcp"), "8080-tcp");
+        assert_eq!(like("x", "1e-5"), "\"1e-5\"");
+        assert_eq!(like("x", "2026-11-26"), "\"2026-11-26\"");
         assert_eq!(like("'x'", "a'b"), "\"a'b\"");
     }
 }
