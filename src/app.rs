@@ -5,6 +5,7 @@ mod baseline_files;
 mod descriptors;
 mod explain;
 pub mod history;
+pub mod inject;
 #[cfg(feature = "iris")]
 pub mod iris;
 #[cfg(not(feature = "iris"))]
@@ -14,6 +15,7 @@ mod probe;
 mod reload;
 mod tls;
 mod upstream;
+pub mod webhook;
 
 pub use explain::explain;
 pub use probe::probe;

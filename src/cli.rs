@@ -8,11 +8,11 @@ pub mod check;
 mod folder;
 mod report;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser as _;
 
-pub use arguments::{Baseline, Drift};
+pub use arguments::{Baseline, Drift, GenCerts, Inject, Sidecar, Uninject, Webhook};
 pub use report::Report;
 
 use crate::config::{self, ConfigErrors, Flags, Sources};
@@ -46,6 +46,16 @@ pub enum Command {
     Explain(Explain),
     /// Ask a running agent how it is.
     Probe(Probe),
+    /// Put the sidecar into manifests.
+    Inject(Inject),
+    /// Take it out of them.
+    Uninject(Uninject),
+    /// Put it into pods as they are created.
+    Webhook(Webhook),
+    /// Make the certificate of that.
+    GenCerts(GenCerts),
+    /// Do nothing for so long.
+    Wait(Duration),
 }
 
 /// `sidelight explain`.
@@ -131,6 +141,11 @@ pub fn parse_from(
             sources: sources(config, Flags::default(), env),
             file: file.filter(|file| file.as_os_str() != "-"),
         }),
+        Some(Subcommand::Inject(inject)) => Command::Inject(inject),
+        Some(Subcommand::Uninject(uninject)) => Command::Uninject(uninject),
+        Some(Subcommand::Webhook(webhook)) => Command::Webhook(webhook),
+        Some(Subcommand::GenCerts(certs)) => Command::GenCerts(certs),
+        Some(Subcommand::Wait { time }) => Command::Wait(time),
         Some(Subcommand::Probe {
             target,
             config,

@@ -21,6 +21,8 @@
 //! [`explain`] says of recorded exchanges what [`decode`] would read of them, [`history`] what [`drift`]
 //! would have said of rows in files, and makes baselines of them.
 //!
+//! [`inject`] puts all this into pods beside a model, and takes it out again; it knows nothing of the agent.
+//!
 //! [`iris`] is a model server to try all this on; it knows nothing of the agent and runs as a
 //! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
 //! the catalogue of everything exported, [`telemetry`] writes JSON lines, [`health`] and
@@ -54,6 +56,8 @@ pub mod ops;
 pub mod otlp;
 
 pub mod history;
+
+pub mod inject;
 
 #[cfg(feature = "iris")]
 pub mod iris;

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use sidelight::{
-    app::{self, baseline, history},
+    app::{self, baseline, history, inject::Manifests},
     cli::{self, Command, Report},
 };
 
@@ -35,6 +35,17 @@ fn main() -> ExitCode {
                 Ok(answer) => Report::text(answer),
                 Err(error) => failed(&error),
             }
+        }
+        Command::Inject(asked) => manifests(app::inject::inject(&asked)),
+        Command::Uninject(asked) => manifests(app::inject::uninject(&asked)),
+        Command::Webhook(asked) => of_outcome(app::webhook::run(&asked)),
+        Command::GenCerts(asked) => match app::webhook::certificates(asked) {
+            Ok(manifests) => Report::text(manifests),
+            Err(error) => failed(&error),
+        },
+        Command::Wait(time) => {
+            std::thread::sleep(time);
+            Report::text("")
         }
     };
     ExitCode::from(report.print())
@@ -89,6 +100,22 @@ fn drift(asked: cli::Drift) -> ExitCode {
         Ok(false) => ExitCode::from(cli::OK),
         Ok(true) => ExitCode::from(cli::FAILED),
         Err(error) => failed_with(&error, of_files(&error)),
+    }
+}
+
+/// What comes of manifests goes on, what is said of them goes beside it.
+fn manifests(outcome: Result<Manifests, app::inject::Failed>) -> Report {
+    match outcome {
+        Ok(manifests) => {
+            for line in &manifests.report {
+                eprintln!("{line}");
+            }
+            Report::text(manifests.text)
+        }
+        Err(failed) if failed.is_usage() => {
+            Report::error(format!("sidelight: {failed}\n"), cli::USAGE)
+        }
+        Err(failed) => Report::error(format!("sidelight: {failed}\n"), cli::FAILED),
     }
 }
 

@@ -6,6 +6,8 @@
 mod coded;
 #[path = "it/http2.rs"]
 mod http2;
+#[path = "it/inject.rs"]
+mod inject;
 #[path = "it/log_file.rs"]
 mod log_file;
 #[path = "it/notify.rs"]

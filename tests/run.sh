@@ -290,6 +290,7 @@ otlp_collector() {
 real_programs() {
     local name
     step "e2e: TLS" suite tls python3
+    step "e2e: the webhook of Kubernetes" suite webhook python3
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls

@@ -2,7 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "the comments are printed as they are")]
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand as Commands};
 
@@ -110,6 +110,163 @@ pub(super) enum Subcommand {
         #[arg(long, value_name = "ADDR")]
         ops_listen: Option<String>,
     },
+    /// Put Sidelight beside the models of Kubernetes manifests: YAML or JSON in, the same out
+    #[command(after_help = MANIFESTS)]
+    Inject(Inject),
+    /// Take out of manifests what `inject` put into them
+    Uninject(Uninject),
+    /// Put Sidelight into pods as they are created: a webhook of the API server, over TLS
+    Webhook(Webhook),
+    /// Make a certificate for the webhook: prints its Secret and its configuration with who signed it
+    GenCerts(GenCerts),
+    /// Do nothing for so long; for hooks of containers without a shell
+    Wait {
+        /// Such as 5s
+        #[arg(value_parser = seconds)]
+        time: Duration,
+    },
+}
+
+const MANIFESTS: &str = "\
+Pods, Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs and CronJobs get a sidecar, Services of
+the same run lead to it; alone or in a List. What is not changed leaves byte for byte. The report goes to
+the standard error: a line for each object, with the reason why it was left alone.
+
+  kubectl get deployment iris -o yaml | sidelight inject | kubectl apply -f -
+  sidelight inject -f manifests/ > injected.yaml
+
+Annotations of the template of a pod win over the flags: sidelight.dev/inject, upstream-port, port,
+ops-port, config, format, image, app-port-env.
+
+Exit codes: 0 done, whatever was left alone; 1 a file cannot be read, 64 wrong usage.";
+
+/// `sidelight inject`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Inject {
+    /// A file, a folder of .yaml, .yml and .json, or `-`: standard input; may be given several times
+    #[arg(short, long, value_name = "PATH", default_value = "-")]
+    pub file: Vec<PathBuf>,
+    /// What the sidecars are like.
+    #[command(flatten)]
+    pub sidecar: Sidecar,
+}
+
+/// `sidelight uninject`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Uninject {
+    /// A file, a folder of .yaml, .yml and .json, or `-`: standard input; may be given several times
+    #[arg(short, long, value_name = "PATH", default_value = "-")]
+    pub file: Vec<PathBuf>,
+}
+
+/// `sidelight gen-certs`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct GenCerts {
+    /// The Service of the webhook
+    #[arg(long, value_name = "NAME", default_value = "sidelight-webhook", value_parser = object)]
+    pub service: String,
+    /// The namespace of that Service and of the Secret
+    #[arg(long, value_name = "NAME", default_value = "sidelight", value_parser = object)]
+    pub namespace: String,
+    /// The Secret that the webhook mounts
+    #[arg(long, value_name = "NAME", default_value = "sidelight-webhook-tls", value_parser = object)]
+    pub secret: String,
+    /// How many days the certificate holds
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub days: u16,
+    /// Have no pod start while the webhook is away (failurePolicy: Fail)
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// A name that stands in a name of DNS.
+fn object(text: &str) -> Result<String, String> {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_name = (1..=63).contains(&text.len())
+        && text.bytes().all(known)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    let expected = || "expected up to 63 of a-z, 0-9 and -".to_owned();
+    is_name.then(|| text.to_owned()).ok_or_else(expected)
+}
+
+/// `sidelight webhook`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Webhook {
+    /// Where the API server posts reviews: /mutate, over TLS
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443", value_parser = config::listen)]
+    pub listen: SocketAddr,
+    /// Its certificate, then those between it and a root, in PEM; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// The private key of that certificate, in PEM; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Where Prometheus and probes connect, without TLS: /metrics, /healthz, /ready
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:9465", value_parser = config::listen)]
+    pub ops_listen: SocketAddr,
+    /// Seconds in which it goes on behind SIGTERM, already not ready, so that the API server notices
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub drain_delay: u64,
+    /// What the sidecars are like.
+    #[command(flatten)]
+    pub sidecar: Sidecar,
+}
+
+/// What the sidecars are like where a pod does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Sidecar {
+    /// Their image [default: sidelight and this version]
+    #[arg(long)]
+    pub image: Option<String>,
+    /// As init containers that go on running, for which Kubernetes 1.33 is needed; false: as the last container
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub native_sidecar: bool,
+    /// The model's port, by number or name [default: that of the Service, else the only one]
+    #[arg(long, value_name = "PORT")]
+    pub upstream_port: Option<String>,
+    /// Where they listen, unless they take the model's place; the first free port from here on [default: 18080]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+    pub port: Option<u16>,
+    /// Where Prometheus reaches them; the first free port from here on [default: 9464]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+    pub ops_port: Option<u16>,
+    /// The variable that tells a model its port, such as PORT: the model is moved by it
+    #[arg(long, value_name = "NAME")]
+    pub app_port_env: Option<String>,
+    /// The ConfigMap whose sidelight.yaml is their configuration
+    #[arg(long, value_name = "NAME")]
+    pub config_map: Option<String>,
+    /// Most bytes that may wait to be read; the limit of memory is twice that and 64 MiB [default: 32MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub queue_bytes: Option<u64>,
+    /// A limit of CPUs such as 500m or 2; as many threads carry requests [default: none]
+    #[arg(long, value_name = "CPUS", value_parser = cpus)]
+    pub cpu_limit: Option<String>,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let size: bytesize::ByteSize = text.parse().map_err(|_| "expected a size such as 32MiB")?;
+    let size = size.as_u64();
+    let known = 1 << 20..=16 << 30;
+    known
+        .contains(&size)
+        .then_some(size)
+        .ok_or_else(|| "expected 1MiB to 16GiB".to_owned())
+}
+
+fn cpus(text: &str) -> Result<String, String> {
+    let number = text.strip_suffix('m').unwrap_or(text);
+    let is_number = number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && number.parse().is_ok_and(|cpus: f64| cpus > 0.0);
+    let expected = || "expected CPUs such as 500m or 2".to_owned();
+    is_number.then(|| text.to_owned()).ok_or_else(expected)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.strip_suffix('s').and_then(|text| text.parse().ok());
+    let expected = || "expected seconds such as 5s".to_owned();
+    seconds.map(Duration::from_secs).ok_or_else(expected)
 }
 
 const COLUMNS: &str = "\

@@ -191,3 +191,36 @@ fn help_names_every_command_and_no_hidden_flag() {
 fn the_default_file_is_printed_as_it_is() {
     assert_eq!(documented().as_str(), config::DEFAULT_FILE);
 }
+
+#[test]
+fn manifests_are_asked_for_with_what_sidecars_are_like() {
+    let inject = |words: &[&str]| {
+        let words = ["sidelight", "inject"].iter().chain(words);
+        parse_from(words.map(OsString::from), Vec::new())
+    };
+    let Ok(Command::Inject(plain)) = inject(&[]) else {
+        panic!("it needs no arguments");
+    };
+    assert_eq!(plain.file, [PathBuf::from("-")]);
+    assert!(plain.sidecar.native_sidecar);
+    let words = "-f a -f b --native-sidecar=false --queue-bytes 64MiB --cpu-limit 500m --port 8888";
+    let Ok(Command::Inject(asked)) = inject(&words.split(' ').collect::<Vec<_>>()) else {
+        panic!("each of them is known");
+    };
+    assert_eq!(asked.file, ["a", "b"].map(PathBuf::from));
+    assert!(!asked.sidecar.native_sidecar);
+    assert_eq!(asked.sidecar.queue_bytes, Some(64 << 20));
+    assert_eq!(asked.sidecar.cpu_limit.as_deref(), Some("500m"));
+    assert_eq!(asked.sidecar.port, Some(8888));
+    for wrong in [
+        "--queue-bytes=1",
+        "--cpu-limit=many",
+        "--cpu-limit=0",
+        "--port=80",
+    ] {
+        assert_eq!(inject(&[wrong]).unwrap_err().code(), USAGE, "{wrong}");
+    }
+    let wait = |time: &str| parse_from(["sidelight", "wait", time].map(OsString::from), Vec::new());
+    assert!(matches!(wait("5s"), Ok(Command::Wait(time)) if time == Duration::from_secs(5)));
+    assert_eq!(wait("5").unwrap_err().code(), USAGE);
+}

@@ -1,6 +1,6 @@
 //! `proxy.tls` and `proxy.upstream_tls`: which files say who is who.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io, path::Path};
 
 use serde::Deserialize;
 
@@ -16,6 +16,25 @@ pub struct Tls {
     pub key_file: Option<PemFile>,
     /// Who signs the certificates that clients must have; `None`: they need none.
     pub client_ca_file: Option<PemFile>,
+}
+
+impl Tls {
+    /// An identity towards clients that need none, from two files that are read now.
+    ///
+    /// # Errors
+    /// The file that cannot be read, and why.
+    pub fn of_files<'a>(cert: &'a Path, key: &'a Path) -> Result<Self, (&'a Path, io::Error)> {
+        let read = |path: &'a Path| {
+            let mut file = PemFile::from(path);
+            file.read().map_err(|error| (path, error))?;
+            Ok(Some(file))
+        };
+        Ok(Self {
+            cert_file: read(cert)?,
+            key_file: read(key)?,
+            client_ca_file: None,
+        })
+    }
 }
 
 /// `proxy.upstream_tls`: TLS towards an upstream that is `https://`.

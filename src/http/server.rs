@@ -11,9 +11,11 @@ use std::{
 use ::metrics::Counter;
 use socket2::SockRef;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Notify, watch},
     task::{AbortHandle, JoinSet},
+    time::timeout,
 };
 
 use super::{Handler, Limits, answer::Desk, connection, seat::Seat};
@@ -42,6 +44,23 @@ pub async fn serve(
     panics: Counter,
     stop: impl Future<Output = ()>,
 ) {
+    let plain = |stream| std::future::ready(Ok(stream));
+    serve_over(listener, handler, limits, panics, stop, plain).await;
+}
+
+/// The same over what `secure` makes of each connection, such as TLS: one of which it makes nothing in
+/// `limits.head_timeout` is closed.
+pub async fn serve_over<S, F>(
+    listener: TcpListener,
+    handler: impl Handler,
+    limits: Limits,
+    panics: Counter,
+    stop: impl Future<Output = ()>,
+    secure: impl Fn(TcpStream) -> F,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+{
     let room = limits.connections.max(1);
     // the standard library lets 128 wait, which a burst of a proxy fills: who finds it full asks again a
     // second later
@@ -62,7 +81,13 @@ pub async fn serve(
                 let seat = Seat::new(Arc::clone(&hall.freed));
                 let stop = stopping.subscribe();
                 let (desk, panics) = (Arc::clone(&desk), panics.clone());
-                let served = connection::serve(stream, peer, desk, Arc::clone(&seat), stop);
+                let securing = secure(stream);
+                let at_desk = Arc::clone(&seat);
+                let served = async move {
+                    if let Some(stream) = secured(securing, &desk.limits, stop.clone()).await {
+                        connection::serve(stream, peer, desk, at_desk, stop).await;
+                    }
+                };
                 hall.seat(seat, async move {
                     let _ = contained(&panics, served).await;
                 });
@@ -77,6 +102,18 @@ pub async fn serve(
     drop(listener);
     stopping.send_replace(true);
     while hall.tasks.join_next().await.is_some() {}
+}
+
+/// What comes of a handshake, if something does in time and before the end.
+async fn secured<S>(
+    securing: impl Future<Output = io::Result<S>>,
+    limits: &Limits,
+    mut stop: watch::Receiver<bool>,
+) -> Option<S> {
+    tokio::select! {
+        outcome = timeout(limits.head_timeout, securing) => outcome.ok()?.ok(),
+        _ = stop.wait_for(|stop| *stop) => None,
+    }
 }
 
 /// The connections that are being served.

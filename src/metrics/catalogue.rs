@@ -182,8 +182,12 @@ catalogue! {
         "Lines and spans that wait for the collector.";
     OTLP_QUEUE_BYTES "sidelight_otlp_queue_bytes" Kind::Gauge, ["signal"],
         "Bytes of the lines and spans that wait for the collector.";
+    ADMISSIONS "sidelight_admissions_total" Kind::Counter, ["outcome", "reason"],
+        "Reviews of sidelight webhook by outcome: patched, skipped with the reason, or refused because they were none.";
+    ADMISSION_DURATION "sidelight_admission_duration_seconds" Kind::Histogram(OVERHEAD), [],
+        "Time sidelight webhook took for a review, without its way over the network.";
     CONFIG_RELOADS "sidelight_config_reloads_total" Kind::Counter, ["outcome"],
-        "Reloads of the configuration by outcome: applied, unchanged or refused.";
+        "Reloads of the configuration, of sidelight webhook its certificate, by outcome: applied, unchanged or refused.";
     CONFIG_LAST_RELOAD "sidelight_config_last_reload_successful" Kind::Gauge, [],
         "Whether the last reload of the configuration was taken, or found nothing new (1), or was refused (0); 1 before the first.";
     PANICS "sidelight_panics_total" Kind::Counter, ["part"],

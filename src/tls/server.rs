@@ -43,6 +43,14 @@ impl Server {
         Ok(Some(Self(Arc::new(config))))
     }
 
+    /// The same for a server that speaks HTTP/1 alone, and must not agree on anything else.
+    #[must_use]
+    pub fn only_http1(&self) -> Self {
+        let mut config = (*self.0).clone();
+        config.alpn_protocols.retain(|protocol| protocol != H2);
+        Self(Arc::new(config))
+    }
+
     /// Whether both are one, and share their sessions.
     #[cfg(test)]
     pub(crate) fn is_same(&self, other: &Self) -> bool {

@@ -45,8 +45,11 @@ class Authority:
         openssl("req", "-x509", "-new", "-key", self.key, "-out", self.cert, "-days", 2,
                 "-subj", f"/CN=authority {secrets.token_hex(4)}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
-    def issue(self, name="127.0.0.1", kind="pkcs8"):
-        """A certificate for `name` that is good for both ends of a connection, in files of its own."""
+    def issue(self, name="127.0.0.1", kind="pkcs8", days=2):
+        """A certificate for `name` that is good for both ends of a connection, in files of its own.
+
+        `days`: from now on; below 0 it has expired.
+        """
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
         files = Files(folder / "cert.pem", folder / "key.pem")
         make_key(kind, files.key)
@@ -58,6 +61,6 @@ class Authority:
                               f"subjectAltName={sort}:{name}\n")
         request = folder / "request"
         openssl("req", "-new", "-key", files.key, "-subj", f"/CN={name}", "-out", request)
-        openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-days", 2,
+        openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-days", days,
                 "-set_serial", f"0x{secrets.token_hex(8)}", "-extfile", extensions, "-out", files.cert)
         return files

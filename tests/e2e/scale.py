@@ -160,7 +160,7 @@ class History:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidelight-e2e-"))
         with open(self.folder / "history.txt", "w", encoding="utf-8") as file:
             # what rules record must be newer than all there is: it ends when it has been read
-            end = int(time.time()) + replicas // 4 + 10
+            end = int(time.time()) + replicas * 6 // 10 + 10
             self.series, self.samples = write_history(file, text, replicas, every, end)
         time.sleep(max(0, end - time.time()))
         config = {"global": {"evaluation_interval": "30s"}, "rule_files": ["rules/*.yml"]}

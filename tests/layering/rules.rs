@@ -89,7 +89,9 @@ const MAY_NAME_ALL: &[&str] = &["app", "lib"];
 /// A path of another crate and the modules that may name it.
 const FENCES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
-    ("serde_saphyr", &["config", "inject"]),
+    ("serde_saphyr", &["config"]),
+    ("granit_parser", &["inject"]),
+    ("ring", &["inject", "tls"]),
     ("metrics_exporter_prometheus", &["metrics"]),
     ("std::env", &["config", "cli", "panics"]),
     ("rsonpath_syntax", &["config", "decode"]),

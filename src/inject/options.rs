@@ -1,0 +1,57 @@
+//! What is the same for every pod.
+
+use super::pod::PortRef;
+
+/// What the agent needs beside the exchanges that wait to be read: its code, its tables, its connections.
+const BASE: u64 = 64 << 20;
+
+/// What injection goes by where a pod does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The image of the sidecar.
+    pub image: String,
+    /// As an init container that goes on running, which Kubernetes starts first and stops last;
+    /// else as the last of the containers.
+    pub native: bool,
+    /// Where the sidecar listens; of ports that nobody asked for, the first free one from here on.
+    pub port: u16,
+    /// Where Prometheus and probes reach it; likewise.
+    pub ops_port: u16,
+    /// The port of the model.
+    pub upstream_port: Option<PortRef>,
+    /// The variable that tells the model its port.
+    pub app_port_env: Option<String>,
+    /// The `ConfigMap` with `sidelight.yaml`.
+    pub config: Option<String>,
+    /// Most bytes that may wait to be read (`capture.queue_bytes`). The sidecar is told, and its
+    /// limit of memory follows from it.
+    pub queue_bytes: u64,
+    /// A limit of CPUs such as `500m` or `2`: as many threads carry requests. Without one they are
+    /// as many as the node has.
+    pub cpu_limit: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            image: concat!("sidelight:", env!("CARGO_PKG_VERSION")).to_owned(),
+            native: true,
+            // not 8080, which model servers take, often without declaring it
+            port: 18080,
+            ops_port: 9464,
+            upstream_port: None,
+            app_port_env: None,
+            config: None,
+            queue_bytes: 32 << 20,
+            cpu_limit: None,
+        }
+    }
+}
+
+impl Options {
+    /// The limit of the sidecar's memory, in bytes: what waits is there a second time while it is
+    /// read.
+    pub fn memory_limit(&self) -> u64 {
+        BASE.saturating_add(self.queue_bytes.saturating_mul(2))
+    }
+}

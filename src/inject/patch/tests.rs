@@ -1,0 +1,491 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::inject::{generated::Generator, service::selects};
+
+/// As many pods as the properties are tried on.
+const PODS: u64 = 4000;
+
+fn injected(pod: &Value, services: &[&Value], options: &Options) -> Outcome {
+    let services: Vec<Seen> = services.iter().copied().map(Seen::unwritten).collect();
+    inject(pod, &services, options)
+}
+
+fn patched(pod: &Value, services: &[&Value], options: &Options) -> Patched {
+    match injected(pod, services, options) {
+        Outcome::Patched(patched) => *patched,
+        Outcome::Skipped(skip) => panic!("{skip}: {pod}"),
+    }
+}
+
+fn skipped(pod: &Value, options: &Options) -> Skip {
+    match injected(pod, &[], options) {
+        Outcome::Skipped(skip) => skip,
+        Outcome::Patched(patched) => panic!("{:?}", patched.operations),
+    }
+}
+
+fn after(pod: &Value, operations: &[Operation]) -> Value {
+    let mut pod = pod.clone();
+    apply_all(&mut pod, operations).unwrap();
+    pod
+}
+
+/// A pod with one container that has these ports.
+#[expect(clippy::needless_pass_by_value, reason = "it is written in place")]
+fn pod(ports: Value) -> Value {
+    json!({
+        "metadata": {"labels": {"app": "iris"}},
+        "spec": {"containers": [{"name": "model", "image": "iris:1", "ports": ports}]},
+    })
+}
+
+fn annotated(mut pod: Value, annotations: Value) -> Value {
+    pod["metadata"]["annotations"] = annotations;
+    pod
+}
+
+fn sidecar(pod: &Value) -> &Value {
+    let all = all_containers(pod).find(|container| container["name"] == CONTAINER);
+    all.expect("it was injected")
+}
+
+#[test]
+fn over_generated_pods_it_changes_once_and_is_undone_exactly() {
+    let mut counted: BTreeMap<&str, u32> = BTreeMap::new();
+    for seed in 0..PODS {
+        let mut generator = Generator::new(seed);
+        let (pod, service, options) = (generator.pod(), generator.service(), generator.options());
+        let chosen = selects(&service, &pod) && !service::is_headless(&service);
+        let services: Vec<&Value> = chosen.then_some(&service).into_iter().collect();
+        let patched = match injected(&pod, &services, &options) {
+            Outcome::Patched(patched) => *patched,
+            Outcome::Skipped(skip) => {
+                *counted.entry(skip.reason()).or_default() += 1;
+                continue;
+            }
+        };
+        *counted.entry(patched.traffic.word()).or_default() += 1;
+        let injected = after(&pod, &patched.operations);
+        let again = self::injected(&injected, &services, &options);
+        assert_eq!(again, Outcome::Skipped(Skip::AlreadyInjected), "{seed}");
+        let undo = uninject(&injected).unwrap();
+        assert_eq!(after(&injected, &undo), pod, "{seed}");
+        for (service, operations) in services.iter().zip(&patched.services) {
+            if !operations.is_empty() {
+                let led = after(service, operations);
+                assert_eq!(after(&led, &uninject(&led).unwrap()), **service, "{seed}");
+            }
+        }
+        is_sound(&injected, &patched, seed);
+    }
+    for word in [
+        "service",
+        "name",
+        "moved",
+        "several_ports",
+        "numeric_target_port",
+        "host_network",
+        "app_port_env",
+    ] {
+        assert!(counted.get(word) > Some(&20), "{word} of {counted:?}");
+    }
+}
+
+/// What holds of every injected pod.
+fn is_sound(pod: &Value, patched: &Patched, seed: u64) {
+    let mut numbers: Vec<u16> = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
+    for port in all_containers(pod).flat_map(|c| pod::list(c, "/ports")) {
+        if text(port, "/protocol") != Some("UDP") {
+            numbers.extend(port.get("containerPort").and_then(pod::port_number));
+        }
+        names.extend(text(port, "/name"));
+    }
+    let is_once = |number: u16| numbers.iter().filter(|&&n| n == number).count() == 1;
+    assert!(is_once(patched.port), "{seed}: {numbers:?}");
+    assert!(
+        !numbers.is_empty() && patched.port != patched.upstream,
+        "{seed}"
+    );
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "{seed}: {names:?}");
+    assert!(
+        names.iter().all(|name| name.parse::<PortRef>().is_ok()),
+        "{seed}: {names:?}"
+    );
+}
+
+#[test]
+fn a_service_of_the_same_stream_leads_to_the_sidecar_and_the_model_stays() {
+    let pod = pod(json!([{"containerPort": 8000, "name": "http"}, {"containerPort": 8001}]));
+    let service = json!({"metadata": {"name": "iris"}, "spec": {"selector": {"app": "iris"}, "ports": [
+        {"port": 80, "targetPort": "http"}, {"port": 8000},
+    ]}});
+    let patched = patched(&pod, &[&service], &Options::default());
+    assert_eq!(patched.traffic, Traffic::Service);
+    assert_eq!((patched.port, patched.upstream), (18080, 8000));
+    let led = after(&service, &patched.services[0]);
+    assert_eq!(
+        led["spec"]["ports"],
+        json!([
+            {"port": 80, "targetPort": 18080}, {"port": 8000, "targetPort": 18080},
+        ])
+    );
+    let injected = after(&pod, &patched.operations);
+    assert_eq!(injected["spec"]["containers"], pod["spec"]["containers"]);
+}
+
+#[test]
+fn of_a_service_with_two_targets_the_pod_says_which_is_the_models() {
+    let pod = pod(json!([{"containerPort": 8000}, {"containerPort": 8001}]));
+    let service = json!({"metadata": {}, "spec": {"ports": [{"port": 8000}, {"port": 8001}]}});
+    let options = Options::default();
+    let outcome = injected(&pod, &[&service], &options);
+    assert_eq!(
+        outcome,
+        Outcome::Skipped(Skip::SeveralPorts("8000, 8001".to_owned()))
+    );
+    let pod = annotated(pod, json!({"sidelight.dev/upstream-port": "8001"}));
+    let patched = patched(&pod, &[&service], &options);
+    let led = after(&service, &patched.services[0]);
+    assert_eq!(
+        led["spec"]["ports"],
+        json!([{"port": 8000}, {"port": 8001, "targetPort": 18080}])
+    );
+}
+
+#[test]
+fn the_sidecar_takes_the_name_and_probes_follow_the_model() {
+    let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    pod["spec"]["containers"][0]["readinessProbe"] =
+        json!({"httpGet": {"path": "/r", "port": "http"}});
+    pod["spec"]["containers"][0]["livenessProbe"] = json!({"tcpSocket": {"port": 8000}});
+    let patched = patched(&pod, &[], &Options::default());
+    assert_eq!(patched.traffic, Traffic::Name);
+    let injected = after(&pod, &patched.operations);
+    let model = &injected["spec"]["containers"][0];
+    assert_eq!(
+        model["ports"],
+        json!([{"containerPort": 8000, "name": "http-app"}])
+    );
+    assert_eq!(model["readinessProbe"]["httpGet"]["port"], "http-app");
+    assert_eq!(model["livenessProbe"]["tcpSocket"]["port"], 8000);
+    assert_eq!(sidecar(&injected)["ports"][0]["name"], "http");
+    assert_eq!(sidecar(&injected)["ports"][1]["name"], "sidelight-ops");
+}
+
+#[test]
+fn a_model_is_moved_by_its_variable_alone() {
+    let bare = pod(json!([{"containerPort": 8000}]));
+    assert_eq!(
+        skipped(&bare, &Options::default()),
+        Skip::NumericTargetPort(8000)
+    );
+    let mut pod = annotated(bare, json!({"sidelight.dev/app-port-env": "PORT"}));
+    pod["spec"]["containers"][0]["readinessProbe"] = json!({"httpGet": {"port": 8000}});
+    pod["spec"]["containers"][0]["env"] =
+        json!([{"name": "A", "value": "b"}, {"name": "PORT", "value": "8000"}]);
+    let patched = patched(&pod, &[], &Options::default());
+    assert_eq!(
+        (patched.traffic, patched.port, patched.upstream),
+        (Traffic::Moved, 8000, 21000)
+    );
+    let injected = after(&pod, &patched.operations);
+    let model = &injected["spec"]["containers"][0];
+    assert_eq!(model["env"][1]["value"], "21000");
+    assert_eq!(model["ports"][0]["containerPort"], 21000);
+    assert_eq!(model["readinessProbe"]["httpGet"]["port"], 21000);
+    pod["spec"]["containers"][0]["env"][1]["value"] = json!("9000");
+    assert_eq!(skipped(&pod, &Options::default()).reason(), "app_port_env");
+}
+
+#[test]
+fn what_must_not_be_touched_is_skipped_with_its_reason() {
+    let named = || pod(json!([{"containerPort": 8000, "name": "http"}]));
+    let with = |path: &str, value: Value| {
+        let mut pod = named();
+        pod["spec"][path] = value;
+        pod
+    };
+    let old = Options {
+        native: false,
+        ..Options::default()
+    };
+    let new = Options::default();
+    for (pod, options, reason) in [
+        (with("hostNetwork", json!(true)), &new, "host_network"),
+        (with("os", json!({"name": "windows"})), &new, "not_linux"),
+        (with("containers", json!([])), &new, "not_a_pod"),
+        (with("containers", json!([7])), &new, "not_a_pod"),
+        (with("initContainers", json!({"a": 1})), &new, "not_a_pod"),
+        (
+            with("initContainers", json!([{"name": "sidelight"}])),
+            &new,
+            "own_sidecar",
+        ),
+        (with("restartPolicy", json!("Never")), &old, "would_not_end"),
+        (
+            pod(json!([{"containerPort": 53, "protocol": "UDP"}])),
+            &new,
+            "no_tcp_port",
+        ),
+        (
+            pod(json!([{"containerPort": 1}, {"containerPort": 2}])),
+            &new,
+            "several_ports",
+        ),
+        (
+            annotated(named(), json!({"sidelight.dev/upstream-port": "grpc"})),
+            &new,
+            "unknown_port",
+        ),
+        (
+            annotated(named(), json!({"sidelight.dev/upstream-port": "9000"})),
+            &new,
+            "numeric_target_port",
+        ),
+        (
+            annotated(named(), json!({"sidelight.dev/port": "8000"})),
+            &new,
+            "port_taken",
+        ),
+        (
+            annotated(named(), json!({"sidelight.dev/port": "80"})),
+            &new,
+            "privileged_port",
+        ),
+        (
+            annotated(named(), json!({"sidelight.dev/inject": "disabled"})),
+            &new,
+            "disabled",
+        ),
+        (json!(null), &new, "not_a_pod"),
+    ] {
+        assert_eq!(skipped(&pod, options).reason(), reason, "{pod}");
+    }
+    let elsewhere = annotated(named(), json!({"sidelight.dev/ops-port": "18080"}));
+    assert_eq!(patched(&elsewhere, &[], &new).port, 18081);
+    let job = with("restartPolicy", json!("Never"));
+    assert_eq!(patched(&job, &[], &new).traffic, Traffic::Name);
+}
+
+#[test]
+fn ports_of_meshes_are_no_candidates_and_are_not_taken() {
+    let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    let mesh = json!({"name": "istio-proxy", "ports": [{"containerPort": 15090, "name": "http-envoy-prom"}]});
+    pod["spec"]["containers"].as_array_mut().unwrap().push(mesh);
+    pod["spec"]["initContainers"] =
+        json!([{"name": "linkerd-proxy", "ports": [{"containerPort": 9464}]}]);
+    let patched = patched(&pod, &[], &Options::default());
+    assert_eq!(patched.upstream, 8000);
+    let injected = after(&pod, &patched.operations);
+    assert_eq!(sidecar(&injected)["ports"][1]["containerPort"], 9465);
+}
+
+#[test]
+fn a_sidecar_of_either_kind_starts_before_or_ends_after_the_model() {
+    let pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    let native = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    let container = &native["spec"]["initContainers"][0];
+    assert_eq!(container["restartPolicy"], "Always");
+    assert_eq!(container["startupProbe"]["httpGet"]["path"], "/live");
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/live");
+    assert!(container.get("lifecycle").is_none());
+    let options = Options {
+        native: false,
+        ..Options::default()
+    };
+    let plain = after(&pod, &patched(&pod, &[], &options).operations);
+    let container = &plain["spec"]["containers"][1];
+    assert_eq!(
+        container["lifecycle"]["preStop"]["exec"]["command"],
+        json!(["sidelight", "wait", "5s"])
+    );
+    assert!(container.get("restartPolicy").is_none() && container.get("startupProbe").is_none());
+}
+
+#[test]
+fn a_model_is_asked_whether_it_is_ready_only_where_it_says_how() {
+    let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    pod["spec"]["containers"][0]["readinessProbe"] =
+        json!({"httpGet": {"path": "/up", "port": "http"}});
+    let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    let container = sidecar(&injected);
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/ready");
+    let told = container["env"].as_array().unwrap();
+    assert!(told.contains(&json!({"name": "SIDELIGHT_MODEL__READY_PATH", "value": "/up"})));
+    // a probe of another port says nothing of this one
+    pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]["port"] = json!(9000);
+    let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    let probe = &sidecar(&injected)["readinessProbe"];
+    assert_eq!(probe["httpGet"]["path"], "/live");
+}
+
+#[test]
+fn a_model_that_speaks_tls_is_left_alone() {
+    let named = pod(json!([{"containerPort": 8443, "name": "https"}]));
+    assert_eq!(skipped(&named, &Options::default()), Skip::Encrypted(8443));
+    let mut probed = pod(json!([{"containerPort": 8443, "name": "api"}]));
+    probed["spec"]["containers"][0]["readinessProbe"] =
+        json!({"httpGet": {"port": 8443, "scheme": "HTTPS"}});
+    assert_eq!(skipped(&probed, &Options::default()), Skip::Encrypted(8443));
+}
+
+#[test]
+fn the_container_fits_the_restricted_standard_whatever_the_pod_says() {
+    let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    pod["spec"]["securityContext"] = json!({"runAsUser": 0, "runAsNonRoot": false});
+    let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    assert_eq!(
+        injected["spec"]["securityContext"],
+        pod["spec"]["securityContext"]
+    );
+    assert_eq!(
+        sidecar(&injected)["securityContext"],
+        json!({
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": true,
+            "runAsGroup": 65532, "runAsNonRoot": true, "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        })
+    );
+}
+
+#[test]
+fn memory_follows_the_budget_and_the_sidecar_is_told() {
+    let pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    let options = Options {
+        queue_bytes: 100 << 20,
+        cpu_limit: Some("2".to_owned()),
+        ..Options::default()
+    };
+    let injected = after(&pod, &patched(&pod, &[], &options).operations);
+    let container = sidecar(&injected);
+    assert_eq!(
+        container["resources"],
+        json!({
+            "requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "264Mi", "cpu": "2"},
+        })
+    );
+    let told = container["env"].as_array().unwrap();
+    assert!(
+        told.contains(&json!({"name": "SIDELIGHT_CAPTURE__QUEUE_BYTES", "value": "104857600"}))
+    );
+}
+
+#[test]
+fn configuration_and_formats_come_by_annotation() {
+    let pod = annotated(
+        pod(json!([{"containerPort": 8000, "name": "http"}])),
+        json!({"sidelight.dev/config": "mine", "sidelight.dev/format": "/score=v1", "sidelight.dev/image": "a/b:2"}),
+    );
+    let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    let container = sidecar(&injected);
+    assert_eq!(container["image"], "a/b:2");
+    assert_eq!(
+        injected["spec"]["volumes"],
+        json!([{"name": "sidelight-config", "configMap": {"name": "mine"}}])
+    );
+    assert_eq!(container["volumeMounts"][0]["mountPath"], "/etc/sidelight");
+    let told = container["env"].as_array().unwrap();
+    for (name, value) in [
+        ("SIDELIGHT_CONFIG", "/etc/sidelight/sidelight.yaml"),
+        ("SIDELIGHT_ROUTES", r#"[{"format":"v1","path":"/score"}]"#),
+    ] {
+        assert!(
+            told.contains(&json!({"name": name, "value": value})),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn the_environment_is_one_that_the_agent_starts_with() {
+    let pod = annotated(
+        pod(json!([{"containerPort": 8000, "name": "http"}])),
+        json!({"sidelight.dev/format": "/score=v1, /embed=tei"}),
+    );
+    let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    let env = sidecar(&injected)["env"].as_array().unwrap().iter();
+    let env: Vec<(String, String)> = env
+        .filter_map(|v| {
+            Some((
+                v["name"].as_str()?.to_owned(),
+                v.get("value")?.as_str()?.to_owned(),
+            ))
+        })
+        .collect();
+    let sources = crate::config::Sources {
+        env,
+        ..Default::default()
+    };
+    let config = sources.load().unwrap().config;
+    assert_eq!(config.proxy.listen.port(), 18080);
+    assert_eq!(config.routes.len(), 2);
+    assert_eq!(
+        config.capture.queue_bytes.to_string(),
+        Options::default().queue_bytes.to_string()
+    );
+    let wait = config.drain.deadline + config.drain.delay.unwrap_or_default();
+    assert!(wait < std::time::Duration::from_secs(30), "{wait:?}");
+}
+
+#[test]
+fn what_others_changed_since_is_not_taken_away() {
+    let pod = json!({"spec": {"containers": [{"name": "m", "ports": [{"containerPort": 8000, "name": "http"}]}]}});
+    let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+    let changed = |path: &str, value: Value| {
+        let mut pod = injected.clone();
+        *pod.pointer_mut(path).unwrap() = value;
+        uninject(&pod)
+    };
+    assert!(changed("/metadata/annotations", json!({"a": "b"})).is_err());
+    let mut pod = injected.clone();
+    pod["metadata"]["labels"] = json!({"a": "b"});
+    assert_eq!(uninject(&pod), Err(Skip::ChangedSince));
+    let mut pod = injected.clone();
+    pod["spec"]["initContainers"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "x"}));
+    assert_eq!(uninject(&pod), Err(Skip::ChangedSince));
+    assert_eq!(
+        changed("/spec/initContainers/0/name", json!("x")),
+        Err(Skip::ChangedSince)
+    );
+    assert_eq!(
+        changed("/spec/containers/0/ports/0/name", json!("x")),
+        Err(Skip::ChangedSince)
+    );
+    let status = "/metadata/annotations/sidelight.dev~1status";
+    assert_eq!(changed(status, json!("{}")), Err(Skip::ChangedSince));
+    assert_eq!(changed(status, json!(7)), Err(Skip::ChangedSince));
+    assert_eq!(uninject(&json!({})), Err(Skip::NotInjected));
+}
+
+#[test]
+fn pods_that_an_api_server_sent_are_injected_and_given_back() {
+    for text in [
+        include_str!("../../../tests/kube/review-inj-a.json"),
+        include_str!("../../../tests/kube/review-strict-a.json"),
+        include_str!("../../../tests/kube/review-strict-bad.json"),
+    ] {
+        let review: Value = serde_json::from_str(text).unwrap();
+        let pod = &review["request"]["object"];
+        assert_eq!(
+            skipped(pod, &Options::default()),
+            Skip::NumericTargetPort(8000)
+        );
+        let options = Options {
+            app_port_env: Some("PORT".to_owned()),
+            ..Options::default()
+        };
+        let injected = after(pod, &patched(pod, &[], &options).operations);
+        assert_eq!(sidecar(&injected)["ports"][0]["containerPort"], 8000);
+        assert_eq!(after(&injected, &uninject(&injected).unwrap()), *pod);
+    }
+}

@@ -1,0 +1,154 @@
+//! The container of Sidelight.
+
+use serde_json::{Value, json};
+
+use super::{Options, annotations::Asked, pod::CONTAINER};
+
+/// The user of the image, and of nobody else.
+const USER: u32 = 65532;
+/// The volume of the configuration.
+pub(super) const VOLUME: &str = "sidelight-config";
+const FOLDER: &str = "/etc/sidelight";
+/// Seconds in which a pod ends where it does not say.
+const GRACE: u64 = 30;
+/// Seconds in which load balancers learn that a pod leaves.
+const NOTICE: u64 = 5;
+
+/// What the container is made of.
+pub(super) struct Plan<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) options: &'a Options,
+    pub(super) listen: u16,
+    pub(super) listen_name: Option<String>,
+    pub(super) ops: u16,
+    pub(super) ops_name: Option<&'static str>,
+    pub(super) upstream: u16,
+    /// The path at which Kubernetes asks the model whether it is ready.
+    pub(super) readiness: Option<&'a str>,
+}
+
+impl Plan<'_> {
+    /// The container, in `pod`.
+    pub(super) fn container(&self, pod: &Value) -> Value {
+        let grace = pod.pointer("/spec/terminationGracePeriodSeconds");
+        let grace = grace.and_then(Value::as_u64).unwrap_or(GRACE);
+        let wait = if self.options.native {
+            0
+        } else {
+            NOTICE.min(grace / 3)
+        };
+        let mut container = json!({
+            "name": CONTAINER,
+            "image": self.asked.image,
+            "env": self.environment(grace.saturating_sub(wait + 2).max(1)),
+            "ports": self.ports(),
+            "readinessProbe": {"httpGet": {"path": self.readiness_path(), "port": self.ops}, "periodSeconds": 5, "timeoutSeconds": 3},
+            "resources": self.resources(),
+            "securityContext": {
+                "allowPrivilegeEscalation": false,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": true,
+                "runAsGroup": USER,
+                "runAsNonRoot": true,
+                "runAsUser": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+        });
+        if self.options.native {
+            container["restartPolicy"] = "Always".into();
+            // the model starts behind it: whether that is ready must not be asked here
+            container["startupProbe"] = json!({
+                "httpGet": {"path": "/live", "port": self.ops}, "periodSeconds": 1, "failureThreshold": 60,
+            });
+        } else if wait > 0 {
+            // it is told to end together with the model, and must outlive the last client
+            let wait = [
+                "sidelight".to_owned(),
+                "wait".to_owned(),
+                format!("{wait}s"),
+            ];
+            container["lifecycle"] = json!({"preStop": {"exec": {"command": wait}}});
+        }
+        if self.asked.config.is_some() {
+            container["volumeMounts"] =
+                json!([{"name": VOLUME, "mountPath": FOLDER, "readOnly": true}]);
+        }
+        container
+    }
+
+    /// `/ready` asks the model in turn. One that nobody asks today may know no path for it, and would
+    /// never be sent a request.
+    fn readiness_path(&self) -> &'static str {
+        if self.readiness.is_some() || self.asked.config.is_some() {
+            "/ready"
+        } else {
+            "/live"
+        }
+    }
+
+    fn environment(&self, deadline: u64) -> Vec<Value> {
+        let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
+        let value = |name: &str, value: String| json!({"name": name, "value": value});
+        let mut all = vec![
+            field("POD_NAME", "metadata.name"),
+            field("POD_NAMESPACE", "metadata.namespace"),
+            field("NODE_NAME", "spec.nodeName"),
+            value("SIDELIGHT_LISTEN", format!("0.0.0.0:{}", self.listen)),
+            value("SIDELIGHT_OPS_LISTEN", format!("0.0.0.0:{}", self.ops)),
+            value(
+                "SIDELIGHT_UPSTREAM",
+                format!("http://127.0.0.1:{}", self.upstream),
+            ),
+            value(
+                "SIDELIGHT_CAPTURE__QUEUE_BYTES",
+                self.options.queue_bytes.to_string(),
+            ),
+            // a native sidecar is told when the model has ended, any other has waited before
+            value("SIDELIGHT_DRAIN__DELAY", "0s".to_owned()),
+            value("SIDELIGHT_DRAIN__DEADLINE", format!("{deadline}s")),
+        ];
+        if let (Some(path), None) = (self.readiness, &self.asked.config) {
+            all.push(value("SIDELIGHT_MODEL__READY_PATH", path.to_owned()));
+        }
+        if self.asked.config.is_some() {
+            all.push(value(
+                "SIDELIGHT_CONFIG",
+                format!("{FOLDER}/sidelight.yaml"),
+            ));
+        }
+        if !self.asked.formats.is_empty() {
+            let route = |(path, format): &(String, String)| json!({"path": path, "format": format});
+            let routes: Vec<_> = self.asked.formats.iter().map(route).collect();
+            all.push(value("SIDELIGHT_ROUTES", Value::Array(routes).to_string()));
+        }
+        all
+    }
+
+    fn ports(&self) -> Value {
+        let port = |number: u16, name: Option<&str>| {
+            let mut port = json!({"containerPort": number, "protocol": "TCP"});
+            if let Some(name) = name {
+                port["name"] = name.into();
+            }
+            port
+        };
+        json!([
+            port(self.listen, self.listen_name.as_deref()),
+            port(self.ops, self.ops_name),
+        ])
+    }
+
+    fn resources(&self) -> Value {
+        let mebibytes = self.options.memory_limit().div_ceil(1 << 20);
+        let mut limits = json!({"memory": format!("{mebibytes}Mi")});
+        if let Some(cpu) = &self.options.cpu_limit {
+            limits["cpu"] = cpu.as_str().into();
+        }
+        json!({"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": limits})
+    }
+}
+
+/// The volume of the configuration in this `ConfigMap`.
+pub(super) fn volume(config: &str) -> Value {
+    json!({"name": VOLUME, "configMap": {"name": config}})
+}
