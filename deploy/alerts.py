@@ -176,8 +176,11 @@ model:ml_confidence:ks1h > {told["min_ks"]}
 and model:ml_confidence:ks1h > model:ml_confidence:ks_critical1h
 and model:ml_confidence:increase1h >= {floor}""",
               f"{VERSION}: the confidences of the whole fleet differ from the baseline, by up to {PERCENT} of them."),
+        # of a wide model replicas export what drifts and not all of what does not: they are counted by their baselines
         Alert("MlDistributionShift", "10m", "warning", "model", f"""
-avg by ({SERIES}) (ml_drift_detected) > {told["rate"]}""",
+sum by ({SERIES}) (ml_drift_detected)
+/ on ({MODEL}) group_left () count by ({MODEL}) (count by ({MODEL}, instance) (ml_drift_baseline_info))
+> {told["rate"]}""",
               f"{VERSION}: {PERCENT} of the replicas find that {{{{ $labels.series }}}} has drifted."),
         Alert("MlFeatureDrift", "10m", "warning", "model", psi('series!~"confidence|class|value"'),
               f"{VERSION}: {{{{ $labels.series }}}} is distributed otherwise than in the baseline, PSI {NUMBER}."),

@@ -16,7 +16,7 @@ import time
 
 import harness as h
 import stack
-from expressions import CATALOGUE, RECORDED, SLO, durations, made_alerts, unknown
+from expressions import CATALOGUE, RECORDED, SLO, durations, made_alerts, made_recording, unknown
 from harness import case, check, equal, request, wait_until
 from stack import DEPLOY
 
