@@ -97,10 +97,11 @@ def availability(slo):
     return [
         Alert("MlAgentDown", "1m", "critical", "availability", f'up{{job=~"{jobs}"}} == 0',
               "Sidelight at {{ $labels.instance }} of {{ $labels.job }} cannot be scraped."),
-        # no target at all, or none that answers; of the first no rule knows the job
+        # none that answers, none where there were some within a day, or none at all: of the last no rule knows the job
         Alert("MlAgentAbsent", "5m", "critical", "availability", f"""
-absent(up{{job=~"{jobs}"}})
-or max by (job) (up{{job=~"{jobs}"}}) == 0""",
+max by (job) (up{{job=~"{jobs}"}}) == 0
+or last_over_time(job:up:count[1d]) unless on (job) up{{job=~"{jobs}"}}
+or absent(up{{job=~"{jobs}"}}) unless on () last_over_time(job:up:count[1d])""",
               "No Sidelight answers{{ with $labels.job }} of {{ . }}{{ end }}: nothing is known of the model."),
         Alert("ModelNotLoaded", "1m", "critical", "model", "ml_model_loaded == 0",
               f"{VERSION} is not loaded behind {{{{ $labels.instance }}}}."),
