@@ -139,6 +139,17 @@ changes(process_start_time_seconds{{job=~"{jobs}"}}[1h]) >= {slo["replicas"]["re
         Alert("MlAlertmanagerMissing", "5m", "critical", "availability",
               "prometheus_notifications_alertmanagers_discovered < 1",
               "Prometheus at {{ $labels.instance }} knows no Alertmanager: no alert reaches anybody."),
+        # an address that is written down is known whether anybody answers there or not
+        Alert("MlAlertmanagerMissing", "5m", "critical", "availability", """
+sum by (job, instance) (increase(prometheus_notifications_dropped_total[15m])) > 0""",
+              'No Alertmanager took {{ printf "%.0f" $value }} alerts of Prometheus at {{ $labels.instance }} within '
+              "15m.",
+              {"part": "handover"}),
+        Alert("MlAlertmanagerMissing", "5m", "critical", "availability", """
+sum by (job, instance, integration) (increase(alertmanager_notifications_failed_total[15m])) > 0""",
+              "Alertmanager at {{ $labels.instance }} could not deliver notices to {{ $labels.integration }} within "
+              "15m.",
+              {"part": "delivery"}),
         Alert("MlConfigReloadFailed", "", "warning", "availability",
               "sidelight_config_last_reload_successful == 0",
               "Sidelight at {{ $labels.instance }} of {{ $labels.job }} refused its new configuration and goes on with "
