@@ -97,10 +97,11 @@ def availability(slo):
     return [
         Alert("MlAgentDown", "1m", "critical", "availability", f'up{{job=~"{jobs}"}} == 0',
               "Sidelight at {{ $labels.instance }} of {{ $labels.job }} cannot be scraped."),
-        # no target at all, or none that answers; of the first no rule knows the job
+        # none that answers, none where there were some within a day, or none at all: of the last no rule knows the job
         Alert("MlAgentAbsent", "5m", "critical", "availability", f"""
-absent(up{{job=~"{jobs}"}})
-or max by (job) (up{{job=~"{jobs}"}}) == 0""",
+max by (job) (up{{job=~"{jobs}"}}) == 0
+or last_over_time(job:up:count[1d]) unless on (job) up{{job=~"{jobs}"}}
+or absent(up{{job=~"{jobs}"}}) unless on () last_over_time(job:up:count[1d])""",
               "No Sidelight answers{{ with $labels.job }} of {{ . }}{{ end }}: nothing is known of the model."),
         Alert("ModelNotLoaded", "1m", "critical", "model", "ml_model_loaded == 0",
               f"{VERSION} is not loaded behind {{{{ $labels.instance }}}}."),
@@ -138,6 +139,17 @@ changes(process_start_time_seconds{{job=~"{jobs}"}}[1h]) >= {slo["replicas"]["re
         Alert("MlAlertmanagerMissing", "5m", "critical", "availability",
               "prometheus_notifications_alertmanagers_discovered < 1",
               "Prometheus at {{ $labels.instance }} knows no Alertmanager: no alert reaches anybody."),
+        # an address that is written down is known whether anybody answers there or not
+        Alert("MlAlertmanagerMissing", "5m", "critical", "availability", """
+sum by (job, instance) (increase(prometheus_notifications_dropped_total[15m])) > 0""",
+              'No Alertmanager took {{ printf "%.0f" $value }} alerts of Prometheus at {{ $labels.instance }} within '
+              "15m.",
+              {"part": "handover"}),
+        Alert("MlAlertmanagerMissing", "5m", "critical", "availability", """
+sum by (job, instance, integration) (increase(alertmanager_notifications_failed_total[15m])) > 0""",
+              "Alertmanager at {{ $labels.instance }} could not deliver notices to {{ $labels.integration }} within "
+              "15m.",
+              {"part": "delivery"}),
         Alert("MlConfigReloadFailed", "", "warning", "availability",
               "sidelight_config_last_reload_successful == 0",
               "Sidelight at {{ $labels.instance }} of {{ $labels.job }} refused its new configuration and goes on with "
@@ -176,8 +188,11 @@ model:ml_confidence:ks1h > {told["min_ks"]}
 and model:ml_confidence:ks1h > model:ml_confidence:ks_critical1h
 and model:ml_confidence:increase1h >= {floor}""",
               f"{VERSION}: the confidences of the whole fleet differ from the baseline, by up to {PERCENT} of them."),
+        # of a wide model replicas export what drifts and not all of what does not: they are counted by their baselines
         Alert("MlDistributionShift", "10m", "warning", "model", f"""
-avg by ({SERIES}) (ml_drift_detected) > {told["rate"]}""",
+sum by ({SERIES}) (ml_drift_detected)
+/ on ({MODEL}) group_left () count by ({MODEL}) (count by ({MODEL}, instance) (ml_drift_baseline_info))
+> {told["rate"]}""",
               f"{VERSION}: {PERCENT} of the replicas find that {{{{ $labels.series }}}} has drifted."),
         Alert("MlFeatureDrift", "10m", "warning", "model", psi('series!~"confidence|class|value"'),
               f"{VERSION}: {{{{ $labels.series }}}} is distributed otherwise than in the baseline, PSI {NUMBER}."),

@@ -28,21 +28,38 @@ def requests(slo):
     model = f'method="{routes["method"]}", {path}'
     slow = edge(slo["latency"]["seconds"])
     by = "sum by (job, instance)"
+    # probes and pages: whoever asks for one sends nothing that could be wrong
+    page = f'method!="{routes["method"]}", endpoint=~"{routes["not_model"]}", endpoint!="other"'
+    none = f"0 * {by} (rate(sidelight_faults_total[5m]))"
     rules = [
+        # how many agents a job has, to know of it when it is gone
+        ("job:up:count", f'count by (job) (up{{job=~"{slo["prometheus"]["jobs"]}"}})'),
         ("instance:ml_requests:rate5m", f"{by} (rate(ml_api_requests_total{{{model}}}[5m]))"),
         # failures of other routes: a page of documentation that fails is not the model's failure
+        ("instance:ml_requests_page_5xx:rate5m",
+         f"{by} (rate(ml_api_requests_total{{{page}, status_code=~\"5..\"}}[5m]))"),
         ("instance:ml_requests_other_5xx:rate5m", f"""
 {by} (rate(ml_api_requests_total{{status_code=~"5.."}}[5m]))
 - (
   {by} (rate(ml_api_requests_total{{{model}, status_code=~"5.."}}[5m]))
   or 0 * {by} (rate(ml_api_requests_total[5m]))
-)"""),
+)
+- (instance:ml_requests_page_5xx:rate5m or 0 * {by} (rate(ml_api_requests_total[5m])))"""),
         # by whose fault it was: what a client did wrong does not count, whatever the status; calls of gRPC and
-        # answers that broke off have no 5xx and count
+        # answers that broke off have no 5xx and count. Faults have no route, so of the other routes' 5xx as many may
+        # be mistakes of clients as there are in all: these are in no fault of the server's, and are not taken from it
         ("instance:ml_requests_failed:rate5m", f"""
 clamp_min(
   {by} (rate(sidelight_faults_total{{fault=~"upstream|sidelight"}}[5m]))
-  - (instance:ml_requests_other_5xx:rate5m or 0 * {by} (rate(sidelight_faults_total[5m]))),
+  - (instance:ml_requests_page_5xx:rate5m or {none})
+  - (
+    clamp_min(
+      instance:ml_requests_other_5xx:rate5m
+      - ({by} (rate(sidelight_faults_total{{fault="client_5xx"}}[5m])) or {none}),
+      0
+    )
+    or {none}
+  ),
   0
 )
 or 0 * instance:ml_requests:rate5m"""),

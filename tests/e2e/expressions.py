@@ -14,8 +14,11 @@ import recording as made_recording  # noqa: E402
 
 SLO = generate.read(DEPLOY / "slo.yaml")
 RECORDED = dict(rule for _, rules in made_recording.groups(SLO) for rule in rules)
-# what Prometheus says of its targets and of itself
+# what Prometheus says of its targets and of itself, and Alertmanager of itself
 OF_PROMETHEUS = {"up": (), "prometheus_notifications_alertmanagers_discovered": (),
+                 "prometheus_notifications_dropped_total": (),
+                 "alertmanager_notifications_failed_total": ("integration",),
+                 "alertmanager_notifications_total": ("integration",),
                  "prometheus_config_last_reload_successful": (), "scrape_duration_seconds": (),
                  "scrape_samples_scraped": (), "ALERTS": ("alertname", "alertstate", "area", "severity", "model")}
 # labels of what is recorded, by the first part of its name

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The rules, alerts and configurations of deploy/: accepted by the real programs, tested, and made of one file.
 
-Needs Debian's `prometheus` (with promtool) and `prometheus-alertmanager` (with amtool), no build of Sidelight.
+Needs Debian's `prometheus` (with promtool) and `prometheus-alertmanager` (with amtool), no build of Sidelight. Asks the
+promtool of Prometheus 3 as well where tests/run.sh has unpacked it: the two count differently at the ends of a range.
 """
 
 import concurrent.futures
@@ -16,7 +17,7 @@ import time
 
 import harness as h
 import stack
-from expressions import CATALOGUE, RECORDED, SLO, durations, made_alerts, unknown
+from expressions import CATALOGUE, OF_PROMETHEUS, RECORDED, SLO, durations, made_alerts, made_recording, unknown
 from harness import case, check, equal, request, wait_until
 from stack import DEPLOY
 
@@ -24,6 +25,8 @@ PROMETHEUS = DEPLOY / "prometheus"
 ALERTS = [alert for _, rules in made_alerts.groups(SLO) for alert in rules]
 NAMES = {alert.name for alert in ALERTS}
 NO_KUBERNETES = "field kubernetes_sd_configs not found"
+PROMTOOL_3 = h.ROOT / ".cache" / "promtool" / "usr" / "bin" / "promtool"
+PROMTOOLS = ["promtool", *([PROMTOOL_3] if PROMTOOL_3.exists() else [])]
 
 
 def run(*command, **options):
@@ -38,12 +41,31 @@ def passes(*command, **options):
     equal(code, 0, f"{' '.join(map(str, command))}: {said}")
 
 
+def version(promtool):
+    """As `2.42.0`."""
+    code, said = run(promtool, "--version")
+    found = re.match(r"promtool, version (\d+\.\d+\.\d+)", said)
+    check(code == 0 and found, f"{promtool} --version: {code}, {said}")
+    return found[1]
+
+
+def each_promtool_passes(*arguments):
+    for promtool in PROMTOOLS:
+        passes(promtool, *arguments)
+
+
 @case
 def prometheus_accepts_configurations_and_rules():
-    passes("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
-    passes("promtool", "check", "rules", *sorted((PROMETHEUS / "rules").glob("*.yml")))
+    print("       promtool " + ", ".join(map(version, PROMTOOLS)))
+    each_promtool_passes("check", "config", PROMETHEUS / "prometheus.yml")
+    each_promtool_passes("check", "rules", *sorted((PROMETHEUS / "rules").glob("*.yml")))
+    for promtool in PROMTOOLS:
+        accepts_kubernetes(promtool)
+
+
+def accepts_kubernetes(promtool):
     kubernetes = PROMETHEUS / "prometheus-kubernetes.yml"
-    code, said = run("promtool", "check", "config", kubernetes)
+    code, said = run(promtool, "check", "config", kubernetes)
     if code and NO_KUBERNETES in said:
         # Debian builds it without: all else of the file is checked
         with tempfile.TemporaryDirectory() as folder:
@@ -53,8 +75,8 @@ def prometheus_accepts_configurations_and_rules():
             equal(text.count(block), 1, "discovery of pods")
             other.write_text(text.replace(block, "static_configs: [{targets: [a]}]\n"), encoding="utf-8")
             shutil.copytree(PROMETHEUS / "rules", pathlib.Path(folder) / "rules")
-            code, said = run("promtool", "check", "config", other)
-    equal(code, 0, said)
+            code, said = run(promtool, "check", "config", other)
+    equal(code, 0, f"{promtool}: {said}")
 
 
 @case
@@ -71,7 +93,7 @@ def rules_are_those_of_the_objectives():
             check(code == 1 and "stale" in said, f"{after}: {code}, {said}")
             passes(sys.executable, copy / "generate.py")
             passes(sys.executable, copy / "generate.py", "--check")
-            passes("promtool", "check", "rules", *(copy / "prometheus" / "rules").glob("*.yml"))
+            each_promtool_passes("check", "rules", *(copy / "prometheus" / "rules").glob("*.yml"))
         slo.write_text("a:\n  - b\n", encoding="utf-8")
         code, said = run(sys.executable, copy / "generate.py")
         check(code == 1 and "slo.yaml:2" in said, f"a list: {code}, {said}")
@@ -99,7 +121,7 @@ def rules_in_less_time_are_the_same_rules():
         passes(sys.executable, DEPLOY / "generate.py", "--into", as_shipped)
         passes(sys.executable, DEPLOY / "generate.py", "--into", quick, "--times", "60")
         passes(sys.executable, DEPLOY / "generate.py", "--into", quick, "--times", "60", "--check")
-        passes("promtool", "check", "rules", *quick.glob("*.yml"))
+        each_promtool_passes("check", "rules", *quick.glob("*.yml"))
         for name in ("recording.yml", "alerts.yml"):
             text = (as_shipped / name).read_text(encoding="utf-8")
             equal(text, (PROMETHEUS / "rules" / name).read_text(encoding="utf-8"), f"{name} as it is shipped")
@@ -120,13 +142,16 @@ def every_unit_test_of_the_rules_passes():
     files = sorted((PROMETHEUS / "tests").glob("*.yml"))
     check(files, "there are no unit tests")
     # one group asks for what another has recorded: in any other order they are late by one evaluation each
-    groups = [name for name, _ in (*made_recording.groups(SLO), *made_alerts.groups(SLO))]
     for file in files:
-        listed = re.search(r"^group_eval_order:\s+\[([^]]*)\]", file.read_text(encoding="utf-8"), re.M)
+        text = file.read_text(encoding="utf-8")
+        made = [made_recording, *([made_alerts] if "/alerts.yml" in text else [])]
+        groups = [name for module in made for name, _ in module.groups(SLO)]
+        listed = re.search(r"^group_eval_order:\s+\[([^]]*)\]", text, re.M)
         equal(listed and re.split(r",\s+", listed[1]), groups, f"group_eval_order of {file.name}")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for code, said in pool.map(lambda file: run("promtool", "test", "rules", file), files):
-            equal(code, 0, said)
+        runs = [(promtool, "test", "rules", file) for promtool in PROMTOOLS for file in files]
+        for command, (code, said) in zip(runs, pool.map(lambda command: run(*command), runs)):
+            equal(code, 0, f"{' '.join(map(str, command))}: {said}")
 
 
 def expectations():
@@ -164,6 +189,19 @@ def rules_ask_for_what_is_exported_and_recorded_under_names_that_say_it():
         equal(list(unknown(wrong)), [said], wrong)
 
 
+@case
+def what_prometheus_and_alertmanager_are_asked_of_themselves_they_export():
+    with stack.Alertmanager() as alertmanager, stack.Prometheus("global: {}\n") as prometheus:
+        pages = [request(program.port, "GET", "/metrics").body.decode() for program in (alertmanager, prometheus)]
+    lines = "\n".join(pages)
+    for name, labels in OF_PROMETHEUS.items():
+        if name.startswith(("prometheus_", "alertmanager_")):
+            found = re.findall(rf"^{name}(?:\{{(.*)\}})? ", lines, re.M)
+            check(found, f"{name} is not exported")
+            for label in labels:
+                check(f'{label}="' in found[0], f"{name} has no label {label}: {found[0]}")
+
+
 def keys(path):
     """`section.key` of a file of sections, and below them `section.part.key`."""
     found, above = set(), []
@@ -196,7 +234,7 @@ def every_alert_has_a_page_that_says_what_it_means_what_to_ask_and_what_to_do():
         rules = [{"record": f"a:b:c{place}", "expr": query} for place, query in enumerate(queries)]
         json.dump({"groups": [{"name": "queries", "rules": rules}]}, file)
         file.flush()
-        passes("promtool", "check", "rules", file.name)
+        each_promtool_passes("check", "rules", file.name)
 
 
 @case
@@ -250,5 +288,5 @@ def alertmanager_silences_what_follows_from_an_agent_or_a_model_that_is_down():
 
 
 if __name__ == "__main__":
-    stack.needs("promtool", "amtool", "prometheus-alertmanager")
+    stack.needs("prometheus", "promtool", "amtool", "prometheus-alertmanager")
     h.main("rules", needs_binary=False)
