@@ -6,6 +6,7 @@ Needs jsonschema and PyYAML (tests/e2e/packaging/requirements.txt), Debian's `pr
 """
 
 import datetime
+import ipaddress
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ import tempfile
 import dockerfile
 import harness as h
 import jsonschema
+import stack
 import yaml
 from harness import Agent, Iris, Process, Skipped, case, check, equal, wait_until
 
@@ -27,7 +29,7 @@ COMPOSE = ["compose.yaml", "compose.existing.yaml"]
 GIVEN = {"MODEL_URL": "http://my-model:8000", "MODEL_NETWORK": "my-app_default"}
 SCHEMA = json.loads((h.E2E / "packaging" / "compose-spec.json").read_text(encoding="utf-8"))
 STAGES = dockerfile.stages((DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
-OURS = "sidelight:latest"
+OURS = {"sidelight:latest", "sidelight:no-iris"}
 UNIT = DEPLOY / "sidelight.service"
 # what `systemd-analyze security` may find, of 100
 EXPOSURE = 20
@@ -133,14 +135,25 @@ def what_compose_mounts_and_waits_for_is_there():
 
 
 @case
-def images_are_of_one_version_or_built_here():
+def images_are_of_one_version_or_built_here_by_one_service():
+    built = [(file, service["image"]) for file, _, service in services() if "build" in service]
+    # two builds of one image go on at the same time, and the second finds that it exists
+    equal(sorted({service["image"] for _, _, service in services()} & OURS), sorted(image for _, image in built),
+          "images that are built, each by one service")
+    equal([file for file, _ in built], COMPOSE, "files that build, one image each")
+    equal(len({compose(file)["name"] for file in COMPOSE}), len(COMPOSE), "names of projects")
     for file, name, service in services():
-        if service["image"] == OURS:
+        if "build" in service:
             build = service["build"]
             equal((DEPLOY / build["context"]).resolve(), h.ROOT, f"{file}: {name}: context")
             equal(h.ROOT / build["dockerfile"], DEPLOY / "Dockerfile", f"{file}: {name}: dockerfile")
             arguments = {i.rest.partition("=")[0] for stage in STAGES for i in dockerfile.of(stage, "ARG")}
             check(set(build.get("args", {})) <= arguments, f"{file}: {name}: {build.get('args')}, known: {arguments}")
+        elif service["image"] in OURS:
+            check((file, service["image"]) in built, f"{file}: nobody builds {service['image']}")
+            equal(service["pull_policy"], "never", f"{file}: {name}: pull_policy")
+            builders = [other for other, one in compose(file)["services"].items() if "build" in one]
+            check(set(builders) <= set(service["depends_on"]), f"{file}: {name} does not wait for its image")
         else:
             check(re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", service["image"]), f"{file}: {name}: {service['image']}")
 
@@ -159,12 +172,40 @@ def what_prometheus_asks_is_a_service_that_answers_there():
         check(host in ("localhost", *found), f"{target} is no service")
         equal(int(port), ports[host], f"port of {host}")
     equal({target.rpartition(":")[0] for target in targets}, set(ports), "what is asked")
+    jobs = {job["job_name"] for job in prometheus["scrape_configs"]}
+    equal(jobs, {"ml-api", "node", "prometheus", "alertmanager"}, "jobs")
+    equal({job["job_name"] for job in read("prometheus/prometheus-kubernetes.yml")["scrape_configs"]}, jobs,
+          "jobs in Kubernetes")
+    notices = {config["url"].split("/")[2].rpartition(":")[0] for receiver in read("alertmanager/alertmanager.yml")[
+        "receivers"] for config in receiver["webhook_configs"]}
+    if not notices <= set(found):
+        for file in ("compose.yaml", "alertmanager/alertmanager.yml"):
+            text = (DEPLOY / file).read_text(encoding="utf-8")
+            check(re.search(r"alerts (fire and nobody is told|go nowhere)", text, re.I), f"{file} does not say so")
     mounts = {volume.split(":")[1]: volume.split(":")[0] for volume in found["prometheus"]["volumes"]}
     file = found["prometheus"]["command"][0].partition("=")[2]
     equal(mounts[file], "./prometheus/prometheus.yml", "the configuration of Prometheus")
     for rules in prometheus["rule_files"]:
         folder = str(pathlib.PurePath(file).parent / pathlib.PurePath(rules).parent)
         check(list((DEPLOY / mounts[folder]).glob(pathlib.PurePath(rules).name)), f"{rules}: nothing is mounted there")
+
+
+@case
+def the_machine_is_seen_from_its_own_network_and_by_no_other_machine():
+    for given in ({}, {"DOCKER_ADDRESS": "10.7.0.1"}):
+        found = compose("compose.yaml", given)["services"]
+        exporter = found["node-exporter"]
+        equal((exporter["network_mode"], exporter["pid"]), ("host", "host"), "what node-exporter looks at")
+        (listen,) = [word.partition("=")[2] for word in exporter["command"] if word.startswith("--web.listen-address=")]
+        address, _, port = listen.rpartition(":")
+        bound = ipaddress.ip_address(address)
+        check(bound.is_private and not bound.is_unspecified, f"{listen} is open to all")
+        # no service is found by name on the network of the machine
+        there = dict(entry.rsplit(":", 1) for entry in found["prometheus"]["extra_hosts"])
+        equal(there, {name: address for name, service in found.items() if service.get("network_mode") == "host"},
+              "where Prometheus finds what is on the network of the machine")
+        equal(exporter["healthcheck"]["test"][-1], f"http://{address}:{port}/", "what the health check asks")
+        equal(address, given.get("DOCKER_ADDRESS", address), "the address that was given")
 
 
 @case
@@ -202,7 +243,7 @@ def environments():
     image = dict(word.split("=", 1) for i in dockerfile.of(STAGES[-1], "ENV") for word in i.words())
     yield "Dockerfile", image
     for file, name, service in services():
-        if service["image"] == OURS and name == "sidelight":
+        if service["image"] in OURS and name == "sidelight":
             yield f"{file}: {name}", {**image, **service.get("environment", {})}
     text = UNIT.read_text(encoding="utf-8")
     # what is left to be taken in, too
@@ -232,7 +273,7 @@ def health_commands():
     for file, name, service in services():
         kind, *command = service["healthcheck"]["test"]
         equal(kind, "CMD", f"{file}: {name}: form of the health check")
-        if service["image"] == OURS:
+        if service["image"] in OURS:
             yield f"{file}: {name}", command
 
 
@@ -266,30 +307,21 @@ def health_checks_succeed_and_fail_as_what_they_ask():
                 equal(probe(command, agent.ops), 1, f"{where}: exit without anybody")
 
 
-def prometheus(folder, port):
-    return ["prometheus", f"--config.file={DEPLOY}/prometheus/prometheus.yml", f"--storage.tsdb.path={folder}",
-            f"--web.listen-address={h.HOST}:{port}"]
-
-
-def alertmanager(folder, port):
-    return ["prometheus-alertmanager", f"--config.file={DEPLOY}/alertmanager/alertmanager.yml",
-            f"--storage.path={folder}", f"--web.listen-address={h.HOST}:{port}", "--cluster.listen-address="]
-
-
 @case
 def health_checks_of_prometheus_and_alertmanager_succeed_and_fail_with_them():
     if not all(map(shutil.which, ("prometheus", "prometheus-alertmanager", "wget"))):
         raise Skipped("prometheus, prometheus-alertmanager or wget is not installed")
     found = compose("compose.yaml")["services"]
-    for name, starts, known in (("prometheus", prometheus, 9090), ("alertmanager", alertmanager, 9093)):
+    shipped = (DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    rules = DEPLOY / "prometheus" / "rules"
+    for name, starts, known in (("prometheus", lambda: stack.Prometheus(shipped, rules), 9090),
+                                ("alertmanager", stack.Alertmanager, 9093)):
         kind, *command = found[name]["healthcheck"]["test"]
-        port = h.free_port()
-        there = [word.replace(f"127.0.0.1:{known}", f"127.0.0.1:{port}") for word in command]
-        check(kind == "CMD" and there != command, f"{kind} {command}")
-        with tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as folder:
-            with Process(starts(folder, port), name):
-                wait_until(lambda asked=there: run(*asked)[0] == 0, f"{name} to be healthy")
-            check(run(*there)[0] != 0, f"it succeeds without {name}")
+        with starts() as program:
+            there = [word.replace(f"127.0.0.1:{known}", f"127.0.0.1:{program.port}") for word in command]
+            check(kind == "CMD" and there != command, f"{kind} {command}")
+            equal(run(*there)[0], 0, f"exit of the health check of {name}")
+        check(run(*there)[0] != 0, f"it succeeds without {name}")
 
 
 # -- the image ----------------------------------------------------------------------------------
