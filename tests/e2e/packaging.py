@@ -31,6 +31,7 @@ SCHEMA = json.loads((h.E2E / "packaging" / "compose-spec.json").read_text(encodi
 STAGES = dockerfile.stages((DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
 OURS = {"sidelight:latest", "sidelight:no-iris"}
 UNIT = DEPLOY / "sidelight.service"
+CREDENTIALS = f"/run/credentials/{UNIT.name}"
 # what `systemd-analyze security` may find, of 100
 EXPOSURE = 20
 
@@ -252,8 +253,19 @@ def environments():
 
 @case
 def environments_are_what_sidelight_check_accepts():
+    with tempfile.NamedTemporaryFile("w", prefix="sidelight-e2e-") as secret:
+        secret.write("a-token-of-some-length-0123456789\n")
+        secret.flush()
+        accepted(secret.name)
+
+
+def accepted(secret):
     for where, variables in environments():
         check(variables, f"{where}: no variables")
+        for name in [name for name in variables if name.endswith("_FILE")]:
+            # of a credential, which is there where systemd gives it
+            check(pathlib.PurePath(variables[name]).is_relative_to(CREDENTIALS), f"{where}: {name}")
+            variables = {**variables, name: secret}
         code, said = run(h.BINARY, "check", env=h.clean_environment(**variables))
         equal(code, 0, f"{where}: {said}")
         for name, value in variables.items():
@@ -438,6 +450,32 @@ def systemd_takes_the_unit_and_finds_little_that_it_exposes():
 
 
 @case
+def the_user_of_the_unit_is_made_by_its_first_line_and_its_group_reads_the_log_and_writes_nothing():
+    found, text = unit(), UNIT.read_text(encoding="utf-8")
+    (user,), (group,) = found["User"], found["Group"]
+    check("DynamicUser" not in found, "nobody but root gets into /var/log/private")
+    (line,) = re.findall(r"^#.*echo '(u .*)' > /etc/sysusers\.d/", text, re.M)
+    check(f"usermod -aG {group} " in text, "who ships the log is not told which group to join")
+    for mode in (found["LogsDirectoryMode"], found["StateDirectoryMode"]):
+        equal(mode, ["0750"], "mode of a folder")
+    equal(found["UMask"], ["0027"], "UMask")
+    for name, _ in re.findall(r"^#?LoadCredential=(\w+):(\S+)$", text, re.M):
+        check(f"_FILE={CREDENTIALS}/{name}\n" in text, f"nobody reads the credential {name}")
+    check("LoadCredential=" in text, "no credential is shown")
+    if shutil.which("systemd-sysusers") is None or os.geteuid() != 0:
+        raise Skipped("systemd-sysusers is not installed (Debian: systemd), or this is not root")
+    with tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as root:
+        file = pathlib.Path(root, "sidelight.conf")
+        file.write_text(line + "\n", encoding="utf-8")
+        pathlib.Path(root, "etc").mkdir()
+        code, said = run("systemd-sysusers", f"--root={root}", file)
+        equal(code, 0, said)
+        fields = pathlib.Path(root, "etc", "passwd").read_text(encoding="utf-8").strip().split(":")
+        equal((fields[0], fields[-1]), (user, "/usr/sbin/nologin"), "the user that is made")
+        check(pathlib.Path(root, "etc", "group").read_text(encoding="utf-8").startswith(f"{group}:"), "its group")
+
+
+@case
 def what_the_unit_starts_starts_and_what_it_reloads_reloads():
     found = unit()
     (start,), (look, hang_up) = found["ExecStart"], found["ExecReload"]
@@ -465,6 +503,8 @@ def what_the_unit_starts_starts_and_what_it_reloads_reloads():
             equal(run(*here(look, file))[0], 0, "what looks at the file, of a good one")
             write({"loger": "two"})
             equal(run(*here(look, file))[0], 64, "what looks at the file, of a wrong one")
+            # at a start as well, and starting it again would not help
+            equal(found["RestartPreventExitStatus"], [str(run(*here(start, file))[0])], "exit of a wrong file")
             write({"logger": "two"})
             equal(shlex.split(hang_up)[1:], ["-HUP", "$MAINPID"], "what reloads")
             equal(run("sh", "-c", hang_up.replace("$MAINPID", str(agent.pid)))[0], 0, "what reloads")
