@@ -380,10 +380,15 @@ def what_the_image_is_made_of_is_given_to_the_build_and_nothing_else():
 
 
 def build(profile):
-    """The command that the image is built with, and the folder with nothing but what was copied for it."""
-    folder = h.ROOT / ".cache" / "packaging" / "src"
+    """The commands that the image is made with, and the folder with nothing but what was copied for it.
+
+    It is outside the checkout, whose .cargo/config.toml cargo would read as well. Always the same one, for cargo keeps
+    what it built of each folder.
+    """
+    folder = pathlib.Path(tempfile.gettempdir(), f"sidelight-packaging-{os.getuid()}", "src")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, mode=0o700)
+    equal([str(above) for above in folder.parents if (above / ".cargo").exists()], [], "configurations of cargo above it")
     files, missing = dockerfile.context(h.ROOT), []
     for stage in STAGES:
         for instruction in dockerfile.of(stage, "COPY"):
@@ -391,32 +396,70 @@ def build(profile):
                 into = folder if stage is STAGES[0] else tempfile.mkdtemp(prefix="sidelight-e2e-")
                 missing += dockerfile.copy(h.ROOT, files, instruction, str(into) if stage is STAGES[0] else into + "/")
     equal(missing, [], "what COPY does not find")
-    (cargo,) = [command for instruction in dockerfile.of(STAGES[0], "RUN")
-                for command in dockerfile.commands(instruction) if command.startswith("cargo ")]
-    return folder, cargo if profile == "release" else cargo.replace(" --release", "")
+    (made,) = [dockerfile.commands(instruction) for instruction in dockerfile.of(STAGES[0], "RUN")
+               if instruction.rest.startswith("cargo ")]
+    if profile != "release":
+        made = [command.replace(" --release", "").replace("target/release/", "target/debug/") for command in made]
+    return folder, made
+
+
+def features_are_known(folder, cargo):
+    """Without a build of each: what cargo would take for the image as it is by itself, without Iris and with OTLP."""
+    told = re.search(r'--no-default-features --features "\$FEATURES"', cargo)
+    check(told, f"FEATURES are all that is built with: {cargo}")
+    (default,) = [i.rest.partition("=")[2] for i in dockerfile.of(STAGES[0], "ARG") if i.rest.startswith("FEATURES")]
+    found = {}
+    for features in (default, "", "iris,otlp", "no-such-feature"):
+        tree = f"cargo tree --offline --locked --edges normal,build --prefix none {told[0]}"
+        code, said = run("sh", "-c", tree, env={**os.environ, "FEATURES": features}, cwd=folder)
+        equal(code == 0, features != "no-such-feature", f"whether FEATURES={features} is taken: {said[-1000:]}")
+        found[features] = {line.split()[0] for line in said.splitlines() if line}
+    check("prost" in found["iris,otlp"] and "prost" not in found[default], "OTLP is built where it is asked for")
+    equal(default, "iris", "FEATURES by default")
 
 
 @case
 def what_is_copied_into_the_image_is_enough_to_build_it_and_without_iris_it_says_so():
     profile = os.environ.get("SIDELIGHT_PACKAGING_PROFILE", "release")
-    folder, cargo = build(profile)
-    built = h.TARGET / ("release" if profile == "release" else "debug") / "sidelight"
+    folder, (cargo, *installs) = build(profile)
+    check(cargo.startswith("cargo build ") and installs, f"{cargo} {installs}")
+    features_are_known(folder, cargo)
+    image = folder.parent / "image"
+    shutil.rmtree(image, ignore_errors=True)
+    (folder / "target").symlink_to(h.TARGET.resolve())
     env = {**os.environ, "CARGO_TARGET_DIR": str(h.TARGET.resolve()), "FEATURES": ""}
     try:
         code, said = run("sh", "-c", f"{cargo} --offline", env=env, cwd=folder, patience=1100)
         equal(code, 0, f"{cargo}: {said[-3000:]}")
-        own = folder.parent / "sidelight"
-        shutil.copy2(built, own)
+        for command in installs:
+            check(" /image/" in command, f"{command} is for another place")
+            command = command.replace(" /image/", f" {shlex.quote(str(image))}/")
+            if os.geteuid() != 0:
+                command = re.sub(r" -[og] \d+", "", command)
+            code, said = run("sh", "-c", command, cwd=folder)
+            equal(code, 0, f"{command}: {said}")
     finally:
         # the build of the checkout, which has Iris, takes its place again
         shown = ["--release"] if profile == "release" else []
         run("cargo", "build", "--locked", "--offline", "--quiet", *shown, cwd=h.ROOT, env=dict(os.environ))
+    what_was_installed(image)
+    shutil.rmtree(folder.parent)
+
+
+def what_was_installed(image):
+    own = image / "usr" / "local" / "bin" / "sidelight"
     for command, expected in ((["run"], 64), (["check"], 64), (["iris"], 1)):
         code, said = run(own, *command, patience=30)
         equal(code, expected, f"exit of {command}: {said}")
         check("this build has no Iris server" in said, said)
     check("iris" not in run(own, "--help")[1], "help speaks of iris")
     equal(run(own, "check", env=h.clean_environment(SIDELIGHT_UPSTREAM="http://m"))[0], 0, "check with a model server")
+    for where, variables in environments():
+        if where != UNIT.name:
+            state = image / variables["SIDELIGHT_STATE__DIR"].lstrip("/")
+            check(state.is_dir(), f"{where}: {state} is not there")
+            (user,) = [i.rest for i in dockerfile.of(STAGES[-1], "USER")]
+            check(os.geteuid() != 0 or f"{state.stat().st_uid}:{state.stat().st_gid}" == user, f"{state}: owner")
 
 
 # -- systemd ------------------------------------------------------------------------------------
