@@ -388,7 +388,8 @@ def build(profile):
     folder = pathlib.Path(tempfile.gettempdir(), f"sidelight-packaging-{os.getuid()}", "src")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
-    equal([str(above) for above in folder.parents if (above / ".cargo").exists()], [], "configurations of cargo above it")
+    above = [str(parent) for parent in folder.parents if (parent / ".cargo").exists()]
+    equal(above, [], "configurations of cargo above the folder")
     files, missing = dockerfile.context(h.ROOT), []
     for stage in STAGES:
         for instruction in dockerfile.of(stage, "COPY"):
