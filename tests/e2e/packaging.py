@@ -6,6 +6,7 @@ Needs jsonschema and PyYAML (tests/e2e/packaging/requirements.txt), Debian's `pr
 """
 
 import datetime
+import ipaddress
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ import tempfile
 import dockerfile
 import harness as h
 import jsonschema
+import stack
 import yaml
 from harness import Agent, Iris, Process, Skipped, case, check, equal, wait_until
 
@@ -27,8 +29,9 @@ COMPOSE = ["compose.yaml", "compose.existing.yaml"]
 GIVEN = {"MODEL_URL": "http://my-model:8000", "MODEL_NETWORK": "my-app_default"}
 SCHEMA = json.loads((h.E2E / "packaging" / "compose-spec.json").read_text(encoding="utf-8"))
 STAGES = dockerfile.stages((DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
-OURS = "sidelight:latest"
+OURS = {"sidelight:latest", "sidelight:no-iris"}
 UNIT = DEPLOY / "sidelight.service"
+CREDENTIALS = f"/run/credentials/{UNIT.name}"
 # what `systemd-analyze security` may find, of 100
 EXPOSURE = 20
 
@@ -133,14 +136,25 @@ def what_compose_mounts_and_waits_for_is_there():
 
 
 @case
-def images_are_of_one_version_or_built_here():
+def images_are_of_one_version_or_built_here_by_one_service():
+    built = [(file, service["image"]) for file, _, service in services() if "build" in service]
+    # two builds of one image go on at the same time, and the second finds that it exists
+    equal(sorted({service["image"] for _, _, service in services()} & OURS), sorted(image for _, image in built),
+          "images that are built, each by one service")
+    equal([file for file, _ in built], COMPOSE, "files that build, one image each")
+    equal(len({compose(file)["name"] for file in COMPOSE}), len(COMPOSE), "names of projects")
     for file, name, service in services():
-        if service["image"] == OURS:
+        if "build" in service:
             build = service["build"]
             equal((DEPLOY / build["context"]).resolve(), h.ROOT, f"{file}: {name}: context")
             equal(h.ROOT / build["dockerfile"], DEPLOY / "Dockerfile", f"{file}: {name}: dockerfile")
             arguments = {i.rest.partition("=")[0] for stage in STAGES for i in dockerfile.of(stage, "ARG")}
             check(set(build.get("args", {})) <= arguments, f"{file}: {name}: {build.get('args')}, known: {arguments}")
+        elif service["image"] in OURS:
+            check((file, service["image"]) in built, f"{file}: nobody builds {service['image']}")
+            equal(service["pull_policy"], "never", f"{file}: {name}: pull_policy")
+            builders = [other for other, one in compose(file)["services"].items() if "build" in one]
+            check(set(builders) <= set(service["depends_on"]), f"{file}: {name} does not wait for its image")
         else:
             check(re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", service["image"]), f"{file}: {name}: {service['image']}")
 
@@ -159,12 +173,40 @@ def what_prometheus_asks_is_a_service_that_answers_there():
         check(host in ("localhost", *found), f"{target} is no service")
         equal(int(port), ports[host], f"port of {host}")
     equal({target.rpartition(":")[0] for target in targets}, set(ports), "what is asked")
+    jobs = {job["job_name"] for job in prometheus["scrape_configs"]}
+    equal(jobs, {"ml-api", "node", "prometheus", "alertmanager"}, "jobs")
+    equal({job["job_name"] for job in read("prometheus/prometheus-kubernetes.yml")["scrape_configs"]}, jobs,
+          "jobs in Kubernetes")
+    notices = {config["url"].split("/")[2].rpartition(":")[0] for receiver in read("alertmanager/alertmanager.yml")[
+        "receivers"] for config in receiver["webhook_configs"]}
+    if not notices <= set(found):
+        for file in ("compose.yaml", "alertmanager/alertmanager.yml"):
+            text = (DEPLOY / file).read_text(encoding="utf-8")
+            check(re.search(r"alerts (fire and nobody is told|go nowhere)", text, re.I), f"{file} does not say so")
     mounts = {volume.split(":")[1]: volume.split(":")[0] for volume in found["prometheus"]["volumes"]}
     file = found["prometheus"]["command"][0].partition("=")[2]
     equal(mounts[file], "./prometheus/prometheus.yml", "the configuration of Prometheus")
     for rules in prometheus["rule_files"]:
         folder = str(pathlib.PurePath(file).parent / pathlib.PurePath(rules).parent)
         check(list((DEPLOY / mounts[folder]).glob(pathlib.PurePath(rules).name)), f"{rules}: nothing is mounted there")
+
+
+@case
+def the_machine_is_seen_from_its_own_network_and_by_no_other_machine():
+    for given in ({}, {"DOCKER_ADDRESS": "10.7.0.1"}):
+        found = compose("compose.yaml", given)["services"]
+        exporter = found["node-exporter"]
+        equal((exporter["network_mode"], exporter["pid"]), ("host", "host"), "what node-exporter looks at")
+        (listen,) = [word.partition("=")[2] for word in exporter["command"] if word.startswith("--web.listen-address=")]
+        address, _, port = listen.rpartition(":")
+        bound = ipaddress.ip_address(address)
+        check(bound.is_private and not bound.is_unspecified, f"{listen} is open to all")
+        # no service is found by name on the network of the machine
+        there = dict(entry.rsplit(":", 1) for entry in found["prometheus"]["extra_hosts"])
+        equal(there, {name: address for name, service in found.items() if service.get("network_mode") == "host"},
+              "where Prometheus finds what is on the network of the machine")
+        equal(exporter["healthcheck"]["test"][-1], f"http://{address}:{port}/", "what the health check asks")
+        equal(address, given.get("DOCKER_ADDRESS", address), "the address that was given")
 
 
 @case
@@ -202,7 +244,7 @@ def environments():
     image = dict(word.split("=", 1) for i in dockerfile.of(STAGES[-1], "ENV") for word in i.words())
     yield "Dockerfile", image
     for file, name, service in services():
-        if service["image"] == OURS and name == "sidelight":
+        if service["image"] in OURS and name == "sidelight":
             yield f"{file}: {name}", {**image, **service.get("environment", {})}
     text = UNIT.read_text(encoding="utf-8")
     # what is left to be taken in, too
@@ -211,8 +253,19 @@ def environments():
 
 @case
 def environments_are_what_sidelight_check_accepts():
+    with tempfile.NamedTemporaryFile("w", prefix="sidelight-e2e-") as secret:
+        secret.write("a-token-of-some-length-0123456789\n")
+        secret.flush()
+        accepted(secret.name)
+
+
+def accepted(secret):
     for where, variables in environments():
         check(variables, f"{where}: no variables")
+        for name in [name for name in variables if name.endswith("_FILE")]:
+            # of a credential, which is there where systemd gives it
+            check(pathlib.PurePath(variables[name]).is_relative_to(CREDENTIALS), f"{where}: {name}")
+            variables = {**variables, name: secret}
         code, said = run(h.BINARY, "check", env=h.clean_environment(**variables))
         equal(code, 0, f"{where}: {said}")
         for name, value in variables.items():
@@ -232,7 +285,7 @@ def health_commands():
     for file, name, service in services():
         kind, *command = service["healthcheck"]["test"]
         equal(kind, "CMD", f"{file}: {name}: form of the health check")
-        if service["image"] == OURS:
+        if service["image"] in OURS:
             yield f"{file}: {name}", command
 
 
@@ -266,30 +319,21 @@ def health_checks_succeed_and_fail_as_what_they_ask():
                 equal(probe(command, agent.ops), 1, f"{where}: exit without anybody")
 
 
-def prometheus(folder, port):
-    return ["prometheus", f"--config.file={DEPLOY}/prometheus/prometheus.yml", f"--storage.tsdb.path={folder}",
-            f"--web.listen-address={h.HOST}:{port}"]
-
-
-def alertmanager(folder, port):
-    return ["prometheus-alertmanager", f"--config.file={DEPLOY}/alertmanager/alertmanager.yml",
-            f"--storage.path={folder}", f"--web.listen-address={h.HOST}:{port}", "--cluster.listen-address="]
-
-
 @case
 def health_checks_of_prometheus_and_alertmanager_succeed_and_fail_with_them():
     if not all(map(shutil.which, ("prometheus", "prometheus-alertmanager", "wget"))):
         raise Skipped("prometheus, prometheus-alertmanager or wget is not installed")
     found = compose("compose.yaml")["services"]
-    for name, starts, known in (("prometheus", prometheus, 9090), ("alertmanager", alertmanager, 9093)):
+    shipped = (DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    rules = DEPLOY / "prometheus" / "rules"
+    for name, starts, known in (("prometheus", lambda: stack.Prometheus(shipped, rules), 9090),
+                                ("alertmanager", stack.Alertmanager, 9093)):
         kind, *command = found[name]["healthcheck"]["test"]
-        port = h.free_port()
-        there = [word.replace(f"127.0.0.1:{known}", f"127.0.0.1:{port}") for word in command]
-        check(kind == "CMD" and there != command, f"{kind} {command}")
-        with tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as folder:
-            with Process(starts(folder, port), name):
-                wait_until(lambda asked=there: run(*asked)[0] == 0, f"{name} to be healthy")
-            check(run(*there)[0] != 0, f"it succeeds without {name}")
+        with starts() as program:
+            there = [word.replace(f"127.0.0.1:{known}", f"127.0.0.1:{program.port}") for word in command]
+            check(kind == "CMD" and there != command, f"{kind} {command}")
+            equal(run(*there)[0], 0, f"exit of the health check of {name}")
+        check(run(*there)[0] != 0, f"it succeeds without {name}")
 
 
 # -- the image ----------------------------------------------------------------------------------
@@ -336,10 +380,16 @@ def what_the_image_is_made_of_is_given_to_the_build_and_nothing_else():
 
 
 def build(profile):
-    """The command that the image is built with, and the folder with nothing but what was copied for it."""
-    folder = h.ROOT / ".cache" / "packaging" / "src"
+    """The commands that the image is made with, and the folder with nothing but what was copied for it.
+
+    It is outside the checkout, whose .cargo/config.toml cargo would read as well. Always the same one, for cargo keeps
+    what it built of each folder.
+    """
+    folder = pathlib.Path(tempfile.gettempdir(), f"sidelight-packaging-{os.getuid()}", "src")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, mode=0o700)
+    above = [str(parent) for parent in folder.parents if (parent / ".cargo").exists()]
+    equal(above, [], "configurations of cargo above the folder")
     files, missing = dockerfile.context(h.ROOT), []
     for stage in STAGES:
         for instruction in dockerfile.of(stage, "COPY"):
@@ -347,32 +397,70 @@ def build(profile):
                 into = folder if stage is STAGES[0] else tempfile.mkdtemp(prefix="sidelight-e2e-")
                 missing += dockerfile.copy(h.ROOT, files, instruction, str(into) if stage is STAGES[0] else into + "/")
     equal(missing, [], "what COPY does not find")
-    (cargo,) = [command for instruction in dockerfile.of(STAGES[0], "RUN")
-                for command in dockerfile.commands(instruction) if command.startswith("cargo ")]
-    return folder, cargo if profile == "release" else cargo.replace(" --release", "")
+    (made,) = [dockerfile.commands(instruction) for instruction in dockerfile.of(STAGES[0], "RUN")
+               if instruction.rest.startswith("cargo ")]
+    if profile != "release":
+        made = [command.replace(" --release", "").replace("target/release/", "target/debug/") for command in made]
+    return folder, made
+
+
+def features_are_known(folder, cargo):
+    """Without a build of each: what cargo would take for the image as it is by itself, without Iris and with OTLP."""
+    told = re.search(r'--no-default-features --features "\$FEATURES"', cargo)
+    check(told, f"FEATURES are all that is built with: {cargo}")
+    (default,) = [i.rest.partition("=")[2] for i in dockerfile.of(STAGES[0], "ARG") if i.rest.startswith("FEATURES")]
+    found = {}
+    for features in (default, "", "iris,otlp", "no-such-feature"):
+        tree = f"cargo tree --offline --locked --edges normal,build --prefix none {told[0]}"
+        code, said = run("sh", "-c", tree, env={**os.environ, "FEATURES": features}, cwd=folder)
+        equal(code == 0, features != "no-such-feature", f"whether FEATURES={features} is taken: {said[-1000:]}")
+        found[features] = {line.split()[0] for line in said.splitlines() if line}
+    check("prost" in found["iris,otlp"] and "prost" not in found[default], "OTLP is built where it is asked for")
+    equal(default, "iris", "FEATURES by default")
 
 
 @case
 def what_is_copied_into_the_image_is_enough_to_build_it_and_without_iris_it_says_so():
     profile = os.environ.get("SIDELIGHT_PACKAGING_PROFILE", "release")
-    folder, cargo = build(profile)
-    built = h.TARGET / ("release" if profile == "release" else "debug") / "sidelight"
+    folder, (cargo, *installs) = build(profile)
+    check(cargo.startswith("cargo build ") and installs, f"{cargo} {installs}")
+    features_are_known(folder, cargo)
+    image = folder.parent / "image"
+    shutil.rmtree(image, ignore_errors=True)
+    (folder / "target").symlink_to(h.TARGET.resolve())
     env = {**os.environ, "CARGO_TARGET_DIR": str(h.TARGET.resolve()), "FEATURES": ""}
     try:
         code, said = run("sh", "-c", f"{cargo} --offline", env=env, cwd=folder, patience=1100)
         equal(code, 0, f"{cargo}: {said[-3000:]}")
-        own = folder.parent / "sidelight"
-        shutil.copy2(built, own)
+        for command in installs:
+            check(" /image/" in command, f"{command} is for another place")
+            command = command.replace(" /image/", f" {shlex.quote(str(image))}/")
+            if os.geteuid() != 0:
+                command = re.sub(r" -[og] \d+", "", command)
+            code, said = run("sh", "-c", command, cwd=folder)
+            equal(code, 0, f"{command}: {said}")
     finally:
         # the build of the checkout, which has Iris, takes its place again
         shown = ["--release"] if profile == "release" else []
         run("cargo", "build", "--locked", "--offline", "--quiet", *shown, cwd=h.ROOT, env=dict(os.environ))
+    what_was_installed(image)
+    shutil.rmtree(folder.parent)
+
+
+def what_was_installed(image):
+    own = image / "usr" / "local" / "bin" / "sidelight"
     for command, expected in ((["run"], 64), (["check"], 64), (["iris"], 1)):
         code, said = run(own, *command, patience=30)
         equal(code, expected, f"exit of {command}: {said}")
         check("this build has no Iris server" in said, said)
     check("iris" not in run(own, "--help")[1], "help speaks of iris")
     equal(run(own, "check", env=h.clean_environment(SIDELIGHT_UPSTREAM="http://m"))[0], 0, "check with a model server")
+    for where, variables in environments():
+        if where != UNIT.name:
+            state = image / variables["SIDELIGHT_STATE__DIR"].lstrip("/")
+            check(state.is_dir(), f"{where}: {state} is not there")
+            (user,) = [i.rest for i in dockerfile.of(STAGES[-1], "USER")]
+            check(os.geteuid() != 0 or f"{state.stat().st_uid}:{state.stat().st_gid}" == user, f"{state}: owner")
 
 
 # -- systemd ------------------------------------------------------------------------------------
@@ -406,6 +494,32 @@ def systemd_takes_the_unit_and_finds_little_that_it_exposes():
 
 
 @case
+def the_user_of_the_unit_is_made_by_its_first_line_and_its_group_reads_the_log_and_writes_nothing():
+    found, text = unit(), UNIT.read_text(encoding="utf-8")
+    (user,), (group,) = found["User"], found["Group"]
+    check("DynamicUser" not in found, "nobody but root gets into /var/log/private")
+    (line,) = re.findall(r"^#.*echo '(u .*)' > /etc/sysusers\.d/", text, re.M)
+    check(f"usermod -aG {group} " in text, "who ships the log is not told which group to join")
+    for mode in (found["LogsDirectoryMode"], found["StateDirectoryMode"]):
+        equal(mode, ["0750"], "mode of a folder")
+    equal(found["UMask"], ["0027"], "UMask")
+    for name, _ in re.findall(r"^#?LoadCredential=(\w+):(\S+)$", text, re.M):
+        check(f"_FILE={CREDENTIALS}/{name}\n" in text, f"nobody reads the credential {name}")
+    check("LoadCredential=" in text, "no credential is shown")
+    if shutil.which("systemd-sysusers") is None or os.geteuid() != 0:
+        raise Skipped("systemd-sysusers is not installed (Debian: systemd), or this is not root")
+    with tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as root:
+        file = pathlib.Path(root, "sidelight.conf")
+        file.write_text(line + "\n", encoding="utf-8")
+        pathlib.Path(root, "etc").mkdir()
+        code, said = run("systemd-sysusers", f"--root={root}", file)
+        equal(code, 0, said)
+        fields = pathlib.Path(root, "etc", "passwd").read_text(encoding="utf-8").strip().split(":")
+        equal((fields[0], fields[-1]), (user, "/usr/sbin/nologin"), "the user that is made")
+        check(pathlib.Path(root, "etc", "group").read_text(encoding="utf-8").startswith(f"{group}:"), "its group")
+
+
+@case
 def what_the_unit_starts_starts_and_what_it_reloads_reloads():
     found = unit()
     (start,), (look, hang_up) = found["ExecStart"], found["ExecReload"]
@@ -433,6 +547,8 @@ def what_the_unit_starts_starts_and_what_it_reloads_reloads():
             equal(run(*here(look, file))[0], 0, "what looks at the file, of a good one")
             write({"loger": "two"})
             equal(run(*here(look, file))[0], 64, "what looks at the file, of a wrong one")
+            # at a start as well, and starting it again would not help
+            equal(found["RestartPreventExitStatus"], [str(run(*here(start, file))[0])], "exit of a wrong file")
             write({"logger": "two"})
             equal(shlex.split(hang_up)[1:], ["-HUP", "$MAINPID"], "what reloads")
             equal(run("sh", "-c", hang_up.replace("$MAINPID", str(agent.pid)))[0], 0, "what reloads")

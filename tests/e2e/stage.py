@@ -116,9 +116,11 @@ class Stage:
         equal(done.returncode, 0, f"generate.py: {done.stderr}")
         port = h.free_port()
         targets = '", "'.join(f"{h.HOST}:{replica.agent.ops}" for replica in self.fleet.replicas)
-        config = stack.changed((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"), {
+        shipped = (DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+        # who is told of alerts, and is scraped
+        shipped = stack.changed(shipped, {"alertmanager:9093": f"{h.HOST}:{self.alertmanager.port}"}, times=2)
+        config = stack.changed(shipped, {
             "scrape_interval: 15s": "scrape_interval: 1s", "evaluation_interval: 30s": "evaluation_interval: 1s",
-            "alertmanager:9093": f"{h.HOST}:{self.alertmanager.port}",
             "node-exporter:9100": f"{h.HOST}:{self.exporter.port}",
             "sidelight:9464": targets, "localhost:9090": f"{h.HOST}:{port}"})
         return stack.Prometheus(config, folder / "rules", history(time.time()), port)
