@@ -37,6 +37,7 @@ def gather():
                  for name, dashboard in DASHBOARDS.items()}
         marks = {one["name"]: view.prometheus.over(view.filled(one["target"]["expr"]), scene.began, time.time(), 2)
                  for one in DASHBOARDS["sidelight-model"]["annotations"]["list"]}
+    ANSWERS.parent.mkdir(parents=True, exist_ok=True)
     ANSWERS.write_text(json.dumps({"panels": found, "marks": marks}), encoding="utf-8")
 
 
