@@ -1,6 +1,9 @@
 //! One item that is an object, and the scores of its classes.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use serde::de::{MapAccess, SeqAccess};
 
@@ -376,6 +379,11 @@ impl<'de> Shares<'de> {
         if labels.len() > FEW {
             return self.append_many(labels, numbers);
         }
+        // where a label is there twice, all of them may be found and another be left over
+        let is_label = |name: &Cow<'_, str>| labels.iter().any(|label| *label == *walk::cut(name));
+        if !self.names.iter().all(is_label) {
+            return numbers.extend(labels.iter().map(|_| f64::NAN));
+        }
         for (place, label) in labels.iter().enumerate() {
             let is_it = |name: &Cow<'_, str>| walk::cut(name) == label.as_str();
             let at = match self.names.get(place) {
@@ -392,6 +400,9 @@ impl Shares<'_> {
     fn append_many(&self, labels: &[Text], numbers: &mut Vec<f64>) {
         let places = self.names.iter().zip(&self.numbers);
         let places: HashMap<&str, f64> = places.map(|(name, n)| (walk::cut(name), *n)).collect();
+        let known: HashSet<&str> = labels.iter().map(Text::as_str).collect();
+        let are_known = places.keys().all(|name| known.contains(name));
+        let places = if are_known { places } else { HashMap::new() };
         let number = |label: &Text| places.get(label.as_str()).copied().unwrap_or(f64::NAN);
         numbers.extend(labels.iter().map(number));
     }
