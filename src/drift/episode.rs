@@ -68,10 +68,11 @@ impl Episodes {
     }
 
     /// Notes an alarm. `recent`: the score of the latter half of its window. One that is calm there is of a
-    /// drift that is over, which longer windows see for long: it renews nothing.
+    /// drift that is over, which longer windows see for long: it renews nothing. A drift that goes on has half
+    /// of its evidence there, which of a weak one is not much either: a sixth is asked for.
     pub fn alarm(&mut self, alarm: Alarm, recent: f64) -> Option<Change> {
         if let Some(episode) = &mut self.current {
-            if recent < LITTLE {
+            if recent < LITTLE.min(alarm.score / 6.0) {
                 return None;
             }
             episode.last = alarm;
@@ -137,7 +138,7 @@ mod tests {
             episodes.alarm(alarm(72), 1.5),
             Some(Change::Renewed(_))
         ));
-        assert_eq!(episodes.alarm(alarm(80), 0.3), None, "its end is calm");
+        assert_eq!(episodes.alarm(alarm(80), 0.2), None, "its end is calm");
         for at in [80, 88, 96] {
             assert_eq!(
                 episodes.hop(at, hop(0.0)),

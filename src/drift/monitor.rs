@@ -440,6 +440,31 @@ mod tests {
     }
 
     #[test]
+    fn a_weak_drift_that_goes_on_is_one() {
+        let mut ends = 0;
+        for seed in 0..40 {
+            let mut monitor = monitor();
+            let mut random = fastrand::Rng::with_seed(seed);
+            for i in 0..12_000_u32 {
+                // from the second half on one of ten is among the least
+                let most = if i >= 4_000 && random.u8(..10) == 0 {
+                    10.0
+                } else {
+                    100.0
+                };
+                let value = (random.f64() * most).floor();
+                let events = monitor.push(0, Value::Number(value), Some(f64::from(i)));
+                ends += events
+                    .iter()
+                    .filter(|event| matches!(event, Event::Cleared(_)))
+                    .count();
+            }
+            assert!(monitor.watched()[0].since().is_some(), "it was found");
+        }
+        assert!(ends <= 3, "{ends} ends of what goes on, in 40 streams");
+    }
+
+    #[test]
     fn a_problem_that_begins_with_an_alarm_is_told_beside_it() {
         let value = |random: &mut fastrand::Rng, i| match i {
             4000.. => Value::Number(-1.0),
