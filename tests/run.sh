@@ -270,9 +270,9 @@ environments() {
     done
 }
 
-packaging() {
-    environment packaging tests/e2e/packaging/requirements.txt &&
-        suite packaging .cache/venv/packaging/bin/python
+deployed() {
+    environment deployed tests/e2e/deployed/requirements.txt &&
+        suite deployed .cache/venv/deployed/bin/python
 }
 
 grpc_readiness() {
@@ -299,7 +299,7 @@ real_programs() {
     step "e2e: alerts from traffic to webhook" suite alerting python3
     step "e2e: dashboards" dashboards
     step "e2e: series and what rules cost" suite scale python3
-    step "e2e: packaging" packaging
+    step "e2e: images, compose and units" deployed
     step "e2e: a real collector of OpenTelemetry" otlp_collector
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"

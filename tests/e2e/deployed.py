@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """deploy/: compose files, the image, the unit of systemd and the shippers of logs say what is true.
 
-Needs jsonschema and PyYAML (tests/e2e/packaging/requirements.txt), Debian's `prometheus`, `prometheus-alertmanager`,
+Needs jsonschema and PyYAML (tests/e2e/deployed/requirements.txt), Debian's `prometheus`, `prometheus-alertmanager`,
 `wget` and `systemd`, and the release binary. Nothing is run in a container: commands are run as they stand, on ports of this machine.
 """
 
@@ -27,7 +27,7 @@ from harness import Agent, Iris, Process, Skipped, case, check, equal, wait_unti
 DEPLOY = h.ROOT / "deploy"
 COMPOSE = ["compose.yaml", "compose.existing.yaml"]
 GIVEN = {"MODEL_URL": "http://my-model:8000", "MODEL_NETWORK": "my-app_default"}
-SCHEMA = json.loads((h.E2E / "packaging" / "compose-spec.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((h.E2E / "deployed" / "compose-spec.json").read_text(encoding="utf-8"))
 STAGES = dockerfile.stages((DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
 OURS = {"sidelight:latest", "sidelight:no-iris"}
 UNIT = DEPLOY / "sidelight.service"
@@ -621,4 +621,4 @@ def shippers_name_fields_that_are_in_the_log_and_label_by_few_values():
 
 
 if __name__ == "__main__":
-    h.main("packaging")
+    h.main("deployed")
