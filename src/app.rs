@@ -83,18 +83,18 @@ pub fn examine_all(config: &Config, findings: &mut Findings<'_>) {
     baseline_files::examine(config, findings);
 }
 
+/// Stdout without the lock and the buffer of the standard library.
+fn stdout() -> anyhow::Result<File> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    Ok(File::from(stdout.context("stdout")?))
+}
+
 /// Runs the agent until a signal ends it.
 ///
 /// # Errors
 /// What kept it from starting: an address that is taken, a state folder that cannot be used.
 pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
-    let stdout = File::from(
-        io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .context("stdout")?,
-    );
-    let (sink, writer) = Sink::start(stdout, MAX_WAITING_LINES)?;
+    let (sink, writer) = Sink::start(stdout()?, MAX_WAITING_LINES)?;
     let log_file = FileLog::new(MAX_WAITING_LINES);
     let sink = sink.with_file(log_file.clone());
     let (subscriber, level) =

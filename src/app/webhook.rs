@@ -1,9 +1,7 @@
 //! `sidelight webhook`: reviews over TLS, metrics and probes without.
 
 use std::{
-    fs::File,
     io::{self, ErrorKind},
-    os::fd::AsFd as _,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -50,13 +48,7 @@ const MAX_SERIES: usize = 1000;
 /// An address that is taken, a certificate that is none.
 pub fn run(asked: &cli::Webhook) -> anyhow::Result<()> {
     let options = inject::options(&asked.sidecar)?;
-    let stdout = File::from(
-        io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .context("stdout")?,
-    );
-    let (sink, writer) = Sink::start(stdout, MAX_WAITING_LINES)?;
+    let (sink, writer) = Sink::start(super::stdout()?, MAX_WAITING_LINES)?;
     let (subscriber, _) = events::subscriber(sink.clone(), LevelFilter::INFO);
     tracing::subscriber::set_global_default(subscriber)?;
     super::report_panics();

@@ -440,13 +440,13 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_drift_that_goes_on_is_one() {
+    fn a_weak_drift_that_goes_on_hardly_ever_ends() {
         let mut ends = 0;
         for seed in 0..40 {
             let mut monitor = monitor();
             let mut random = fastrand::Rng::with_seed(seed);
             for i in 0..12_000_u32 {
-                // from the second half on one of ten is among the least
+                // from the 4,000th on one of ten is among the least
                 let most = if i >= 4_000 && random.u8(..10) == 0 {
                     10.0
                 } else {

@@ -8,6 +8,7 @@ import atexit
 import collections
 import contextlib
 import http.client
+import http.server
 import json
 import math
 import os
@@ -537,6 +538,27 @@ class PythonServer(Process):
 
 
 # -- what is sent, and what the answers say ------------------------------------------------------
+
+class ModelServer(http.server.ThreadingHTTPServer):
+    """A model server in the suite itself, which so can change what it does."""
+
+    daemon_threads = True
+
+    def __init__(self, answers):
+        super().__init__((HOST, 0), answers)
+        self.port = self.server_address[1]
+
+    def handle_error(self, *_):
+        """Who leaves, or is killed, breaks its connections off: no error of the model's."""
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
 
 def rows():
     """Fisher's 150 rows: feature dictionaries."""

@@ -13,7 +13,6 @@ import re
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from urllib.parse import quote
 
@@ -37,10 +36,8 @@ BINS = 12
 HOUR = 3600
 
 
-class Model(http.server.ThreadingHTTPServer):
+class Model(h.ModelServer):
     """A model of some classes that answers one after the other."""
-
-    daemon_threads = True
 
     def __init__(self, classes):
         self.classes, self.asked = classes, 0
@@ -70,12 +67,7 @@ class Model(http.server.ThreadingHTTPServer):
             def log_message(self, *_):
                 pass
 
-        super().__init__((h.HOST, 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
+        super().__init__(Handler)
 
 
 def scraped(features, classes):
@@ -85,7 +77,7 @@ def scraped(features, classes):
                 "classes": [f"class-{row % classes}" for row in range(rows)],
                 "features": {f"feature_{place}": [float((row * 7 + place) % 100) for row in range(rows)]
                              for place in range(features)}}
-    with Model(classes) as model, Agent(model.server_port, config={"drift": {"check_interval": "1s"}}) as agent:
+    with Model(classes) as model, Agent(model.port, config={"drift": {"check_interval": "1s"}}) as agent:
         answer = agent.ask("POST", "/drift/baseline", baseline)
         equal(answer.status, 200, f"status of a baseline: {answer.body[:300]}")
         with Client(agent.port) as client:

@@ -47,25 +47,11 @@ class Prometheus(stack.Prometheus):
         return [(labels, [sample]) for labels, sample in self.query(text, at)]
 
 
-class Model(http.server.ThreadingHTTPServer):
+class Model(h.ModelServer):
     """Scores, prices and words for rows, in the form of TensorFlow Serving and KServe; and what goes wrong."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__((h.HOST, 0), Answers)
-        self.port = self.server_address[1]
-
-    def handle_error(self, *_):
-        """Who leaves is no error of the model's."""
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
+        super().__init__(Answers)
 
 
 def score(row):

@@ -34,25 +34,11 @@ def chance(row):
     return 1 / (1 + math.exp(-(row[0] + row[1] / 2)))
 
 
-class Model(http.server.ThreadingHTTPServer):
+class Model(h.ModelServer):
     """Two probabilities for each row, in the form of TensorFlow Serving and KServe."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__((h.HOST, 0), Answers)
-        self.port = self.server_address[1]
-
-    def handle_error(self, *_):
-        """An agent that is killed breaks its connections off."""
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
+        super().__init__(Answers)
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
