@@ -30,16 +30,44 @@ report=()
 
 # step NAME COMMAND...: runs it, prints and notes how long it took and whether it passed.
 step() {
-    local name=$1 began=$SECONDS outcome=ok
-    shift
-    echo "== $name"
-    if "$@"; then
-        passed=$((passed + 1))
-    else
+    local began=$SECONDS
+    echo "== $1"
+    "${@:2}"
+    noted "$1" $? $((SECONDS - began))
+}
+
+# aside NAME COMMAND...: begins a step that mostly waits, beside steps that count and do not mind; `joined` ends it.
+aside() {
+    aside_name=$1 aside_log=$(mktemp)
+    (
+        "${@:2}"
+        status=$?
+        echo "$SECONDS" >"$aside_log.seconds"
+        exit $status
+    ) >"$aside_log" 2>&1 &
+    aside_process=$! aside_began=$SECONDS
+}
+
+# joined: waits for what `aside` began.
+joined() {
+    local status=0
+    wait "$aside_process" || status=$?
+    echo "== $aside_name"
+    cat "$aside_log"
+    noted "$aside_name" "$status" $(($(cat "$aside_log.seconds") - aside_began))
+    rm -f "$aside_log" "$aside_log.seconds"
+}
+
+# noted NAME STATUS SECONDS: prints and keeps how a step ended.
+noted() {
+    local outcome=ok
+    if (($2)); then
         outcome=FAILED
-        failed+=("$name")
+        failed+=("$1")
+    else
+        passed=$((passed + 1))
     fi
-    report+=("$(printf '%5d s  %-6s  %s' $((SECONDS - began)) "$outcome" "$name")")
+    report+=("$(printf '%5d s  %-6s  %s' "$3" "$outcome" "$1")")
     echo "${report[-1]}"
 }
 
@@ -177,6 +205,13 @@ dashboards() {
     suite dashboards python3
 }
 
+# The last part of a release's build takes one core, and has a folder of its own.
+built_and_checked() {
+    aside "release build" release_build
+    checks
+    joined
+}
+
 checks() {
     step "format" cargo fmt --check
     step "clippy" cargo clippy --locked --quiet --all-targets -- -D warnings
@@ -195,8 +230,12 @@ checks() {
 
 # The release, and that it cannot be told to panic: tests/panics.rs finds the word where it is.
 release() {
-    step "release build" cargo build --locked --quiet --release
+    step "release build" release_build
     step "release build: no injected panics" no_injected_panics
+}
+
+release_build() {
+    cargo build --locked --quiet --release
 }
 
 no_injected_panics() {
@@ -204,7 +243,7 @@ no_injected_panics() {
 }
 
 suites() {
-    release
+    step "release build: no injected panics" no_injected_panics
     step "e2e: the harness itself" suite harness_check python3
     step "e2e: the comparison with recordings" suite oracle_check python3
     step "e2e: the bundled server, exactly" suite exact python3
@@ -217,12 +256,16 @@ suites() {
     step "e2e: faults of clients" suite faults_clients python3
 }
 
-# What is counted: machines and their load change times, not these. A few minutes together.
+# What is counted: machines and their load change times, not these. What mostly waits for scrapes and rules is
+# beside them. A few minutes together.
 counts() {
     step "e2e: system calls of a request" suite syscalls python3
     step "e2e: instructions of a request" suite instructions python3
+    aside "e2e: alerts from traffic to webhook" suite alerting python3
     step "e2e: instructions of decoding" suite decoding python3
     step "e2e: instructions of drift" suite watching python3
+    step "100,000 mutated requests" mutations
+    joined
 }
 
 # What takes a minute and more.
@@ -296,7 +339,6 @@ real_programs() {
     step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" rules
-    step "e2e: alerts from traffic to webhook" suite alerting python3
     step "e2e: dashboards" dashboards
     step "e2e: series and what rules cost" suite scale python3
     step "e2e: images, compose and units" deployed
@@ -309,7 +351,7 @@ real_programs() {
 case $mode in
 quick)
     require python3=python3
-    checks
+    built_and_checked
     suites
     ;;
 all)
@@ -323,12 +365,11 @@ all)
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     environments >/dev/null 2>&1 &
     being_made=$!
-    checks
+    built_and_checked
     step "fuzz" fuzz 30
     suites
     counts
     long_suites
-    step "100,000 mutated requests" mutations
     wait "$being_made"
     real_programs
     ;;
