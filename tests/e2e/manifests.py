@@ -311,6 +311,32 @@ def wrong_values_are_refused():
         check(code != 0 and wanted in errors, lambda: f"{values}: exit {code}, {errors or out[:300]}")
 
 
+@case
+def what_documentation_and_comments_tell_to_do_can_be_done():
+    pages = [h.ROOT / "docs" / "kubernetes.md", *CHART.rglob("*.yaml"), *rendered.KUBERNETES.rglob("*.yaml")]
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    text = "\n".join(texts.values())
+    applied = set(re.findall(r"kubectl apply -k deploy/kubernetes/(\S+)", text))
+    check(applied <= set(KUSTOMIZATIONS) and "base" in applied, f"applied: {applied}")
+    set_to = set(re.findall(r"--set (\S+)", text))
+    check(set_to, "nothing is set")
+    for value in set_to:
+        code, _, errors = helm(["template"], flags=["--set", value])
+        equal(code, 0, f"--set {value}: {errors}")
+    commands = set(re.findall(r"sidelight gen-certs([^|`\n]*)[|]", text))
+    check(len(commands) > 1, f"commands {commands}")
+    for command in commands:
+        secret, _ = generated(*command.split())
+        equal(secret["metadata"]["namespace"], rendered.NAMESPACE, f"where the Secret of{command} is")
+    section = texts["kubernetes.md"].partition("## The injector in a cluster")[2].partition("\n## ")[0]
+    for link in re.findall(r"\]\(([^)#]+)\)", section):
+        check((h.ROOT / "docs" / link).exists(), f"{link} is not there")
+    known = {".".join(path) for path, _ in leaves(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")))}
+    named = re.findall(r"`([a-z][A-Za-z]+\.[a-z][A-Za-z]+)(?:: \w+)?`", section)
+    equal([name for name in named if name not in known and not name.endswith(".md")], [], "values that are none")
+    check(len(named) > 4, f"values of the chart: {named}")
+
+
 # -- started ------------------------------------------------------------------------------------
 
 @case
@@ -323,6 +349,12 @@ def the_injector_starts_as_it_is_written_answers_probes_and_injects():
         jobs.append(lambda where=where, deployment=deployment: started.injects(where, deployment, *made))
     # each takes its time to leave
     h.in_parallel(jobs)
+
+
+@case
+def a_certificate_that_is_made_anew_is_in_use_without_a_restart():
+    (deployment,) = [one for one in kustomized("base") if one["kind"] == "Deployment"]
+    started.renews(deployment, generated(), generated())
 
 
 @case

@@ -108,6 +108,12 @@ def of_container(name, container, pod):
         yield f"{name}: there is no variable {unknown}"
 
 
+    # a file by itself stays what it was when the pod began
+    for mount in container.get("volumeMounts", []):
+        if "subPath" in mount:
+            yield f"{name}: {mount['mountPath']} is never renewed"
+
+
 def upstreams(pod):
     """Ports to which Sidelight leads."""
     return {variable(one, "SIDELIGHT_UPSTREAM").rpartition(":")[2] for one in running(pod)}

@@ -40,6 +40,7 @@ UNFIT = [
     ("monitoring", INJECTOR, f"{POD}/terminationGracePeriodSeconds", 15, "killed before 20"),
     ("monitoring", INJECTOR, f"{POD}/volumes/0/name", "other", "mounted"),
     ("monitoring", INJECTOR, f"{POD}/volumes/0/secret/secretName", "a", "nobody makes"),
+    ("monitoring", INJECTOR, f"{POD}/containers/0/volumeMounts/0/subPath", "tls.crt", "never renewed"),
     ("monitoring", INJECTOR, f"{POD}/containers/0/image", "sidelight:latest", "any version"),
     ("monitoring", INJECTOR, f"{POD}/containers/0/env", [], "no variable SIDECAR_IMAGE"),
     ("monitoring", INJECTOR, f"{POD}/containers/0/resources/limits", {}, "limit of memory"),

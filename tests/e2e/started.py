@@ -1,6 +1,7 @@
 """What containers of manifests would run, run on this machine: on other ports, with their files elsewhere. No case."""
 
 import base64
+import contextlib
 import http.client
 import json
 import pathlib
@@ -63,20 +64,56 @@ def injects(where, deployment, secret, configuration):
     """The injector, with a certificate of `sidelight gen-certs`, asked as the API server would ask it."""
     pod = deployment["spec"]["template"]["spec"]
     container, = pod["containers"]
+    mount, = container["volumeMounts"]
+    with mounted(secret) as folder, Container(container, ports_here(pod), [(mount["mountPath"], folder)]) as injector:
+        injector.wait_ready(pod)
+        image = next(one["value"] for one in container["env"] if one["name"] == "SIDECAR_IMAGE")
+        sidecar = reviewed(injector.ports[8443], configuration)
+        equal(sidecar["image"], image, f"{where}: image of the sidecar")
+        equal("restartPolicy" in sidecar, "--native-sidecar=false" not in container["args"], f"{where}: native")
+        leaves(where, injector, pod)
+
+
+@contextlib.contextmanager
+def mounted(secret):
+    """A folder with a Secret as the kubelet mounts it."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="sidelight-e2e-manifests-"))
     try:
-        for name, value in secret["data"].items():
-            (folder / name).write_text(decoded(value), encoding="utf-8")
-        mount, = container["volumeMounts"]
-        with Container(container, ports_here(pod), [(mount["mountPath"], folder)]) as injector:
-            injector.wait_ready(pod)
-            image = next(one["value"] for one in container["env"] if one["name"] == "SIDECAR_IMAGE")
-            sidecar = reviewed(injector.ports[8443], configuration)
-            equal(sidecar["image"], image, f"{where}: image of the sidecar")
-            equal("restartPolicy" in sidecar, "--native-sidecar=false" not in container["args"], f"{where}: native")
-            leaves(where, injector, pod)
+        write(secret, folder)
+        for name in secret["data"]:
+            (folder / name).symlink_to(f"..data/{name}")
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write(secret, folder):
+    """As the kubelet does: in a folder of its own, to which a link is moved when all is there."""
+    fresh = pathlib.Path(tempfile.mkdtemp(prefix="..", dir=folder))
+    for name, value in secret["data"].items():
+        (fresh / name).write_text(decoded(value), encoding="utf-8")
+    link = folder / "..data_tmp"
+    link.symlink_to(fresh.name)
+    link.replace(folder / "..data")
+
+
+def renews(deployment, before, after):
+    """The injector, whose Secret and registration are made anew while it runs."""
+    pod = deployment["spec"]["template"]["spec"]
+    container, = pod["containers"]
+    mount, = container["volumeMounts"]
+    with mounted(before[0]) as folder, Container(container, ports_here(pod), [(mount["mountPath"], folder)]) as injector:
+        injector.wait_ready(pod)
+        reviewed(injector.ports[8443], before[1])
+        try:
+            reviewed(injector.ports[8443], after[1])
+        except ssl.SSLCertVerificationError:
+            pass
+        else:
+            raise h.Failed("the old certificate is believed by who has the new authority")
+        write(after[0], folder)
+        wait_until(lambda: reviewed(injector.ports[8443], after[1]), "the new certificate to be in use")
+        injector.kill()
 
 
 def reviewed(port, configuration):
