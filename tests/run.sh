@@ -207,6 +207,7 @@ suites() {
     release
     step "e2e: the harness itself" suite harness_check python3
     step "e2e: the comparison with recordings" suite oracle_check python3
+    step "e2e: the rules of pod security" suite restricted_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
     step "e2e: what a service that counts itself gets wrong" suite defects python3
@@ -275,6 +276,12 @@ deployed() {
         suite deployed .cache/venv/deployed/bin/python
 }
 
+# PyYAML is among what the suite of images and units needs.
+admitted() {
+    environment deployed tests/e2e/deployed/requirements.txt &&
+        suite admitted .cache/venv/deployed/bin/python
+}
+
 grpc_readiness() {
     environment grpc_model tests/e2e/grpc_model/requirements.txt &&
         suite grpc_model .cache/venv/grpc_model/bin/python
@@ -291,6 +298,7 @@ real_programs() {
     local name
     step "e2e: TLS" suite tls python3
     step "e2e: the webhook of Kubernetes" suite webhook python3
+    step "e2e: pod security with a sidecar" admitted
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls
