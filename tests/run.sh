@@ -298,6 +298,7 @@ real_programs() {
     local name
     step "e2e: TLS" suite tls python3
     step "e2e: the webhook of Kubernetes" suite webhook python3
+    step "e2e: a rehearsal of Kubernetes" suite rehearsal python3
     step "e2e: pod security with a sidecar" admitted
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
@@ -326,8 +327,8 @@ all)
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
         cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git \
         prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm
-    # what the faults of network and machine need; without them, and without root, those cases are skipped
-    require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
+    # what the faults of network and machine and the rehearsal need; without them, and without root, those cases are skipped
+    require unshare=util-linux nsenter=util-linux setpriv=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     environments >/dev/null 2>&1 &
     being_made=$!
