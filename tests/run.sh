@@ -260,6 +260,7 @@ suites() {
     step "release build: no injected panics" no_injected_panics
     step "e2e: the harness itself" suite harness_check python3
     step "e2e: the comparison with recordings" suite oracle_check python3
+    step "e2e: the rules of pod security" suite restricted_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
     step "e2e: what a service that counts itself gets wrong" suite defects python3
@@ -332,6 +333,12 @@ deployed() {
         suite deployed .cache/venv/deployed/bin/python
 }
 
+# PyYAML is among what the suite of images and units needs.
+admitted() {
+    environment deployed tests/e2e/deployed/requirements.txt &&
+        suite admitted .cache/venv/deployed/bin/python
+}
+
 grpc_readiness() {
     environment grpc_model tests/e2e/grpc_model/requirements.txt &&
         suite grpc_model .cache/venv/grpc_model/bin/python
@@ -348,6 +355,8 @@ real_programs() {
     local name
     step "e2e: TLS" suite tls python3
     step "e2e: the webhook of Kubernetes" suite webhook python3
+    step "e2e: a rehearsal of Kubernetes" suite rehearsal python3
+    step "e2e: pod security with a sidecar" admitted
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls
@@ -375,8 +384,8 @@ all)
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
         cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git \
         prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm
-    # what the faults of network and machine need; without them, and without root, those cases are skipped
-    require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
+    # what the faults of network and machine and the rehearsal need; without them, and without root, those cases are skipped
+    require unshare=util-linux nsenter=util-linux setpriv=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     environments >/dev/null 2>&1 &
     being_made=$!
