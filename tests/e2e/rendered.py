@@ -15,6 +15,9 @@ from harness import check, equal
 KUBERNETES = h.ROOT / "deploy" / "kubernetes"
 CHART = h.ROOT / "deploy" / "helm" / "sidelight"
 PINS = h.E2E / "manifests"
+VALUES = sorted(PINS.glob("values-*.yaml"))
+FULL = PINS / "values-full.yaml"
+CERT_MANAGER, MONITORING = {"certificates": {"mode": "certManager"}}, {"monitoring": {"enabled": True}}
 # tests/run.sh puts the programs there
 CACHE = h.ROOT / ".cache" / "manifests"
 KUBECTL, HELM = CACHE / "kubectl" / "kubectl", CACHE / "helm" / "helm"
@@ -23,7 +26,8 @@ NAMESPACE = "sidelight"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # what a chart puts on its objects, and files for kustomize do not
 OF_HELM = {"app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart"}
-KUSTOMIZATIONS = sorted(file.parent.relative_to(KUBERNETES).as_posix() for file in KUBERNETES.rglob("kustomization.yaml"))
+KUSTOMIZATIONS = sorted(file.parent.relative_to(KUBERNETES).as_posix()
+                        for file in KUBERNETES.rglob("kustomization.yaml"))
 
 
 def run(*command, text=None):
@@ -77,6 +81,14 @@ def generated(*flags):
     """What `sidelight gen-certs` prints: the Secret and the configuration of the webhook."""
     secret, configuration = parsed(output(h.BINARY, "gen-certs", *flags))
     return secret, configuration
+
+
+def given(secret, configuration):
+    """Values with what `sidelight gen-certs` made."""
+    bundle = configuration["webhooks"][0]["clientConfig"]["caBundle"]
+    cert, key = (decoded(secret["data"][name]) for name in ("tls.crt", "tls.key"))
+    return {"certificates": {"mode": "given", "secret": secret["metadata"]["name"],
+                             "caBundle": decoded(bundle), "cert": cert, "key": key}}
 
 
 def injected(objects, *flags):
@@ -140,3 +152,12 @@ def pods(objects):
         template = one.get("spec", {}).get("template")
         if isinstance(template, dict) and "containers" in template.get("spec", {}):
             yield f"{one['kind']} {one['metadata']['name']}", one["metadata"].get("namespace"), template
+
+
+def leaves(tree, path=()):
+    """(path, value) of all that is set, lists as a whole."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value

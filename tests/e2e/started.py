@@ -65,7 +65,8 @@ def injects(where, deployment, secret, configuration):
     pod = deployment["spec"]["template"]["spec"]
     container, = pod["containers"]
     mount, = container["volumeMounts"]
-    with mounted(secret) as folder, Container(container, ports_here(pod), [(mount["mountPath"], folder)]) as injector:
+    ports = ports_here(pod)
+    with mounted(secret) as folder, Container(container, ports, [(mount["mountPath"], folder)]) as injector:
         injector.wait_ready(pod)
         image = next(one["value"] for one in container["env"] if one["name"] == "SIDECAR_IMAGE")
         sidecar = reviewed(injector.ports[8443], configuration)
@@ -102,7 +103,8 @@ def renews(deployment, before, after):
     pod = deployment["spec"]["template"]["spec"]
     container, = pod["containers"]
     mount, = container["volumeMounts"]
-    with mounted(before[0]) as folder, Container(container, ports_here(pod), [(mount["mountPath"], folder)]) as injector:
+    ports = ports_here(pod)
+    with mounted(before[0]) as folder, Container(container, ports, [(mount["mountPath"], folder)]) as injector:
         injector.wait_ready(pod)
         reviewed(injector.ports[8443], before[1])
         try:
