@@ -94,8 +94,10 @@ def by_kserve(service):
     of_pods = {key: value for key, value in predictor.items()
                if re.search(r"(^|\[)V1(?!beta|alpha)", types.get(key, ""))}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": of_pods}
-    check("containers" in of_pods and "initContainers" in of_pods, "nothing of the pod is looked at")
+    check("containers" in of_pods, "nothing of the pod is looked at")
     yield from by_schema(pod)
+    if mode(service) == "Knative":
+        yield from by_knative(predictor)
 
 
 def unknown(value, kind, at):
@@ -116,16 +118,17 @@ def unknown(value, kind, at):
 
 
 def of_kserve(service):
-    """The Deployment and the Service that KServe makes of it in its Standard mode.
+    """The Deployment and the Service that come of it, whoever of KServe and Knative makes them.
 
-    The Service leads to the first port of the first container, by number
-    (pkg/controller/v1beta1/inferenceservice/reconcilers/service).
+    In the Standard mode the Service leads to the first port of the first container, by number
+    (kserve: pkg/controller/v1beta1/inferenceservice/reconcilers/service). Knative leads to the only one that there is.
     """
     predictor = service["spec"]["predictor"]
     of_service = {"labels", "annotations", "minReplicas", "maxReplicas"}
     name = f"{service['metadata']['name']}-predictor"
     labels = {**predictor.get("labels", {}), "app": f"isvc.{name}"}
-    port = predictor["containers"][0]["ports"][0]
+    declared = [port for one in predictor["containers"] for port in one.get("ports", [])]
+    (port,) = declared if mode(service) == "Knative" else predictor["containers"][0]["ports"][:1]
     template = {"metadata": {"labels": labels, "annotations": predictor.get("annotations", {})},
                 "spec": {key: value for key, value in predictor.items() if key not in of_service}}
     yield {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
@@ -134,3 +137,33 @@ def of_kserve(service):
     yield {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
            "spec": {"selector": {"app": labels["app"]},
                     "ports": [{"name": port["name"], "port": 80, "targetPort": port["containerPort"]}]}}
+
+
+def mode(service):
+    return service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"]
+
+
+# what Knative takes with none of its features turned on (serving: pkg/apis/serving/fieldmask.go)
+IN_PODS = {"containers", "volumes", "serviceAccountName", "imagePullSecrets", "enableServiceLinks",
+           "automountServiceAccountToken", "labels", "annotations", "minReplicas", "maxReplicas", "timeout",
+           "containerConcurrency"}
+IN_CONTAINERS = {"name", "image", "args", "command", "env", "envFrom", "workingDir", "imagePullPolicy", "ports",
+                 "resources", "livenessProbe", "readinessProbe", "startupProbe", "securityContext", "volumeMounts",
+                 "terminationMessagePath", "terminationMessagePolicy"}
+PROBES = {"livenessProbe", "readinessProbe", "startupProbe"}
+
+
+def by_knative(predictor):
+    """What Knative refuses of a pod, and KServe before it."""
+    containers = predictor["containers"]
+    if containers[0]["name"] != "kserve-container":
+        yield f"KServe puts kserve-container in the place of {containers[0]['name']}"
+    yield from (f"{key} is not taken" for key in predictor.keys() - IN_PODS)
+    declared = [port for one in containers for port in one.get("ports", [])]
+    if [port.get("name") for port in declared] not in (["http1"], ["h2c"]):
+        yield f"ports {declared} instead of one, http1 or h2c"
+    for one in containers:
+        refused = one.keys() - IN_CONTAINERS | (PROBES & one.keys() if "ports" not in one else set())
+        yield from (f"{key} of {one['name']} is not taken" for key in refused)
+        yield from (f"{one['name']}: {variable['name']} is a field" for variable in one.get("env", [])
+                    if "fieldRef" in variable.get("valueFrom", {}))

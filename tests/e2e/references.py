@@ -91,8 +91,8 @@ def of_pod(name, space, template, objects):
 def of_container(name, container, pod):
     for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
         asked = container.get(kind, {}).get("httpGet", {}).get("port")
-        # of a model whose port is declared nowhere, no other may ask
-        if asked is not None and not listens(pod, asked) and str(asked) not in upstreams(pod):
+        # a port need not be declared, but Sidelight listens there or leads there
+        if asked is not None and not listens(pod, asked) and str(asked) not in known_to_sidelight(pod):
             yield f"{name}: {kind} asks {asked}, where nobody listens"
     if "resources" not in container or "memory" not in container["resources"].get("limits", {}):
         yield f"{name}: no limit of memory"
@@ -112,9 +112,10 @@ def of_container(name, container, pod):
             yield f"{name}: {mount['mountPath']} is never renewed"
 
 
-def upstreams(pod):
-    """Ports to which Sidelight leads."""
-    return {variable(one, "SIDELIGHT_UPSTREAM").rpartition(":")[2] for one in running(pod)}
+def known_to_sidelight(pod):
+    """Ports to which Sidelight leads, and where it is asked for metrics."""
+    return {variable(one, name).rpartition(":")[2] for one in running(pod)
+            for name in ("SIDELIGHT_UPSTREAM", "SIDELIGHT_OPS_LISTEN")}
 
 
 def secrets(objects, space):
@@ -221,7 +222,7 @@ def of_monitor(monitor, made, _):
              if (anywhere or space == monitor["metadata"].get("namespace"))
              and selector.items() <= template["metadata"]["labels"].items()]
     for endpoint in monitor["spec"]["podMetricsEndpoints"]:
-        if not any(listens(pod, endpoint["port"]) for pod in found):
+        if "port" in endpoint and not any(listens(pod, endpoint["port"]) for pod in found):
             yield f"finds no pod with the port {endpoint['port']}"
 
 
