@@ -11,7 +11,9 @@ import harness as h
 import rendered
 import yaml
 from harness import case, check, equal
-from rendered import CERT_MANAGER, CHART, FULL, MONITORING, PINS, VALUES, generated, given, helm, leaves, templated
+from references import faults
+from rendered import (CERT_MANAGER, CHART, FULL, MONITORING, PINS, VALUES, generated, given, helm, kustomized, leaves,
+                      templated)
 from spoils import WRONG_VALUES
 
 
@@ -23,13 +25,25 @@ def helm_lints_and_renders_the_chart_with_all_values():
         code, out, errors = helm(["install", "--dry-run=client"], *values)
         check(code == 0 and "NOTES:" in out, f"helm install, {values}: {errors}")
         notes = out.partition("NOTES:")[2]
-        # the command that it tells to run is one
-        for command in re.findall(r"^ +sidelight (gen-certs .+?) \|", notes, re.M):
-            secret, _ = generated(*command.split()[1:])
-            equal(secret["metadata"]["namespace"], rendered.NAMESPACE, "where the Secret of the notes is")
         equal("gen-certs" in notes, not values or values[0] != FULL, f"gen-certs in the notes, {values}")
     minimal = {one["kind"] for one in templated(PINS / "values-minimal.yaml")}
     equal(minimal, {"Deployment", "Service", "ServiceAccount"}, "what is least")
+
+
+@case
+def what_the_notes_tell_to_run_fits_wherever_the_chart_is_installed():
+    for namespace, values in ((rendered.NAMESPACE, {}),
+                              ("platform", {"name": "injector", "certificates": {"secret": "injector-tls"}})):
+        code, out, errors = helm(["install", "--dry-run=client"], values, namespace=namespace)
+        equal(code, 0, f"helm install: {errors}")
+        commands = re.findall(r"^ +sidelight (gen-certs .+?) [|]", out.partition("NOTES:")[2], re.M)
+        equal(len(commands), 1, "commands of the notes")
+        objects = [*templated(values, namespace=namespace), *generated(*commands[0].split()[1:])]
+        equal(list(faults(objects)), [], f"in {namespace}")
+        equal({one["metadata"].get("namespace") for one in objects}, {namespace, None}, "namespaces")
+        # and by cert-manager
+        managed = templated(CERT_MANAGER, MONITORING, values, namespace=namespace)
+        equal(list(faults([*managed, *kustomized("overlays/sidecar")])), [], f"with cert-manager in {namespace}")
 
 
 def tree(path, value):

@@ -57,7 +57,7 @@ def kustomized(*names):
     return copy.deepcopy([one for name in names for one in _kustomized(name)])
 
 
-def helm(command, *values, flags=(), chart=CHART):
+def helm(command, *values, flags=(), namespace=NAMESPACE):
     """Exit code, stdout and stderr of helm with values, each a file or a tree."""
     with tempfile.TemporaryDirectory(prefix="sidelight-e2e-") as folder:
         files = []
@@ -66,13 +66,13 @@ def helm(command, *values, flags=(), chart=CHART):
                 text, given = json.dumps(given), pathlib.Path(folder) / f"{place}.json"
                 given.write_text(text, encoding="utf-8")
             files += ["--values", given]
-        names = ["sidelight", chart] if command[0] in ("template", "install") else [chart]
-        return run(HELM, *command, *names, "--namespace", NAMESPACE, *files, *flags)
+        names = ["sidelight", CHART] if command[0] in ("template", "install") else [CHART]
+        return run(HELM, *command, *names, "--namespace", namespace, *files, *flags)
 
 
-def templated(*values, chart=CHART):
+def templated(*values, namespace=NAMESPACE):
     """The objects that the chart makes."""
-    code, out, errors = helm(["template"], *values, chart=chart)
+    code, out, errors = helm(["template"], *values, namespace=namespace)
     equal(code, 0, f"helm template: {errors}")
     return parsed(out)
 
