@@ -175,6 +175,15 @@ def the_chart_makes_what_the_kustomizations_have():
         raise h.Failed("three replicas are the same as two")
 
 
+def places_of(tree, at=""):
+    """The path of each value that is neither a list nor a mapping."""
+    if isinstance(tree, (dict, list)):
+        for key, below in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from places_of(below, f"{at}/{str(key).replace('/', '~1')}")
+    else:
+        yield at
+
+
 @case
 def the_webhook_is_registered_as_gen_certs_registers_it():
     plain = generated()
@@ -182,6 +191,12 @@ def the_webhook_is_registered_as_gen_certs_registers_it():
     equal(plain[1]["webhooks"][0]["clientConfig"].pop("caBundle", "")[:4], "LS0t", "what gen-certs believes")
     equal(list(rendered.differences(ours["webhooks"], plain[1]["webhooks"])), [], "cert-manager's and gen-certs's")
     equal(ours["metadata"]["name"], plain[1]["metadata"]["name"], "name")
+    # whatever were another there would be seen
+    places = list(places_of(ours["webhooks"]))
+    check(len(places) > 15, f"{len(places)} values")
+    for place in places:
+        spoilt = put(copy.deepcopy(ours["webhooks"]), place, "other")
+        check(list(rendered.differences(spoilt, plain[1]["webhooks"])), f"another {place} was not found")
     for strict, name, flags in ((False, "sidelight-webhook", []),
                                 (True, "hook", ["--strict", "--service", "hook", "--secret", "hook-tls"])):
         made = generated(*flags)
