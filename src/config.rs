@@ -37,7 +37,7 @@ use serde::Deserialize;
 pub use address::{ListenError, UpstreamError, listen};
 pub use check::{FALSE_ALARMS, Findings, holds};
 pub use documented::{DEFAULT_FILE, defaults};
-pub use env::{CONFIG, variables};
+pub use env::{CONFIG, POD, variables};
 pub use error::{ConfigErrors, Origin, Problem};
 pub use given::Given;
 pub use json_path::{JsonPath, NoPath, is_singular};

@@ -21,7 +21,7 @@ use super::{
 pub struct Sources {
     /// A file of the user; `None`: the built-in file alone.
     pub file: Option<PathBuf>,
-    /// Environment variables, of which only those of Sidelight are looked at: [`env::variables`].
+    /// Environment variables, of which only some are looked at: [`env::variables`].
     ///
     /// [`env::variables`]: super::variables
     pub env: Vec<(String, String)>,
@@ -133,6 +133,13 @@ impl Sources {
             Some(config) if !problems.iter().any(own) => Ok(config.ops.listen),
             _ => Err(ConfigErrors(problems)),
         }
+    }
+
+    /// What a variable of the environment says of the surroundings; empty: nothing.
+    pub fn variable(&self, name: &str) -> &str {
+        let mut env = self.env.iter();
+        let found = env.find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value.trim())
     }
 
     /// All layers, one on top of the other.
