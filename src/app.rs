@@ -48,8 +48,8 @@ use self::{
 #[cfg(feature = "otlp")]
 use crate::otlp;
 use crate::{
-    capture::queue::{self, Depth},
-    config::{self, Config, Findings, Level, Loaded, Sources, Watch},
+    capture::queue::{self, Offer},
+    config::{self, Cgroup, Config, Findings, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
     drift::{Baselines, Snapshot, Store},
     health::Health,
@@ -164,7 +164,7 @@ impl Agent {
         let ops_listener = listen_for_operator(&config.ops).await?;
         let (offer, take) = queue::queue(&config.capture);
         let pod = Pod::of(&sources);
-        collect(&metrics, &pod, (&sink, &log_file), offer.depth().clone());
+        collect(&metrics, &sources, (&sink, &log_file), &offer);
         let (outlet, notices) = notify::outlet(&metrics);
         #[cfg(feature = "otlp")]
         let (exporter, export, handed_over) = otlp::start(&config, &pod.attributes(), &metrics)?;
@@ -390,14 +390,16 @@ async fn keeping(
 }
 
 /// What is known from the start, and what is only known when asked.
-fn collect(metrics: &Metrics, pod: &Pod, (sink, file): (&Sink, &FileLog), depth: Depth) {
+fn collect(metrics: &Metrics, sources: &Sources, (sink, file): (&Sink, &FileLog), offer: &Offer) {
+    let pod = Pod::of(sources);
     let [pod, namespace, node] = pod.names();
     let labels = [env!("CARGO_PKG_VERSION"), pod, namespace, node];
     metrics.info(&catalogue::BUILD_INFO, &labels);
     Reloader::count_from_nothing(metrics);
     metrics.add_collector(process::collect);
+    collect_limit(metrics, sources.cgroup.clone());
     sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
-    let (sink, file) = (sink.clone(), file.clone());
+    let (sink, file, depth) = (sink.clone(), file.clone(), offer.depth().clone());
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     metrics.add_collector(move |table: &mut Table| {
         table.push(&catalogue::QUEUE_EXCHANGES, &[], depth.exchanges() as f64);
@@ -415,6 +417,16 @@ fn collect(metrics: &Metrics, pod: &Pod, (sink, file): (&Sink, &FileLog), depth:
             table.push(&catalogue::LOG_FILE_LINES, &[outcome], lines as f64);
         }
         table.push(&catalogue::LOG_FILE_ROTATIONS, &[], file.rotations() as f64);
+    });
+}
+
+/// A series more, where there is a limit.
+fn collect_limit(metrics: &Metrics, cgroup: Cgroup) {
+    #[expect(clippy::cast_precision_loss, reason = "a limit is below 2^53")]
+    metrics.add_collector(move |table: &mut Table| {
+        if let Some(limit) = cgroup.memory_limit() {
+            table.push(&catalogue::MEMORY_LIMIT, &[], limit as f64);
+        }
     });
 }
 

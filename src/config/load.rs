@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Config, Findings, Secret, check, documented, env,
+    Cgroup, Config, Findings, Secret, budget, check, documented, env,
     error::{ConfigErrors, Origin, Problem},
     fit,
     tree::{Found, Node, Value, steps},
@@ -27,6 +27,8 @@ pub struct Sources {
     pub env: Vec<(String, String)>,
     /// What the command line says.
     pub flags: Flags,
+    /// Whose limits the agent must keep.
+    pub cgroup: Cgroup,
 }
 
 /// The keys that the command line sets.
@@ -43,7 +45,8 @@ pub struct Flags {
 /// A configuration that holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
-    /// Complete: `drain.delay` is decided, the token file, certificates and keys are read.
+    /// Complete: `drain.delay` and `capture.queue_bytes` are decided, the token file, certificates and keys
+    /// are read.
     pub config: Config,
     /// What is allowed and probably not meant; each names its key.
     pub warnings: Vec<String>,
@@ -105,6 +108,7 @@ impl Sources {
         };
         let mut findings = Findings::new(&tree, problems);
         self.complete(&mut config, &mut findings);
+        budget::fit(&mut config, self.cgroup.memory_limit(), &mut findings);
         check::check(&config, &mut findings);
         examine(&config, &mut findings);
         let (problems, warnings) = findings.into_parts();
