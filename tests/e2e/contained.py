@@ -14,6 +14,7 @@ import tempfile
 
 import harness as h
 from harness import Agent, Skipped, case, check, equal, wait_until
+from stall import stalled
 
 MIB = 1 << 20
 # the agent with its queue of 32 MiB
@@ -174,6 +175,29 @@ def a_reload_works_it_out_as_the_start_did_and_anew_in_a_container_that_was_resi
             waiting = agent.wait_event(message="configuration changes wait for a restart")
             equal(waiting["needs_restart"], "capture.queue_bytes", "what waits for a restart")
             equal(agent.metrics().one("sidelight_memory_limit_bytes"), WHOLE, "limit")
+
+
+@case
+def a_small_container_outlives_an_observer_that_stands_still():
+    # some 60 KiB, of which the copy is kept
+    batch = h.rows() * 5
+    with Group("memory") as group:
+        group.limit_memory(48 * MIB)
+        with Agent(prefix=group.prefix()) as agent:
+            def shed():
+                return agent.metrics().sum("sidelight_shed_total", reason="queue_bytes")
+
+            sent = 0
+            with stalled(agent, "observe"), h.Client(agent.port) as client:
+                while shed() < 10:
+                    check(sent < 5000, f"{sent} requests of {len(batch)} rows fit")
+                    for _ in range(10):
+                        equal(client.request("POST", "/predict/batch", batch).status, 200, "an answer")
+                    sent += 10
+                waiting = agent.metrics().one("sidelight_queue_bytes")
+            print(f"    {waiting / MIB:.1f} MiB waited")
+            check(2.9 * MIB < waiting <= 3 * MIB, "a sixteenth of the container")
+            agent.settled(sent)
 
 
 # -- pods -----------------------------------------------------------------------------------------
