@@ -25,8 +25,9 @@ def costs(width):
     return [
         lines("Processor", "Of each Sidelight, in cores.", "short",
               [("{{instance}}", rate("instance", "process_cpu_seconds_total"))], size=(width, 8)),
-        lines("Memory", "Resident, of each Sidelight.", "bytes",
-              [("{{instance}}", f"max by (instance) (process_resident_memory_bytes{{{REPLICA}}})")],
+        lines("Memory", "Resident, of each Sidelight, and the limit of its container where that has one.", "bytes",
+              [("{{instance}}", f"max by (instance) (process_resident_memory_bytes{{{REPLICA}}})"),
+               ("limit, {{instance}}", f"max by (instance) (sidelight_memory_limit_bytes{{{REPLICA}}})")],
               size=(width, 8)),
     ]
 
@@ -38,9 +39,10 @@ def most(by, metric):
 
 def replicas():
     return [
-        table("Replicas", "Every Sidelight: version, whether Prometheus reaches it, when it started, what it holds, "
-              "and whether it took its configuration the last time.",
-              [("Running", f"max by (job, instance, version) (sidelight_build_info{{{REPLICA}}})"),
+        table("Replicas", "Every Sidelight: version, its pod and node in Kubernetes, whether Prometheus reaches it, "
+              "when it started, what it holds, and whether it took its configuration the last time.",
+              [("Running", "max by (job, instance, version, pod_namespace, pod_name, node_name) "
+                f"(sidelight_build_info{{{REPLICA}}})"),
                ("Up", f"max by (job, instance) (up{{{REPLICA}}})"),
                ("Started", f"1000 * max by (job, instance) (process_start_time_seconds{{{REPLICA}}})"),
                ("Resident", f"max by (job, instance) (process_resident_memory_bytes{{{REPLICA}}})"),

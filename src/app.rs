@@ -11,6 +11,7 @@ pub mod iris;
 #[cfg(not(feature = "iris"))]
 #[path = "app/no_iris.rs"]
 pub mod iris;
+mod pod;
 mod probe;
 mod reload;
 mod tls;
@@ -41,18 +42,20 @@ use tokio::{
 };
 use tracing::level_filters::LevelFilter;
 
-use self::{baseline_files::BaselineFiles, reload::Reloader, tls::Ends, upstream::Origin};
+use self::{
+    baseline_files::BaselineFiles, pod::Pod, reload::Reloader, tls::Ends, upstream::Origin,
+};
 #[cfg(feature = "otlp")]
 use crate::otlp;
 use crate::{
-    capture::queue::{self, Depth},
-    config::{self, Config, Findings, Level, Loaded, Sources, Watch},
+    capture::queue::{self, Offer},
+    config::{self, Cgroup, Config, Findings, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
     drift::{Baselines, Snapshot, Store},
     health::Health,
     metrics::{Metrics, Table, catalogue, process},
     notify::{self, Notifier},
-    observe::worker,
+    observe::{self, worker},
     ops::{self, Keeper, Ops},
     panics::{contained, hook},
     proxy::{self, listener::Proxy},
@@ -97,8 +100,9 @@ pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
     let (sink, writer) = Sink::start(stdout()?, MAX_WAITING_LINES)?;
     let log_file = FileLog::new(MAX_WAITING_LINES);
     let sink = sink.with_file(log_file.clone());
-    let (subscriber, level) =
-        events::subscriber(sink.clone(), level_filter(loaded.config.log.level));
+    let level = level_filter(loaded.config.log.level);
+    let common = Pod::of(&sources).common();
+    let (subscriber, level) = events::subscriber(sink.clone(), level, common);
     tracing::subscriber::set_global_default(subscriber)?;
     report_panics();
     if let Err(error) = log_file.apply(reload::log_file(&loaded.config), LAST_LINES) {
@@ -159,11 +163,11 @@ impl Agent {
         baseline_files::report(&refused);
         let ops_listener = listen_for_operator(&config.ops).await?;
         let (offer, take) = queue::queue(&config.capture);
-        collect(&metrics, &sink, &log_file, offer.depth().clone());
-        Reloader::count_from_nothing(&metrics);
+        let pod = Pod::of(&sources);
+        collect(&metrics, &sources, (&sink, &log_file), &offer);
         let (outlet, notices) = notify::outlet(&metrics);
         #[cfg(feature = "otlp")]
-        let (exporter, export, handed_over) = otlp::start(&config, &metrics)?;
+        let (exporter, export, handed_over) = otlp::start(&config, &pod.attributes(), &metrics)?;
         let (observer, observe_thread) = worker::start(
             take,
             Arc::clone(&metrics),
@@ -173,6 +177,7 @@ impl Agent {
                 baselines: baseline_files.behind(&baselines),
                 windows,
                 outlet: outlet.clone(),
+                common: pod.common(),
                 #[cfg(feature = "otlp")]
                 export: handed_over,
             },
@@ -196,8 +201,7 @@ impl Agent {
         let proxy = listen_for_clients(&config.proxy, &parts)?;
         drop(parts);
 
-        let keeper = Keeper::new(baselines, store.clone(), observer.clone());
-        let keeper = keeping(keeper, &baseline_files).await;
+        let keeper = keeping((baselines, &store, &observer), &baseline_files).await;
         let health = Arc::new(Health::default());
         health.watch_threads(proxy.runtimes());
         let asking = ops::Settings::new(&config, tls.upstream.clone());
@@ -374,21 +378,28 @@ async fn keep_up(metrics: Arc<Metrics>) {
 }
 
 /// Begins with the baselines of files.
-async fn keeping(mut keeper: Keeper, files: &BaselineFiles) -> Arc<Mutex<Keeper>> {
+async fn keeping(
+    (baselines, store, observer): (Baselines, &Option<Arc<Store>>, &observe::command::Handle),
+    files: &BaselineFiles,
+) -> Arc<Mutex<Keeper>> {
+    let mut keeper = Keeper::new(baselines, store.clone(), observer.clone());
     if let Err(error) = keeper.use_files(files.baselines()).await {
         tracing::warn!(%error, "baseline files are not used");
     }
     Arc::new(Mutex::new(keeper))
 }
 
-/// What is only known when asked.
-fn collect(metrics: &Metrics, sink: &Sink, file: &FileLog, depth: Depth) {
-    metrics
-        .gauge(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")])
-        .set(1.0);
+/// What is known from the start, and what is only known when asked.
+fn collect(metrics: &Metrics, sources: &Sources, (sink, file): (&Sink, &FileLog), offer: &Offer) {
+    let pod = Pod::of(sources);
+    let [pod, namespace, node] = pod.names();
+    let labels = [env!("CARGO_PKG_VERSION"), pod, namespace, node];
+    metrics.info(&catalogue::BUILD_INFO, &labels);
+    Reloader::count_from_nothing(metrics);
     metrics.add_collector(process::collect);
+    collect_limit(metrics, sources.cgroup.clone());
     sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
-    let (sink, file) = (sink.clone(), file.clone());
+    let (sink, file, depth) = (sink.clone(), file.clone(), offer.depth().clone());
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     metrics.add_collector(move |table: &mut Table| {
         table.push(&catalogue::QUEUE_EXCHANGES, &[], depth.exchanges() as f64);
@@ -406,6 +417,16 @@ fn collect(metrics: &Metrics, sink: &Sink, file: &FileLog, depth: Depth) {
             table.push(&catalogue::LOG_FILE_LINES, &[outcome], lines as f64);
         }
         table.push(&catalogue::LOG_FILE_ROTATIONS, &[], file.rotations() as f64);
+    });
+}
+
+/// A series more, where there is a limit.
+fn collect_limit(metrics: &Metrics, cgroup: Cgroup) {
+    #[expect(clippy::cast_precision_loss, reason = "a limit is below 2^53")]
+    metrics.add_collector(move |table: &mut Table| {
+        if let Some(limit) = cgroup.memory_limit() {
+            table.push(&catalogue::MEMORY_LIMIT, &[], limit as f64);
+        }
     });
 }
 

@@ -15,7 +15,7 @@ use clap::Parser as _;
 pub use arguments::{Baseline, Drift, GenCerts, Inject, Sidecar, Uninject, Webhook};
 pub use report::Report;
 
-use crate::config::{self, ConfigErrors, Flags, Sources};
+use crate::config::{self, Cgroup, ConfigErrors, Flags, Sources};
 use arguments::{Arguments, Subcommand};
 
 /// Exit code: done.
@@ -107,11 +107,15 @@ impl Target {
     }
 }
 
-/// Reads the command line and environment of the process. Ends the process where there is nothing
+/// Reads the command line and environment of the process, and which cgroups it is in. Ends the process where there is nothing
 /// to do: 0 after `--help` and `--version`, 64 after wrong usage.
 pub fn parse() -> Command {
-    parse_from(std::env::args_os(), config::variables())
-        .unwrap_or_else(|report| std::process::exit(i32::from(report.print())))
+    let parsed = parse_from(std::env::args_os(), config::variables());
+    let mut command = parsed.unwrap_or_else(|report| std::process::exit(i32::from(report.print())));
+    if let Command::Run(sources) | Command::Check(sources) = &mut command {
+        sources.cgroup = Cgroup::own();
+    }
+    command
 }
 
 /// The command of `arguments` (the first is the program's name) in an environment.
@@ -178,7 +182,12 @@ fn sources(file: Option<PathBuf>, flags: Flags, env: Vec<(String, String)>) -> S
         .iter()
         .find(|(name, value)| name == config::CONFIG && !value.is_empty());
     let file = file.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
-    Sources { file, env, flags }
+    Sources {
+        file,
+        env,
+        flags,
+        ..Sources::default()
+    }
 }
 
 /// Where the agent that listens by `sources` is reached from its own host.

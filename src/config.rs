@@ -4,6 +4,8 @@
 //! does not name is a failing test, a key that no field knows is a start-up error.
 
 mod address;
+mod budget;
+mod cgroup;
 mod check;
 mod closest;
 mod documented;
@@ -35,9 +37,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 pub use address::{ListenError, UpstreamError, listen};
+pub use budget::memory_for;
+pub use cgroup::Cgroup;
 pub use check::{FALSE_ALARMS, Findings, holds};
 pub use documented::{DEFAULT_FILE, defaults};
-pub use env::{CONFIG, variables};
+pub use env::{CONFIG, POD, variables};
 pub use error::{ConfigErrors, Origin, Problem};
 pub use given::Given;
 pub use json_path::{JsonPath, NoPath, is_singular};

@@ -84,6 +84,13 @@ impl Metrics {
         self.recorder.register_gauge(&key, &METADATA)
     }
 
+    /// Shows `family` with these label values, in the catalogue's order, as 1. Labels whose value is empty
+    /// are left out: to Prometheus that is the same, and to people it is less.
+    pub fn info(&self, family: &'static Family, values: &[&str]) {
+        let key = self.register_some(family, values, |value| !value.is_empty());
+        self.recorder.register_gauge(&key, &METADATA).set(1.0);
+    }
+
     /// The histogram of `family` with these label values, in the catalogue's order.
     pub fn histogram(&self, family: &'static Family, values: &[&str]) -> Histogram {
         let key = self.register(family, values);
@@ -144,11 +151,21 @@ impl Metrics {
     }
 
     fn register(&self, family: &'static Family, values: &[&str]) -> Key {
+        self.register_some(family, values, |_| true)
+    }
+
+    fn register_some(
+        &self,
+        family: &'static Family,
+        values: &[&str],
+        is_shown: impl Fn(&str) -> bool,
+    ) -> Key {
         debug_assert_eq!(family.labels.len(), values.len(), "{}", family.name);
         let labels: Vec<Label> = family
             .labels
             .iter()
             .zip(values)
+            .filter(|(_, value)| is_shown(value))
             .map(|(&name, &value)| Label::new(name, value.to_owned()))
             .collect();
         let key = Key::from_parts(family.name, labels);
@@ -211,6 +228,15 @@ mod tests {
             .record(0.5);
         assert!(metrics.has_room(39 - catalogue::CONFIDENCE.kind.series()));
         assert!(!metrics.has_room(40 - catalogue::CONFIDENCE.kind.series()));
+    }
+
+    #[test]
+    fn an_info_has_the_labels_of_which_something_is_known() {
+        let metrics = Metrics::new(100).unwrap();
+        metrics.info(&catalogue::BUILD_INFO, &["1.2.3", "iris-0", "", ""]);
+        let expected = r#"sidelight_build_info{version="1.2.3",pod_name="iris-0"} 1"#;
+        let text = metrics.render();
+        assert!(text.lines().any(|line| line == expected), "{text}");
     }
 
     #[test]

@@ -78,12 +78,16 @@ impl Changes {
 /// What runs, the way to change it, and where lines and spans are handed over.
 pub type Parts = (Exporter, Changes, Outlet);
 
-/// Begins to export as `config` says, on the runtime of the caller.
+/// Begins to export as `config` says, on the runtime of the caller. `place`: as for [`Settings::new`].
 ///
 /// # Errors
 /// As [`Settings::new`].
-pub fn start(config: &Config, metrics: &Arc<Metrics>) -> Result<Parts, Unusable> {
-    let settings = Settings::new(config)?;
+pub fn start(
+    config: &Config,
+    place: &[(&str, String)],
+    metrics: &Arc<Metrics>,
+) -> Result<Parts, Unusable> {
+    let settings = Settings::new(config, place)?;
     let counts = Signal::ALL.map(|signal| Counts::new(metrics, signal));
     let [_, lines, spans] = &counts;
     let outlet = Outlet::new(lines, spans, &settings);

@@ -1,12 +1,14 @@
 //! What the agent says of itself: one JSON object a line on stdout, and in a file where one is named,
 //! in one format with the exchange log. Nothing here waits for whoever reads stdout, or for a disk.
 
+mod common;
 pub mod events;
 mod file_log;
 mod rotating;
 mod sink;
 mod stream;
 
+pub use common::Common;
 pub use file_log::{FILE_THREAD, FileLog, FileSettings};
 pub use sink::{Sink, THREAD, Writer};
 

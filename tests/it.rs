@@ -18,6 +18,8 @@ mod ops;
 mod parking;
 #[path = "it/path.rs"]
 mod path;
+#[path = "it/pods.rs"]
+mod pods;
 #[path = "it/queries.rs"]
 mod queries;
 #[path = "it/readme.rs"]

@@ -51,7 +51,7 @@ struct Running {
 
 fn start(keys: &[(&str, &str)]) -> Running {
     let metrics = Arc::new(Metrics::new(1000).unwrap());
-    let (exporter, changes, outlet) = otlp::start(&config(keys), &metrics).unwrap();
+    let (exporter, changes, outlet) = otlp::start(&config(keys), &[], &metrics).unwrap();
     Running {
         metrics,
         exporter,
@@ -268,12 +268,12 @@ async fn another_collector_is_used_from_a_reload_on_and_none_is_asked_without_an
     let changed = config(&[("ENDPOINT", &second.url("")), ("INTERVAL", "1s")]);
     running
         .changes
-        .replace(otlp::Settings::new(&changed).unwrap());
+        .replace(otlp::Settings::new(&changed, &[]).unwrap());
     second.until_asked(2).await;
     let nowhere = config(&[("INTERVAL", "1s")]);
     running
         .changes
-        .replace(otlp::Settings::new(&nowhere).unwrap());
+        .replace(otlp::Settings::new(&nowhere, &[]).unwrap());
     let asked = first.asked().len();
     running.exporter.finish().await;
     assert_eq!(first.asked().len(), asked);

@@ -270,6 +270,7 @@ suites() {
     step "e2e: drift over restarts, reloads, versions and baselines" suite turns python3
     step "e2e: faults of the agent" suite faults_agent python3
     step "e2e: faults of clients" suite faults_clients python3
+    step "e2e: in a container and in a pod" suite contained python3
 }
 
 # What is counted: machines and their load change times, not these. What mostly waits for scrapes and rules is

@@ -10,6 +10,8 @@ use tokio::{
     time::timeout,
 };
 
+#[cfg(feature = "otlp")]
+use super::pod::Pod;
 use super::{
     baseline_files::{self, BaselineFiles},
     level_filter,
@@ -212,8 +214,9 @@ impl Reloader {
         if old.otlp == new.otlp && old.proxy.tls == new.proxy.tls {
             return Ok(None);
         }
-        let config = config.clone();
-        let making = tokio::task::spawn_blocking(move || otlp::Settings::new(&config));
+        let (config, pod) = (config.clone(), Pod::of(&self.sources));
+        let making =
+            tokio::task::spawn_blocking(move || otlp::Settings::new(&config, &pod.attributes()));
         Ok(Some(making.await??))
     }
 }

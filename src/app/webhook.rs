@@ -26,7 +26,7 @@ use crate::{
         webhook::{self, Reviews},
     },
     metrics::{Metrics, catalogue},
-    telemetry::{Sink, events},
+    telemetry::{Common, Sink, events},
     tls,
 };
 
@@ -49,7 +49,7 @@ const MAX_SERIES: usize = 1000;
 pub fn run(asked: &cli::Webhook) -> anyhow::Result<()> {
     let options = inject::options(&asked.sidecar)?;
     let (sink, writer) = Sink::start(super::stdout()?, MAX_WAITING_LINES)?;
-    let (subscriber, _) = events::subscriber(sink.clone(), LevelFilter::INFO);
+    let (subscriber, _) = events::subscriber(sink.clone(), LevelFilter::INFO, Common::default());
     tracing::subscriber::set_global_default(subscriber)?;
     super::report_panics();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -14,7 +14,7 @@ use std::{fmt, ops::RangeInclusive};
 
 use super::{
     Config, LogFile, documented,
-    error::{ConfigErrors, Problem},
+    error::{ConfigErrors, Origin, Problem},
     tree::{Node, steps},
 };
 
@@ -54,6 +54,11 @@ impl<'a> Findings<'a> {
     /// Says something of `key` that stops nothing.
     pub fn warn(&mut self, key: &str, message: impl fmt::Display) {
         self.warnings.push(format!("{key} {message}"));
+    }
+
+    /// Whether nobody has said anything of `key`.
+    pub(super) fn is_default(&self, key: &str) -> bool {
+        *self.tree.origin_of(&steps(key)) == Origin::BuiltIn
     }
 
     /// Whether `key` has a value that was not written, because what was written is wrong.

@@ -23,12 +23,19 @@ const SHORT: [(&str, &str); 3] = [
 /// Takes a list where its default is a word.
 const MAY_BE_LIST: &str = "log.features";
 
-/// The variables that matter to the configuration. Text that is not UTF-8 is replaced by `U+FFFD`.
+/// Say in which pod the agent is. They are no keys: one pod is not to be configured as another.
+pub const POD: [&str; 3] = ["POD_NAME", "POD_NAMESPACE", "NODE_NAME"];
+
+/// The variables that matter. Text that is not UTF-8 is replaced by `U+FFFD`.
 pub fn variables() -> Vec<(String, String)> {
     std::env::vars_os()
         .map(|(name, value)| (lossy(&name), lossy(&value)))
-        .filter(|(name, _)| name.starts_with(PREFIX) || name == KUBERNETES)
+        .filter(|(name, _)| is_ours(name))
         .collect()
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with(PREFIX) || name == KUBERNETES || POD.contains(&name)
 }
 
 fn lossy(text: &std::ffi::OsStr) -> String {

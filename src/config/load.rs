@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Config, Findings, Secret, check, documented, env,
+    Cgroup, Config, Findings, Secret, budget, check, documented, env,
     error::{ConfigErrors, Origin, Problem},
     fit,
     tree::{Found, Node, Value, steps},
@@ -21,12 +21,14 @@ use super::{
 pub struct Sources {
     /// A file of the user; `None`: the built-in file alone.
     pub file: Option<PathBuf>,
-    /// Environment variables, of which only those of Sidelight are looked at: [`env::variables`].
+    /// Environment variables, of which only some are looked at: [`env::variables`].
     ///
     /// [`env::variables`]: super::variables
     pub env: Vec<(String, String)>,
     /// What the command line says.
     pub flags: Flags,
+    /// Whose limits the agent must keep.
+    pub cgroup: Cgroup,
 }
 
 /// The keys that the command line sets.
@@ -43,7 +45,8 @@ pub struct Flags {
 /// A configuration that holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
-    /// Complete: `drain.delay` is decided, the token file, certificates and keys are read.
+    /// Complete: `drain.delay` and `capture.queue_bytes` are decided, the token file, certificates and keys
+    /// are read.
     pub config: Config,
     /// What is allowed and probably not meant; each names its key.
     pub warnings: Vec<String>,
@@ -105,6 +108,7 @@ impl Sources {
         };
         let mut findings = Findings::new(&tree, problems);
         self.complete(&mut config, &mut findings);
+        budget::fit(&mut config, self.cgroup.memory_limit(), &mut findings);
         check::check(&config, &mut findings);
         examine(&config, &mut findings);
         let (problems, warnings) = findings.into_parts();
@@ -133,6 +137,13 @@ impl Sources {
             Some(config) if !problems.iter().any(own) => Ok(config.ops.listen),
             _ => Err(ConfigErrors(problems)),
         }
+    }
+
+    /// What a variable of the environment says of the surroundings; empty: nothing.
+    pub fn variable(&self, name: &str) -> &str {
+        let mut env = self.env.iter();
+        let found = env.find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value.trim())
     }
 
     /// All layers, one on top of the other.

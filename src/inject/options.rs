@@ -1,9 +1,7 @@
 //! What is the same for every pod.
 
 use super::pod::PortRef;
-
-/// What the agent needs beside the exchanges that wait to be read: its code, its tables, its connections.
-const BASE: u64 = 64 << 20;
+use crate::config;
 
 /// What injection goes by where a pod does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +47,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The limit of the sidecar's memory, in bytes: what waits is there a second time while it is
-    /// read.
+    /// The limit of the sidecar's memory, in bytes.
     pub fn memory_limit(&self) -> u64 {
-        BASE.saturating_add(self.queue_bytes.saturating_mul(2))
+        config::memory_for(self.queue_bytes)
     }
 }

@@ -192,8 +192,10 @@ catalogue! {
         "Whether the last reload of the configuration was taken, or found nothing new (1), or was refused (0); 1 before the first.";
     PANICS "sidelight_panics_total" Kind::Counter, ["part"],
         "Panics caught, by the part they happened in; each cost that piece of work and no other.";
-    BUILD_INFO "sidelight_build_info" Kind::Gauge, ["version"],
-        "Always 1: the version of the agent.";
+    BUILD_INFO "sidelight_build_info" Kind::Gauge, ["version", "pod_name", "pod_namespace", "node_name"],
+        "Always 1: the version of the agent, and where it runs, as far as POD_NAME, POD_NAMESPACE and NODE_NAME say so.";
+    MEMORY_LIMIT "sidelight_memory_limit_bytes" Kind::Gauge, [],
+        "Most memory that the cgroups of the agent allow, which are those of its container; there where they have a limit.";
     PROCESS_CPU "process_cpu_seconds_total" Kind::Counter, [],
         "User and system CPU time of the agent.";
     PROCESS_RESIDENT "process_resident_memory_bytes" Kind::Gauge, [],

@@ -22,7 +22,7 @@ use crate::{
     config::{self, Lines},
     decode::Inference,
     panics::hook,
-    telemetry::{Clock, Sink},
+    telemetry::{Clock, Common, Sink},
 };
 
 /// Bytes of lines that are handed over at once.
@@ -66,19 +66,25 @@ struct Form {
 struct Block {
     bytes: Vec<u8>,
     lines: u64,
+    common: Common,
 }
 
 impl AccessLog {
+    /// `common`: fields that every line ends with.
+    ///
     /// # Errors
     /// When the system gives no random bytes for a key.
-    pub(super) fn new(sink: Sink, settings: config::Log) -> std::io::Result<Self> {
+    pub(super) fn new(sink: Sink, settings: config::Log, common: Common) -> std::io::Result<Self> {
         let mut own_key = [0; 32];
         getrandom::fill(&mut own_key)?;
         Ok(Self {
             sink,
             form: Form::new(settings, &own_key),
             own_key,
-            block: Block::default(),
+            block: Block {
+                common,
+                ..Block::default()
+            },
             clock: Clock::default(),
             flushed: Instant::now(),
             #[cfg(feature = "otlp")]
@@ -138,7 +144,8 @@ impl AccessLog {
         if self.block.lines == 0 {
             return;
         }
-        let Block { bytes, lines } = std::mem::take(&mut self.block);
+        let bytes = std::mem::take(&mut self.block.bytes);
+        let lines = std::mem::take(&mut self.block.lines);
         let bytes = self.sink.swap(bytes, lines);
         self.block.bytes = if bytes.capacity() < BLOCK {
             Vec::with_capacity(ROOM)
@@ -297,7 +304,7 @@ impl Form {
 
 impl Block {
     fn push(&mut self, line: &impl Fields) {
-        json::object(line, &mut self.bytes);
+        json::object(&(line, &self.common), &mut self.bytes);
         hook("line");
         self.bytes.push(b'\n');
         self.lines += 1;

@@ -7,7 +7,13 @@ use super::{
     access_log::{AccessLog, Seen},
     record::{Outcome, Record},
 };
-use crate::{capture::Exchange, config, decode::Inference, metrics::Metrics, telemetry::Sink};
+use crate::{
+    capture::Exchange,
+    config,
+    decode::Inference,
+    metrics::Metrics,
+    telemetry::{Common, Sink},
+};
 
 /// An exchange with these bodies, as the proxy hands it over.
 pub fn exchange(path: &str, request: &str, response: &str) -> Exchange {
@@ -45,7 +51,7 @@ impl Lines {
             lines: config::Lines::One,
             ..config::defaults().log
         };
-        AccessLog::new(sink, log).map(Self)
+        AccessLog::new(sink, log, Common::default()).map(Self)
     }
 
     /// Writes the line of one exchange.

@@ -23,7 +23,7 @@ use crate::{
     drift::{Baselines, Outlet, Snapshot},
     metrics::{Metrics, catalogue},
     panics::{contain, hook},
-    telemetry::Sink,
+    telemetry::{Common, Sink},
 };
 
 /// What the observer goes by and a reload can change.
@@ -69,6 +69,8 @@ pub struct Begin {
     pub windows: Vec<Snapshot>,
     /// Where it is told that a drift begins or ends.
     pub outlet: Outlet,
+    /// Fields of every line.
+    pub common: Common,
     /// Where lines and spans are handed over.
     #[cfg(feature = "otlp")]
     pub export: crate::otlp::Outlet,
@@ -89,7 +91,7 @@ pub fn start(
     let (handle, commands) = command::channel();
     let mut record = Record::new(Arc::clone(&metrics), settings.metrics.clone());
     record.use_baselines(begin.baselines.clone());
-    let log = AccessLog::new(sink, settings.log)?;
+    let log = AccessLog::new(sink, settings.log, begin.common.clone())?;
     #[cfg(feature = "otlp")]
     let log = log.exported_to(begin.export.clone());
     let mut worker = Worker {

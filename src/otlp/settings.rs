@@ -39,11 +39,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Those of `config`. May read the roots of the system: not on a thread that others wait for.
+    /// Those of `config`. May read the roots of the system: not on a thread that others wait for. `place`:
+    /// attributes of the resource that say where the agent is.
     ///
     /// # Errors
     /// When the collector cannot be reached, whatever is there.
-    pub fn new(config: &Config) -> Result<Self, Unusable> {
+    pub fn new(config: &Config, place: &[(&str, String)]) -> Result<Self, Unusable> {
         let otlp = &config.otlp;
         let peer = otlp.endpoint.clone().map(|endpoint| {
             let (headers, ca_file) = (&otlp.headers, otlp.ca_file.as_ref());
@@ -62,7 +63,7 @@ impl Settings {
             give_up_after: otlp.give_up_after,
             room: (otlp.queue_records, otlp.queue_bytes),
             compression: otlp.compression,
-            resource: resource(&otlp.resource),
+            resource: resource(&otlp.resource, place),
             server: server(&config.proxy),
         })
     }
@@ -125,7 +126,7 @@ impl Letter {
 }
 
 /// What is named, and what stands for who exports where it is not.
-fn resource(named: &[(String, String)]) -> Resource {
+fn resource(named: &[(String, String)], place: &[(&str, String)]) -> Resource {
     let host = process::host_name();
     let own = [
         ("service.name", "sidelight"),
@@ -134,8 +135,10 @@ fn resource(named: &[(String, String)]) -> Resource {
         ("host.name", &host),
     ];
     let is_named = |key: &str| named.iter().any(|(name, _)| name == key);
+    let place = place.iter().map(|(key, value)| (*key, value.as_str()));
     let own = own
         .into_iter()
+        .chain(place)
         .filter(|(key, value)| !value.is_empty() && !is_named(key));
     let own = own.map(|(key, value)| KeyValue::text(key, value));
     let named = named.iter().map(|(key, value)| KeyValue::text(key, value));
@@ -168,7 +171,8 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let attributes = resource(&named).attributes;
+        let place = [("k8s.pod.name", "iris-0".to_owned())];
+        let attributes = resource(&named, &place).attributes;
         let shown = |a: &KeyValue| format!("{}={:?}", a.key, a.value.as_ref().unwrap().value);
         attributes.iter().map(shown).collect()
     }
@@ -179,6 +183,9 @@ mod tests {
         assert_eq!(own[0], "service.name=Some(Text(\"sidelight\"))");
         assert!(own[2].starts_with("service.instance.id="));
         assert_eq!(own, resource_of(&[]), "another instance");
+        let pod = |of: &[String]| of.iter().filter(|a| a.starts_with("k8s.pod.name=")).count();
+        assert_eq!(pod(&own), 1);
+        assert_eq!(pod(&resource_of(&[("k8s.pod.name", "x")])), 1);
         let named = resource_of(&[("service.name", "fraud"), ("a", "b")]);
         assert_eq!(named.len(), own.len() + 1);
         assert!(named.contains(&"service.name=Some(Text(\"fraud\"))".to_owned()));
@@ -193,7 +200,7 @@ mod tests {
 
     #[test]
     fn nothing_is_wanted_without_an_endpoint() {
-        let settings = Settings::new(&defaults()).unwrap();
+        let settings = Settings::new(&defaults(), &[]).unwrap();
         assert!(Signal::ALL.iter().all(|signal| !settings.wants(*signal)));
     }
 }

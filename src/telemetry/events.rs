@@ -12,19 +12,25 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, layer::SubscriberExt, registry, reload};
 
-use super::{Sink, Utc};
+use super::{Common, Sink, Utc};
 
 /// Changes the least important level while the agent runs.
 pub type LevelHandle = reload::Handle<LevelFilter, registry::Registry>;
 
-/// A subscriber that writes events of `level` and above to `sink`.
-pub fn subscriber(sink: Sink, level: LevelFilter) -> (impl Subscriber + Send + Sync, LevelHandle) {
+/// A subscriber that writes events of `level` and above to `sink`, each with the fields of `common`.
+pub fn subscriber(
+    sink: Sink,
+    level: LevelFilter,
+    common: Common,
+) -> (impl Subscriber + Send + Sync, LevelHandle) {
     let (filter, handle) = reload::Layer::new(level);
-    (registry().with(filter).with(JsonLines { sink }), handle)
+    let lines = JsonLines { sink, common };
+    (registry().with(filter).with(lines), handle)
 }
 
 struct JsonLines {
     sink: Sink,
+    common: Common,
 }
 
 impl<S: Subscriber> Layer<S> for JsonLines {
@@ -40,6 +46,9 @@ impl<S: Subscriber> Layer<S> for JsonLines {
             fields: fields.others,
         };
         let mut line = serde_json::to_vec(&line).expect("a map of strings and numbers is JSON");
+        // before the bracket that closes it
+        let end = line.len() - 1;
+        line.splice(end..end, self.common.as_bytes().iter().copied());
         line.push(b'\n');
         self.sink.write(line, 1);
     }
@@ -131,7 +140,8 @@ mod tests {
     fn an_event_is_one_json_line_with_typed_fields() {
         let out = Shared::default();
         let (sink, writer) = Sink::start(out.clone(), 10_000).unwrap();
-        let (subscriber, level) = subscriber(sink, LevelFilter::INFO);
+        let common = Common::new([("pod_name", "iris-0"), ("node_name", "a\"b")]);
+        let (subscriber, level) = subscriber(sink, LevelFilter::INFO, common);
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(samples = 3, mean = 0.5, file = "a\nb", "baseline set");
             tracing::debug!("not at this level");
@@ -151,5 +161,9 @@ mod tests {
         assert_eq!(lines[0]["mean"], 0.5);
         assert_eq!(lines[0]["file"], "a\nb");
         assert_eq!(lines[1]["message"], "at this level");
+        for line in &lines {
+            assert_eq!(line["pod_name"], "iris-0");
+            assert_eq!(line["node_name"], "a\"b");
+        }
     }
 }

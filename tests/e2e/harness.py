@@ -406,7 +406,7 @@ def unbalanced(books):
 def clean_environment(**extra):
     """The machine's, without what would configure the agent."""
     env = {key: value for key, value in os.environ.items()
-           if not key.startswith(("SIDELIGHT_", "KUBERNETES_"))}
+           if not key.startswith(("SIDELIGHT_", "KUBERNETES_", "POD_", "NODE_NAME"))}
     env.update(extra)
     return env
 

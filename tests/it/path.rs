@@ -103,12 +103,16 @@ impl Path {
 
     /// As [`Path::finish`], with the lines to `sink`.
     pub(super) fn finish_to(self, config: &Config, sink: Sink) -> Counted {
+        self.finish_with(config, sink, worker::Begin::default())
+    }
+
+    /// As [`Path::finish_to`], of an observer that begins with `begin`.
+    pub(super) fn finish_with(self, config: &Config, sink: Sink, begin: worker::Begin) -> Counted {
         self.drain.advance(Phase::Draining);
         self.proxy.join();
         let settings = worker::Settings::new(config);
         let metrics = Arc::clone(&self.metrics);
-        let (_, observer) =
-            worker::start(self.take, metrics, sink, settings, worker::Begin::default()).unwrap();
+        let (_, observer) = worker::start(self.take, metrics, sink, settings, begin).unwrap();
         observer.join().unwrap();
         Counted(self.metrics.render())
     }

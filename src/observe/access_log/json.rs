@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::telemetry::Common;
+
 /// A value.
 pub(super) trait Json {
     /// Appends it to `out`.
@@ -24,6 +26,18 @@ pub(super) trait Json {
 pub(super) trait Fields {
     /// Appends each to `out`, with a comma before it.
     fn write_fields(&self, out: &mut Vec<u8>);
+}
+
+impl<T: Fields> Fields for &T {
+    fn write_fields(&self, out: &mut Vec<u8>) {
+        (**self).write_fields(out);
+    }
+}
+
+impl Fields for Common {
+    fn write_fields(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_bytes());
+    }
 }
 
 /// Those of both in one object.

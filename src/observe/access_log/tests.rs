@@ -68,9 +68,17 @@ fn batch() -> Inference {
 
 /// The text that `settings` make of these exchanges.
 fn written(settings: config::Log, exchanges: &[(Exchange, Option<Inference>)]) -> String {
+    written_with(settings, Common::default(), exchanges)
+}
+
+fn written_with(
+    settings: config::Log,
+    common: Common,
+    exchanges: &[(Exchange, Option<Inference>)],
+) -> String {
     let out = Shared::default();
     let (sink, writer) = Sink::start(out.clone(), 1 << 20).unwrap();
-    let mut log = AccessLog::new(sink, settings).unwrap();
+    let mut log = AccessLog::new(sink, settings, common).unwrap();
     for (exchange, inference) in exchanges {
         let seen = inference.as_ref().map(|inference| Seen {
             inference,
@@ -378,4 +386,27 @@ fn lines_are_byte_for_byte_what_they_always_were() {
         assert_eq!(line, expected);
     }
     assert_eq!(text.len(), expected.len());
+}
+
+#[test]
+fn every_line_ends_with_the_fields_that_are_common_to_all() {
+    for form in [Lines::One, Lines::Separate] {
+        let settings = config::Log {
+            lines: form,
+            ..settings()
+        };
+        let exchanges = [(exchange(), Some(setosa())), (exchange(), None)];
+        let common = Common::new([("pod_name", "iris-0"), ("node_name", "a")]);
+        let without = written(settings.clone(), &exchanges);
+        let with = written_with(settings, common, &exchanges);
+        for (with, without) in with.lines().zip(without.lines()) {
+            let expected = without.strip_suffix('}').unwrap();
+            assert_eq!(
+                with,
+                format!(r#"{expected},"pod_name":"iris-0","node_name":"a"}}"#)
+            );
+        }
+        assert_eq!(with.lines().count(), without.lines().count());
+        assert!(with.lines().count() >= 2);
+    }
 }
