@@ -19,7 +19,7 @@ mod upstream;
 pub mod webhook;
 
 pub use explain::explain;
-pub use probe::probe;
+pub use probe::{leave, probe};
 
 use std::{
     fs::File,
@@ -196,7 +196,7 @@ impl Agent {
             offer,
             metrics: Arc::clone(&metrics),
             shared: shared.clone(),
-            drain: leaving.clone(),
+            drain: leaving,
         };
         let proxy = listen_for_clients(&config.proxy, &parts)?;
         drop(parts);
@@ -211,7 +211,7 @@ impl Agent {
             metrics: Arc::clone(&metrics),
             health,
             observer: observer.clone(),
-            drain: leaving,
+            drain: drain.clone(),
             settings: ops_changes,
             keeper: Arc::clone(&keeper),
             judge: ops::Judge::new(outlet),

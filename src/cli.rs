@@ -54,8 +54,8 @@ pub enum Command {
     Webhook(Webhook),
     /// Make the certificate of that.
     GenCerts(GenCerts),
-    /// Do nothing for so long.
-    Wait(Duration),
+    /// Have a running agent leave, slowly.
+    Leave(Leave),
 }
 
 /// `sidelight explain`.
@@ -83,6 +83,15 @@ pub struct Probe {
     pub target: Target,
     /// The operator's port of the agent on this host.
     pub address: SocketAddr,
+}
+
+/// `sidelight leave`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leave {
+    /// The operator's port of the agent on this host.
+    pub address: SocketAddr,
+    /// How long nothing is done then.
+    pub time: Duration,
 }
 
 /// What a probe asks.
@@ -149,17 +158,20 @@ pub fn parse_from(
         Some(Subcommand::Uninject(uninject)) => Command::Uninject(uninject),
         Some(Subcommand::Webhook(webhook)) => Command::Webhook(webhook),
         Some(Subcommand::GenCerts(certs)) => Command::GenCerts(certs),
-        Some(Subcommand::Wait { time }) => Command::Wait(time),
+        Some(Subcommand::Leave {
+            time,
+            config,
+            ops_listen,
+        }) => {
+            let address = probed(config, ops_listen, env)?;
+            Command::Leave(Leave { address, time })
+        }
         Some(Subcommand::Probe {
             target,
             config,
             ops_listen,
         }) => {
-            let flags = Flags {
-                ops_listen,
-                ..Flags::default()
-            };
-            let address = probed(&sources(config, flags, env))?;
+            let address = probed(config, ops_listen, env)?;
             Command::Probe(Probe { target, address })
         }
     })
@@ -190,9 +202,17 @@ fn sources(file: Option<PathBuf>, flags: Flags, env: Vec<(String, String)>) -> S
     }
 }
 
-/// Where the agent that listens by `sources` is reached from its own host.
-fn probed(sources: &Sources) -> Result<SocketAddr, Report> {
-    let listen = sources.ops_listen()?;
+/// Where the agent that was started so is reached from its own host.
+fn probed(
+    config: Option<PathBuf>,
+    ops_listen: Option<String>,
+    env: Vec<(String, String)>,
+) -> Result<SocketAddr, Report> {
+    let flags = Flags {
+        ops_listen,
+        ..Flags::default()
+    };
+    let listen = sources(config, flags, env).ops_listen()?;
     if listen.port() == 0 {
         let text = "ops.listen has port 0: say with --ops-listen which port it got\n";
         return Err(Report::error(text, USAGE));

@@ -19,8 +19,8 @@ pub enum Phase {
     Stopped,
 }
 
-/// The one who decides the phase.
-#[derive(Debug)]
+/// Those who decide the phase; cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Drain(watch::Sender<Phase>);
 
 /// One who goes by it; cheap to clone.
@@ -32,6 +32,11 @@ impl Drain {
     pub fn new() -> (Self, Watch) {
         let (sender, receiver) = watch::channel(Phase::Serving);
         (Self(sender), Watch(receiver))
+    }
+
+    /// The phase now.
+    pub fn phase(&self) -> Phase {
+        *self.0.borrow()
     }
 
     /// Goes forward to `phase`; never back.
@@ -65,7 +70,10 @@ mod tests {
         let (drain, mut watch) = Drain::new();
         drain.advance(Phase::Draining);
         drain.advance(Phase::Leaving);
-        assert_eq!(watch.phase(), Phase::Draining);
+        assert_eq!(
+            (drain.phase(), watch.phase()),
+            (Phase::Draining, Phase::Draining)
+        );
         watch.reached(Phase::Leaving).await;
         drop(drain);
         watch.reached(Phase::Stopped).await;

@@ -43,9 +43,11 @@ fn main() -> ExitCode {
             Ok(manifests) => Report::text(manifests),
             Err(error) => failed(&error),
         },
-        Command::Wait(time) => {
+        Command::Leave(cli::Leave { address, time }) => {
+            let told = app::leave(address);
+            // whoever could not be told has to outlive its last client, too
             std::thread::sleep(time);
-            Report::text("")
+            of_outcome(told)
         }
     };
     ExitCode::from(report.print())

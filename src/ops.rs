@@ -86,8 +86,8 @@ pub struct Ops {
     pub health: Arc<Health>,
     /// The way to the observer.
     pub observer: Handle,
-    /// Whether the agent is on its way out.
-    pub drain: drain::Watch,
+    /// Whether the agent is on its way out, and the way to have it begin.
+    pub drain: drain::Drain,
     /// Replaced whole by a reload.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Baselines and where they are kept.

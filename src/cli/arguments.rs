@@ -119,11 +119,18 @@ pub(super) enum Subcommand {
     Webhook(Webhook),
     /// Make a certificate for the webhook: prints its Secret and its configuration with who signed it
     GenCerts(GenCerts),
-    /// Do nothing for so long; for hooks of containers without a shell
-    Wait {
-        /// Such as 5s
-        #[arg(value_parser = seconds)]
+    /// Have the agent on this host leave: it is not ready any more, closes connections behind answers, and serves until
+    /// it is told to end; for preStop hooks of containers without a shell
+    Leave {
+        /// How long to do nothing then, such as 5s
+        #[arg(default_value = "0s", value_parser = seconds)]
         time: Duration,
+        /// The file that the agent was started with [env: SIDELIGHT_CONFIG]
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Where the agent's operator port is [env: SIDELIGHT_OPS_LISTEN]
+        #[arg(long, value_name = "ADDR")]
+        ops_listen: Option<String>,
     },
 }
 

@@ -220,7 +220,13 @@ fn manifests_are_asked_for_with_what_sidecars_are_like() {
     ] {
         assert_eq!(inject(&[wrong]).unwrap_err().code(), USAGE, "{wrong}");
     }
-    let wait = |time: &str| parse_from(["sidelight", "wait", time].map(OsString::from), Vec::new());
-    assert!(matches!(wait("5s"), Ok(Command::Wait(time)) if time == Duration::from_secs(5)));
-    assert_eq!(wait("5").unwrap_err().code(), USAGE);
+    let env = [("SIDELIGHT_OPS_LISTEN", ":1")];
+    for (line, seconds) in [("sidelight leave", 0), ("sidelight leave 5s", 5)] {
+        let Ok(Command::Leave(leave)) = parse_in(line, &env) else {
+            panic!("{line}");
+        };
+        assert_eq!(leave.address.to_string(), "127.0.0.1:1");
+        assert_eq!(leave.time, Duration::from_secs(seconds));
+    }
+    assert_eq!(parse("sidelight leave 5").unwrap_err().code(), USAGE);
 }

@@ -60,15 +60,14 @@ impl Plan<'_> {
             container["startupProbe"] = json!({
                 "httpGet": {"path": "/live", "port": self.ops}, "periodSeconds": 1, "failureThreshold": 60,
             });
-        } else if wait > 0 {
-            // it is told to end together with the model, and must outlive the last client
-            let wait = [
-                "sidelight".to_owned(),
-                "wait".to_owned(),
-                format!("{wait}s"),
-            ];
-            container["lifecycle"] = json!({"preStop": {"exec": {"command": wait}}});
         }
+        // clients that keep a connection to it would not notice that the model is told to end
+        let mut leave = vec!["sidelight".to_owned(), "leave".to_owned()];
+        if wait > 0 {
+            // it is told to end together with the model, and must outlive the last client
+            leave.push(format!("{wait}s"));
+        }
+        container["lifecycle"] = json!({"preStop": {"exec": {"command": leave}}});
         if self.asked.config.is_some() {
             container["volumeMounts"] =
                 json!([{"name": VOLUME, "mountPath": FOLDER, "readOnly": true}]);

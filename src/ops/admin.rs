@@ -2,10 +2,14 @@
 
 use ::http::StatusCode;
 use serde::Serialize;
+use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::Ops;
-use crate::http::{Response, error_json, json};
+use crate::{
+    drain::Phase,
+    http::{self, Response, error_json},
+};
 
 /// Asks for a reload; the answer goes through it.
 pub type ReloadRequest = oneshot::Sender<ReloadOutcome>;
@@ -59,13 +63,23 @@ pub(super) async fn reload(ops: &Ops) -> Response {
     }
     match answer.await {
         Ok(refused @ ReloadOutcome::Refused { .. }) => {
-            json(StatusCode::UNPROCESSABLE_ENTITY, &refused)
+            http::json(StatusCode::UNPROCESSABLE_ENTITY, &refused)
         }
-        Ok(outcome) => json(StatusCode::OK, &outcome),
+        Ok(outcome) => http::json(StatusCode::OK, &outcome),
         Err(_) => error_json(
             StatusCode::INTERNAL_SERVER_ERROR,
             "failed",
             "the reload panicked, or the agent leaves",
         ),
     }
+}
+
+/// Begins to leave: whoever told this ends the process later. Where the pod goes, the model may go first, and a
+/// client that had kept its connection would be told that it is not there.
+pub(super) fn leave(ops: &Ops) -> Response {
+    if ops.drain.phase() == Phase::Serving {
+        tracing::info!("asked to leave: not ready any more");
+    }
+    ops.drain.advance(Phase::Leaving);
+    http::json(StatusCode::OK, &json!({"serving": false}))
 }

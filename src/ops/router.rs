@@ -119,6 +119,12 @@ pub static ROUTES: &[Route] = &[
         help: "Reads the configuration again, as SIGHUP does, and says what changed.",
         handler: |ops, _| Box::pin(admin::reload(ops)),
     },
+    Route {
+        method: Method::POST,
+        path: "/admin/leave",
+        help: "Not ready any more, and each connection of a client is closed behind its next answer; requests are answered on, until a signal ends the agent.",
+        handler: |ops, _| Box::pin(async { admin::leave(ops) }),
+    },
 ];
 
 /// The door of the operator's port.

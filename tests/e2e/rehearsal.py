@@ -135,12 +135,62 @@ def leaves_under_traffic(cluster, pod):
     callers.lost_none()
 
 
+def sidecar_left_last(pod):
+    check(pod.when("SIGTERM", "model") < pod.when("ended", "model") <= pod.when("ended", "sidelight"),
+          lambda: f"order: {pod.events}")
+
+
 @case
 def a_pod_without_a_sidecar_leaves_and_loses_no_request():
     """What the next two are compared with."""
     with Cluster() as cluster:
         cluster.serve(service(MODEL_PORT))
         leaves_under_traffic(cluster, cluster.pod(deployment(model(**LINGERS))).wait_ready())
+
+
+@case
+def a_pod_leaves_with_what_is_in_hand_and_a_native_sidecar_last():
+    workload, to = inject([deployment(model(**LINGERS)), service(MODEL_PORT)])
+    with Cluster() as cluster:
+        cluster.serve(to)
+        pod = cluster.pod(workload).wait_ready()
+        leaves_under_traffic(cluster, pod)
+        sidecar_left_last(pod)
+        check(pod.when("ended", "model") <= pod.when("SIGTERM", "sidelight"), "it was told before the model ended")
+
+
+@case
+def a_pod_leaves_with_what_is_in_hand_and_a_sidecar_that_is_not_native():
+    workload, to = inject([deployment(model(**LINGERS)), service(MODEL_PORT)], "--native-sidecar=false")
+    with Cluster() as cluster:
+        cluster.serve(to)
+        pod = cluster.pod(workload).wait_ready()
+        leaves_under_traffic(cluster, pod)
+        sidecar_left_last(pod)
+        check(pod.when("hook done", "sidelight") <= pod.when("SIGTERM", "sidelight"), "it did not wait")
+
+
+@case
+def a_rolling_update_loses_no_request():
+    workload, to = inject([deployment(model(**LINGERS)), service(MODEL_PORT)])
+    with Cluster() as cluster:
+        cluster.serve(to)
+        old = [cluster.pod(workload) for _ in range(2)]
+        for pod in old:
+            pod.wait_ready()
+        callers = Callers(cluster.clients, cluster.service)
+        callers.go_on(200, "answers before")
+        leaving = []
+        for pod in old:
+            cluster.pod(workload).wait_ready()
+            leaving.append(pod.delete())
+            callers.go_on(50, "answers while one leaves")
+        for thread in leaving:
+            thread.join(2 * PATIENCE)
+        callers.go_on(200, "answers after")
+        callers.lost_none()
+        for pod in old:
+            ended_well(pod)
 
 
 # -- pods that end, sidecars that break -----------------------------------------------------------

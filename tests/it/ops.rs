@@ -10,6 +10,7 @@ use std::{
 };
 
 use port::{Port, Talk};
+use sidelight::drain::Phase;
 
 const BASELINE: &str = "[0.5,0.75,1.0]";
 
@@ -54,6 +55,26 @@ fn this_machine_changes_things_and_pages_and_names_from_elsewhere_do_not() {
     assert_eq!(refused.status(), 403);
     let refused = port.ask("DELETE /drift/baseline HTTP/1.1\r\nHost: evil.example\r\n\r\n");
     assert_eq!(refused.status(), 403);
+}
+
+#[test]
+fn who_is_on_this_machine_has_it_leave_and_nobody_else() {
+    let port = Port::start(None);
+    let leave = |host: &str| {
+        let asked = port.ask(&format!(
+            "POST /admin/leave HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        ));
+        (asked.status(), port.drain.phase())
+    };
+    let serving = "\"serving\":true";
+    let ready = || port.ask("GET /ready HTTP/1.1\r\n\r\n");
+    assert_eq!(leave("evil.example"), (403, Phase::Serving));
+    assert!(ready().body().contains(serving));
+    assert_eq!(leave("127.0.0.1"), (200, Phase::Leaving));
+    assert!(!ready().body().contains(serving));
+    assert_eq!(ready().status(), 503);
+    port.drain.advance(Phase::Draining);
+    assert_eq!(leave("127.0.0.1"), (200, Phase::Draining));
 }
 
 #[test]

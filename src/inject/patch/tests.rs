@@ -293,17 +293,15 @@ fn a_sidecar_of_either_kind_starts_before_or_ends_after_the_model() {
     assert_eq!(container["restartPolicy"], "Always");
     assert_eq!(container["startupProbe"]["httpGet"]["path"], "/live");
     assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/live");
-    assert!(container.get("lifecycle").is_none());
+    let hook = |container: &Value| container["lifecycle"]["preStop"]["exec"]["command"].clone();
+    assert_eq!(hook(container), json!(["sidelight", "leave"]));
     let options = Options {
         native: false,
         ..Options::default()
     };
     let plain = after(&pod, &patched(&pod, &[], &options).operations);
     let container = &plain["spec"]["containers"][1];
-    assert_eq!(
-        container["lifecycle"]["preStop"]["exec"]["command"],
-        json!(["sidelight", "wait", "5s"])
-    );
+    assert_eq!(hook(container), json!(["sidelight", "leave", "5s"]));
     assert!(container.get("restartPolicy").is_none() && container.get("startupProbe").is_none());
 }
 

@@ -31,7 +31,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct Port {
     pub(super) address: SocketAddr,
     metrics: Arc<Metrics>,
-    _keep: (Drain, Offer),
+    pub(super) drain: Drain,
+    _keep: Offer,
 }
 
 /// All that was said on a connection.
@@ -61,7 +62,7 @@ impl Port {
         let mut config = super::super::path::config(16);
         config.ops.token = token.map(Secret::from);
         let metrics = Arc::new(Metrics::new(config.metrics.max_series).unwrap());
-        let (drain, leaving) = Drain::new();
+        let (drain, _) = Drain::new();
         let (offer, take) = queue::queue(&config.capture);
         let (sink, _) = Sink::start(std::io::sink(), 1 << 20).unwrap();
         let settings = worker::Settings::new(&config);
@@ -72,7 +73,7 @@ impl Port {
             metrics: Arc::clone(&metrics),
             health: Arc::new(Health::default()),
             observer: observer.clone(),
-            drain: leaving,
+            drain: drain.clone(),
             settings: watch::channel(Arc::new(Settings::new(&config, None))).1,
             keeper: Arc::new(Mutex::new(Keeper::new(Baselines::new(), None, observer))),
             judge: Judge::default(),
@@ -82,7 +83,8 @@ impl Port {
         Self {
             address: serve(ops),
             metrics,
-            _keep: (drain, offer),
+            drain,
+            _keep: offer,
         }
     }
 
