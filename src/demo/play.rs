@@ -166,19 +166,19 @@ impl<W: Write> Stage<W> {
     async fn story(&mut self, phases: &[story::Phase]) -> Result<(), End> {
         self.be_ready().await?;
         self.begin().await?;
-        let mut is_faulty = false;
         for (place, phase) in phases.iter().enumerate() {
-            if place > 0 {
-                let mark = self.settle().await?;
-                let line = match phase.fault {
-                    Some(fault) => Some(self.teller.began(mark, fault)),
-                    None if is_faulty => self.teller.ended(mark),
-                    None => None,
-                };
-                self.screen.say(line.as_slice())?;
+            let mark = self.settle().await?;
+            let line = match phase.fault {
+                Some(fault) => Some(self.teller.began(mark, fault)),
+                None if place > 0 => self.teller.ended(mark),
+                None => None,
+            };
+            self.screen.say(line.as_slice())?;
+            if phase.is_recovery {
+                self.recover(mark, phase.predictions).await?;
+            } else {
+                self.send(phase.fault, phase.predictions).await?;
             }
-            is_faulty = phase.fault.is_some();
-            self.send(phase.fault, phase.predictions).await?;
         }
         self.sum_up().await
     }
@@ -204,7 +204,10 @@ impl<W: Write> Stage<W> {
         self.screen
             .say(&[Line::at(Duration::ZERO, Who::Client, text)])?;
         self.due = Instant::now();
-        self.send(None, story::BASELINE).await?;
+        // one that was not answered is in no baseline
+        while self.sent < u64::from(story::BASELINE) {
+            self.send_one(None).await?;
+        }
         let deadline = Instant::now() + PATIENCE;
         loop {
             let drift = self.agent.drift().await.map_err(PlayError::Agent)?;
@@ -226,36 +229,51 @@ impl<W: Write> Stage<W> {
     /// Sends so many predictions at a steady rate, and tells what comes meanwhile.
     async fn send(&mut self, fault: Option<Fault>, count: u32) -> Result<(), End> {
         for _ in 0..count {
-            self.turn().await?;
-            let body = self.traffic.next_body(fault).ok_or(PlayError::NoRows)?;
-            match self.client.ask(body).await {
-                Ok(()) => {
-                    self.sent += 1;
-                    self.is_failing = false;
-                }
-                Err(error) => {
-                    self.unanswered += 1;
-                    if !self.is_failing {
-                        let text = format!("a prediction was not answered: {error}");
-                        let line = Line::at(self.began.elapsed(), Who::Client, text);
-                        self.screen.say(&[line])?;
-                    }
-                    self.is_failing = true;
-                    self.wait(AFTER_FAILURE).await?;
-                }
-            }
-            self.due += self.gap;
-            let now = Instant::now();
-            if now > self.due + MOST_BEHIND {
-                self.due = now;
-            }
+            self.send_one(fault).await?;
         }
         Ok(())
     }
 
-    /// Waits until the next prediction is due.
-    async fn turn(&mut self) -> Result<(), End> {
-        self.until(self.due).await
+    /// Sends normal traffic until all has been calm for a while, which is counted from the prediction that
+    /// the agent names, so that it is the same however late that is heard; at most so many.
+    async fn recover(&mut self, from: Mark, most: u32) -> Result<(), End> {
+        for sent in 0..u64::from(most) {
+            let calm = self.teller.calm_again();
+            let end =
+                calm.map(|calm| calm.saturating_sub(from.prediction) + u64::from(story::BREATH));
+            if end.is_some_and(|end| sent >= end) {
+                return Ok(());
+            }
+            self.send_one(None).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_one(&mut self, fault: Option<Fault>) -> Result<(), End> {
+        self.until(self.due).await?;
+        let body = self.traffic.next_body(fault).ok_or(PlayError::NoRows)?;
+        match self.client.ask(body).await {
+            Ok(()) => {
+                self.sent += 1;
+                self.is_failing = false;
+            }
+            Err(error) => {
+                self.unanswered += 1;
+                if !self.is_failing {
+                    let text = format!("a prediction was not answered: {error}");
+                    let line = Line::at(self.began.elapsed(), Who::Client, text);
+                    self.screen.say(&[line])?;
+                }
+                self.is_failing = true;
+                self.wait(AFTER_FAILURE).await?;
+            }
+        }
+        self.due += self.gap;
+        let now = Instant::now();
+        if now > self.due + MOST_BEHIND {
+            self.due = now;
+        }
+        Ok(())
     }
 
     async fn wait(&mut self, time: Duration) -> Result<(), End> {
@@ -341,7 +359,7 @@ impl<W: Write> Stage<W> {
             .say(&[Line::new(Who::Aside, ""), Line::new(Who::Aside, text)])?;
         self.due = Instant::now();
         loop {
-            self.send(None, u32::MAX).await?;
+            self.send_one(None).await?;
         }
     }
 }

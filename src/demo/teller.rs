@@ -85,16 +85,18 @@ pub fn welcome(clients: SocketAddr, ops: SocketAddr, taken: &[(u16, u16)]) -> Ve
 /// What to look at next.
 pub fn farewell(ops: SocketAddr) -> Vec<Line> {
     let ops = named(ops);
+    let next = |what: &str, says: &str| format!("  {what:<44} {says}");
     let texts = [
         String::new(),
         "Next:".to_owned(),
-        format!(
-            "  curl {ops}/drift                              every series, and how sure that is"
+        next(
+            &format!("curl {ops}/drift"),
+            "every series, and how far it is from its baseline",
         ),
-        format!("  curl {ops}/metrics                            what Prometheus gets"),
-        format!(
-            "  {:<45} the same in front of your own model",
-            "sidelight --upstream http://127.0.0.1:8000"
+        next(&format!("curl {ops}/metrics"), "what Prometheus gets"),
+        next(
+            "sidelight --upstream http://127.0.0.1:8000",
+            "the same in front of your own model",
         ),
     ];
     texts.map(|text| Line::new(Who::Aside, text)).to_vec()
@@ -278,6 +280,12 @@ impl Teller {
             "{all_calm}, {} after the traffic was",
             predictions(after)
         ))
+    }
+
+    /// With which prediction all was calm again after what happened last; `None`: it is not, or was not noticed.
+    pub fn calm_again(&self) -> Option<u64> {
+        let calm = self.episodes.last()?.calm?;
+        self.drifting.is_empty().then_some(calm.prediction)
     }
 
     /// What of all that was noticed. `compared`: predictions so far.

@@ -265,7 +265,7 @@ def what_configures_another_agent_here_does_not_count():
                "--listen", f"{HOST}:{h.free_port()}", "--ops-listen", f"{HOST}:{h.free_port()}"]
     with Process(command, "demo", env=env) as demo:
         equal(demo.wait(STORY), 0, f"exit status after {time.monotonic() - began:.0f} s\n{demo.tail()}")
-        check(any("the first 960 predictions" in line for line in demo.lines), lambda: demo.tail())
+        check(any("the first 900 predictions" in line for line in demo.lines), lambda: demo.tail())
 
 
 if __name__ == "__main__":

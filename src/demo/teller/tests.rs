@@ -68,6 +68,7 @@ fn what_happens_and_what_is_heard_of_it_is_told_with_its_time_and_counted_from_t
         hear(&mut teller, 95, &cleared("c", 1800), 0).unwrap(),
         "01:35 Sidelight: all is calm again, 600 predictions after the traffic was"
     );
+    assert_eq!(teller.calm_again(), Some(1800));
     assert_eq!(
         told(&teller.summary(2000)),
         [
