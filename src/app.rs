@@ -2,6 +2,11 @@
 
 pub mod baseline;
 mod baseline_files;
+#[cfg(feature = "iris")]
+pub mod demo;
+#[cfg(not(feature = "iris"))]
+#[path = "app/no_demo.rs"]
+pub mod demo;
 mod descriptors;
 mod explain;
 pub mod history;
@@ -23,6 +28,7 @@ pub use probe::{leave, probe};
 
 use std::{
     fs::File,
+    future::pending,
     io::{self, IsTerminal},
     net::SocketAddr,
     os::fd::AsFd,
@@ -97,7 +103,20 @@ fn stdout() -> anyhow::Result<File> {
 /// # Errors
 /// What kept it from starting: an address that is taken, a state folder that cannot be used.
 pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
-    let (sink, writer) = Sink::start(stdout()?, MAX_WAITING_LINES)?;
+    host(sources, loaded, stdout()?, async |agent| {
+        agent.greet();
+        agent.serve().await
+    })
+}
+
+/// Runs the agent, whose log goes to `log`, for as long as `serve` has it.
+fn host(
+    sources: Sources,
+    loaded: Loaded,
+    log: File,
+    serve: impl AsyncFnOnce(Agent) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (sink, writer) = Sink::start(log, MAX_WAITING_LINES)?;
     let log_file = FileLog::new(MAX_WAITING_LINES);
     let sink = sink.with_file(log_file.clone());
     let level = level_filter(loaded.config.log.level);
@@ -125,7 +144,7 @@ pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
             level,
         )
         .await?;
-        agent.serve().await
+        serve(agent).await
     });
     // what still runs is a blocked read of a file or a name: nobody waits for it
     runtime.shutdown_background();
@@ -138,6 +157,7 @@ pub fn run(sources: Sources, loaded: Loaded) -> anyhow::Result<()> {
 struct Agent {
     drain: Drain,
     proxy: Proxy,
+    doors: Doors,
     origin: Origin,
     observer: JoinHandle<Vec<Snapshot>>,
     store: Option<Arc<Store>>,
@@ -218,7 +238,7 @@ impl Agent {
             scrapes: ops::Scrapes::default(),
             reload,
         });
-        announce(&proxy, &ops_listener, &config);
+        let doors = announce(&proxy, &ops_listener, &config);
         let (drain_settings, leave_as) = watch::channel(config.drain.clone());
         let (files, watched) = watch::channel(reload::files(&sources, &config));
         let reloader = Reloader {
@@ -242,12 +262,12 @@ impl Agent {
         let mut tasks = JoinSet::new();
         reload::listen(&mut tasks, reloader, (watched, watch), reloads)?;
         // probes are answered to the very end, when the task is dropped
-        let to_the_end = std::future::pending();
-        tasks.spawn(ops::serve(Arc::clone(&ops), ops_listener, to_the_end));
+        tasks.spawn(ops::serve(Arc::clone(&ops), ops_listener, pending()));
         keep_going(&mut tasks, ops, (origin.upstream(), shared), metrics);
         Ok(Self {
             drain,
             proxy,
+            doors,
             origin,
             observer: observe_thread,
             store,
@@ -259,16 +279,27 @@ impl Agent {
         })
     }
 
+    /// Tells people where it is.
+    fn greet(&self) {
+        if io::stderr().is_terminal() {
+            let (path, port) = (self.doors.clients.port(), self.doors.ops.port());
+            let scheme = self.doors.scheme;
+            eprintln!(
+                "sidelight: clients at {scheme}://localhost:{path}, metrics at http://localhost:{port}/metrics"
+            );
+        }
+    }
+
     /// Serves until a signal, then leaves in order.
     async fn serve(self) -> anyhow::Result<()> {
         let mut stop = Stop::new()?;
         stop.asked().await;
-        let settings = self.leave_as.borrow().clone();
-        self.leave(settings, stop).await;
+        self.leave(stop).await;
         Ok(())
     }
 
-    async fn leave(mut self, settings: config::Drain, mut stop: Stop) {
+    async fn leave(mut self, mut stop: Stop) {
+        let settings = self.leave_as.borrow().clone();
         tracing::info!("leaving");
         self.drain.advance(Phase::Leaving);
         tokio::select! {
@@ -475,9 +506,24 @@ fn taken(error: io::Error, address: SocketAddr, setting: &str) -> anyhow::Error 
     anyhow::Error::new(error).context(advice)
 }
 
-fn announce(proxy: &Proxy, ops: &TcpListener, config: &Config) {
-    let listen = proxy.address;
-    let ops = ops.local_addr().unwrap_or(config.ops.listen);
+/// Where it listens.
+#[derive(Debug, Clone, Copy)]
+struct Doors {
+    clients: SocketAddr,
+    /// How they speak.
+    scheme: &'static str,
+    ops: SocketAddr,
+}
+
+fn announce(proxy: &Proxy, ops: &TcpListener, config: &Config) -> Doors {
+    let doors = Doors {
+        clients: proxy.address,
+        scheme: match config.proxy.tls.cert_file {
+            Some(_) => "https",
+            None => "http",
+        },
+        ops: ops.local_addr().unwrap_or(config.ops.listen),
+    };
     let upstream = config
         .proxy
         .upstream
@@ -486,21 +532,12 @@ fn announce(proxy: &Proxy, ops: &TcpListener, config: &Config) {
     let upstream = upstream.as_deref().unwrap_or("bundled iris");
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        %listen,
-        ops_listen = %ops,
+        listen = %doors.clients,
+        ops_listen = %doors.ops,
         upstream,
         "listening"
     );
-    if io::stderr().is_terminal() {
-        let (path, port) = (listen.port(), ops.port());
-        let scheme = match config.proxy.tls.cert_file {
-            Some(_) => "https",
-            None => "http",
-        };
-        eprintln!(
-            "sidelight: clients at {scheme}://localhost:{path}, metrics at http://localhost:{port}/metrics"
-        );
-    }
+    doors
 }
 
 fn level_filter(level: Level) -> LevelFilter {

@@ -12,7 +12,9 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser as _;
 
-pub use arguments::{Baseline, Drift, GenCerts, Inject, Sidecar, Uninject, Webhook};
+pub use arguments::{
+    Baseline, Demo, Drift, GenCerts, Inject, Scenario, Sidecar, Uninject, Webhook,
+};
 pub use report::Report;
 
 use crate::config::{self, Cgroup, ConfigErrors, Flags, Sources};
@@ -34,6 +36,8 @@ pub enum Command {
     Run(Sources),
     /// Serve the bundled model.
     Iris(Iris),
+    /// Show in a minute what all this is for.
+    Demo(Demo),
     /// Say what a configuration would do.
     Check(Sources),
     /// Print the documented default file.
@@ -140,6 +144,7 @@ pub fn parse_from(
         None => Command::Run(run.sources(env)),
         Some(Subcommand::Run(run)) => Command::Run(run.sources(env)),
         Some(Subcommand::Iris { listen, child }) => Command::Iris(Iris { listen, child }),
+        Some(Subcommand::Demo(demo)) => Command::Demo(demo),
         Some(Subcommand::Check { file }) => Command::Check(sources(file, Flags::default(), env)),
         Some(Subcommand::Config) => Command::Config,
         Some(Subcommand::Baseline(baseline)) => Command::Baseline(baseline),
@@ -223,6 +228,12 @@ fn probed(
         _ => listen.ip(),
     };
     Ok(SocketAddr::new(ip, listen.port()))
+}
+
+/// Whether whoever has started the process wants no colours (<https://no-color.org>), or has a terminal without.
+pub fn is_plain() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    is_set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
 }
 
 /// `sidelight config`.

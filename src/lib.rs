@@ -24,7 +24,8 @@
 //! [`inject`] puts all this into pods beside a model, and takes it out again; it knows nothing of the agent.
 //!
 //! [`iris`] is a model server to try all this on; it knows nothing of the agent and runs as a
-//! child process. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
+//! child process. [`demo`] is a client that sends it flowers, spoils them after a while, and tells when the
+//! agent noticed; it asks the agent as anybody could, and knows nothing else of it. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
 //! the catalogue of everything exported, [`telemetry`] writes JSON lines, [`health`] and
 //! [`drain`] say whether the agent is ready or leaving, [`http`] serves and asks small things, [`tls`]
 //! turns certificate files into connections (of ours it names the configuration alone), [`post`] brings
@@ -59,6 +60,8 @@ pub mod history;
 
 pub mod inject;
 
+#[cfg(feature = "iris")]
+pub mod demo;
 #[cfg(feature = "iris")]
 pub mod iris;
 

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         },
         Command::Iris(cli::Iris { child: true, .. }) => of_outcome(app::iris::serve_as_child()),
         Command::Iris(cli::Iris { listen, .. }) => of_outcome(app::iris::serve(listen)),
+        Command::Demo(asked) => of_outcome(app::demo::run(&asked)),
         Command::Check(sources) => cli::check::report(&sources, app::examine_all),
         Command::Config => cli::documented(),
         Command::Baseline(asked) => return build_baseline(asked),

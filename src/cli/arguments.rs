@@ -12,6 +12,7 @@ use crate::config;
 #[cfg(feature = "iris")]
 const EXAMPLES: &str = "\
 Examples:
+  sidelight demo                                what it does, in a minute
   sidelight                                     with a small model of its own, to try it
   sidelight --upstream http://127.0.0.1:8000    in front of your model server
   sidelight config > sidelight.yaml             every setting, documented
@@ -78,6 +79,10 @@ pub(super) enum Subcommand {
         #[arg(long, hide = true)]
         child: bool,
     },
+    /// See it work in a minute: the Iris server, Sidelight, and a client whose traffic goes wrong
+    #[cfg_attr(not(feature = "iris"), command(hide = true))]
+    #[command(after_help = DEMO)]
+    Demo(Demo),
     /// Say what a configuration would do, or everything that is wrong with it
     Check {
         /// The file; without one, that of `SIDELIGHT_CONFIG`, else the built-in one
@@ -132,6 +137,60 @@ pub(super) enum Subcommand {
         #[arg(long, value_name = "ADDR")]
         ops_listen: Option<String>,
     },
+}
+
+const DEMO: &str = "\
+What is told of Sidelight is what it says itself, in its notices and under /drift. The same seed sends the
+same rows. It ends with Ctrl-C, or behind the summary with --once.
+
+  sidelight demo
+  sidelight demo --scenario stuck-sensor --speed 5
+  sidelight demo --once --speed 20 --seed 7 > story.txt";
+
+/// `sidelight demo`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct Demo {
+    /// What happens to the traffic
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Scenario::Story)]
+    pub scenario: Scenario,
+    /// Of the rows, their order and their noise
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many times as fast, from 0.1 to 100: as many predictions, sent faster
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// Where clients connect [default: 127.0.0.1:8080, or any port where that is taken]
+    #[arg(long, value_name = "ADDR", value_parser = config::listen)]
+    pub listen: Option<SocketAddr>,
+    /// Where the live page, Prometheus and curl connect [default: 127.0.0.1:9464, or any port where that is taken]
+    #[arg(long, value_name = "ADDR", value_parser = config::listen)]
+    pub ops_listen: Option<SocketAddr>,
+    /// Sidelight's log, which is nowhere else
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// End behind the summary
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// What the demo tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// All of these, one after the other
+    Story,
+    /// The client sends two lengths in inches
+    Inches,
+    /// One class of flowers comes no more
+    MissingClass,
+    /// One feature keeps its value
+    StuckSensor,
+    /// Nothing goes wrong
+    None,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|x| (0.1..=100.0).contains(x));
+    speed.ok_or_else(|| "expected a number from 0.1 to 100".to_owned())
 }
 
 const MANIFESTS: &str = "\

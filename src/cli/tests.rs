@@ -88,6 +88,43 @@ fn the_iris_server_listens_on_8000_unless_told() {
 }
 
 #[test]
+fn the_demo_tells_its_story_once_as_fast_as_it_is_unless_told() {
+    let demo = |line: &str| match parse(line) {
+        Ok(Command::Demo(demo)) => demo,
+        other => panic!("{line}: {other:?}"),
+    };
+    let usual = demo("sidelight demo");
+    assert_eq!((usual.scenario, usual.seed), (Scenario::Story, 1));
+    assert!((usual.speed - 1.0).abs() < f64::EPSILON);
+    assert_eq!((usual.listen, usual.ops_listen), (None, None));
+    assert!(!usual.once);
+    let other =
+        demo("sidelight demo --scenario stuck-sensor --seed 7 --speed 20 --once --listen :1");
+    assert_eq!((other.scenario, other.seed), (Scenario::StuckSensor, 7));
+    assert_eq!(other.listen.unwrap().port(), 1);
+    assert!(other.once);
+    for line in [
+        "--speed 0",
+        "--speed=-1",
+        "--speed NaN",
+        "--speed 101",
+        "--scenario bogus",
+        "--seed x",
+        "--listen x",
+    ] {
+        let line = format!("sidelight demo {line}");
+        assert_eq!(parse(&line).expect_err(&line).code(), USAGE);
+    }
+    let help = parse("sidelight demo --help")
+        .expect_err("help")
+        .as_str()
+        .to_owned();
+    for name in ["story", "inches", "missing-class", "stuck-sensor", "none"] {
+        assert!(help.contains(name), "{name}\n{help}");
+    }
+}
+
+#[test]
 fn a_probe_goes_to_the_configured_port_on_this_host() {
     let probe = |line: &str, env: &[(&str, &str)]| match parse_in(line, env) {
         Ok(Command::Probe(probe)) => (probe.target.path(), probe.address.to_string()),
@@ -172,6 +209,7 @@ fn help_names_every_command_and_no_hidden_flag() {
     for word in [
         "run",
         "iris",
+        "demo",
         "check",
         "config",
         "probe",
