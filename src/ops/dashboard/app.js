@@ -76,7 +76,9 @@ function show() {
 function showCharts(history) {
   const times = history.points.map((point) => point.unix);
   const rate = (of) => history.column((point) => point.rates && point.rates[of]);
-  const latency = (name) => history.column((point) => point.latency[name]);
+  const latency = (name) => history.column((point) =>
+    // what passed before the page was opened is of no moment; a report has nothing else
+    point.latency.isWhole && history.points.length > 1 ? null : point.latency[name]);
   page.requests.set(times, [rate("answered"), rate("client"), rate("server")]);
   page.latency.set(times, [latency("p50"), latency("p95"), latency("p99")]);
 }
@@ -153,6 +155,8 @@ function start() {
   }
   page.recent.isStatic = true;
   for (const state of [states].flat()) take(state);
+  // of a single state there is no line to draw
+  setAttribute(document.body, "data-points", page.history.points.length);
   setAttribute(byId("link"), "data-link", "saved");
   setText(byId("link-text"), "report of " + clockText(page.state ? page.state.unix : null, Date.now() / 1000));
   setHidden(byId("links"), true);

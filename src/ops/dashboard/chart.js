@@ -60,10 +60,11 @@ class TimeChart {
       width: Math.max(120, this.picture.clientWidth),
       height: CHART_HEIGHT,
       legend: { show: false },
+      padding: [8, 8, 0, 0],
       cursor: { y: false, drag: { setScale: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.12 : 1] } },
       axes: [
-        { ...axis, space: 70, values: (_, times) => times.map((at) => clockText(at)) },
+        { ...axis, space: 78, size: 28, gap: 6, values: (_, times) => times.map((at) => clockText(at)) },
         { ...axis, size: 62, values: (_, values) => values.map((value) => this.axisText(value)) },
       ],
       series: [{}, ...this.series.map((one) => ({

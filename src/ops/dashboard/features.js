@@ -24,7 +24,7 @@ function showFeatures(version) {
     "No baseline, so nothing to compare features with.");
   const left = version ? version.series_left_out : 0;
   setText(byId("features-note"), series.length === 0 ? "" : plural(series.length, "feature") +
-    (left > 0 ? ", " + left + " series more are not shown" : "") + "; of a number, each column is a tenth of its baseline");
+    (left > 0 ? ", " + left + " series more are not shown" : "") + "; each column of a number is a tenth of its baseline; evidence above 1 is drift");
   keyed(byId("features"), series, (one) => one.name, makeFeature, updateFeature);
 }
 
@@ -33,9 +33,9 @@ function makeFeature() {
   const figure = (label, part) => make("div", {}, make("dt", {}, label), make("dd", { "data-part": part }));
   const root = make("li", { class: "feature" },
     make("header", {}, make("h3", {}, make("bdi", { class: "name", "data-part": "name" })), verdict));
-  root.histogram = new Histogram(root, false);
+  root.histogram = new Histogram(root, null);
   root.append(make("p", { class: "finding", "data-part": "finding" }),
-    make("dl", { class: "figures" }, figure("Evidence", "score"), figure("Stability", "psi"), figure("Missing", "missing")));
+    make("dl", { class: "figures" }, figure("Evidence", "score"), figure("PSI", "psi"), figure("Missing", "missing")));
   return root;
 }
 

@@ -51,6 +51,7 @@ function shareText(share) {
 /** A time in seconds with the unit that suits it, as number and unit. */
 function secondsParts(seconds) {
   if (!isNumber(seconds)) return [NO_FIGURE, ""];
+  if (seconds === 0) return ["0", "s"];
   if (seconds < 0.001) return [numberText(seconds * 1e6), "µs"];
   if (seconds < 1) return [numberText(seconds * 1e3), "ms"];
   return [numberText(seconds), "s"];

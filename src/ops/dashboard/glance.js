@@ -23,7 +23,7 @@ function showModels(versions, chosen, choose) {
   setHidden(nav, versions.length === 0);
   keyed(nav, versions, versionKey, (version) => {
     const button = make("button", { type: "button" }, makeMark("none"),
-      make("span", {}, make("bdi", { class: "name", "data-part": "name" })),
+      make("span", {}, make("bdi", { class: "name", "data-part": "name" })), " ",
       make("span", { class: "said", "data-part": "said" }));
     button.addEventListener("click", () => choose(versionKey(version)));
     return button;
@@ -74,7 +74,7 @@ function tilesOf(state, version, history) {
       text: version ? countText(itemsOf(version)) : NO_FIGURE, aside: version ? "of this version" : "no model yet" },
     { name: "in_flight", label: "In flight", value: state.traffic.in_flight, text: countText(state.traffic.in_flight), aside: "requests now" },
     { name: "shed", label: "Not seen", value: shed, text: countText(shed), level: lately && lately.shed > 0 ? "warn" : null,
-      aside: shed > 0 ? "copies dropped" : "every copy was read" },
+      aside: shed > 0 ? "copies dropped" : "no copy was dropped" },
   ];
 }
 
@@ -108,8 +108,8 @@ function errorTile(requests, lately, span) {
   const of = lately ? lately.requests : requests;
   const share = of.all > 0 ? of.server / of.all : null;
   const isHigh = of.server >= LEAST_FAILURES && share >= LEAST_FAILED_SHARE;
-  return { name: "errors", label: "Server errors", value: requests.server, text: shareText(share), level: isHigh ? "bad" : null,
-    aside: countText(requests.server) + " in all" + (lately ? "; share of " + span : "") };
+  return { name: "error_share", label: "Server errors", value: share, text: shareText(share), level: isHigh ? "bad" : null,
+    aside: countText(requests.server) + " in all" + (lately ? "; share of " + span : ""), also: ["errors", requests.server] };
 }
 
 function latencyTile(state, history) {
@@ -130,7 +130,8 @@ function showTiles(list, tiles) {
     setText(label, tile.label);
     setFigure(text, tile.name, tile.value, tile.text);
     setText(unit, tile.unit || "");
-    setText(aside, tile.aside);
+    if (tile.also) setFigure(aside, ...tile.also, tile.aside);
+    else setText(aside, tile.aside);
     const mark = figure.firstElementChild;
     mark.style.display = tile.mark ? "" : "none";
     setLevel(figure, tile.mark || tile.level);

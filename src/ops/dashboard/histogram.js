@@ -10,7 +10,8 @@ function sharesOf(counts) {
 }
 
 class Histogram {
-  constructor(parent, isTabled) {
+  /** `of`: whose bins are listed in a table below; none without. */
+  constructor(parent, of) {
     this.bars = makeSvg("g");
     this.outline = makeSvg("path", { class: "outline" });
     this.svg = makeSvg("svg", { preserveAspectRatio: "none", "aria-hidden": "true" }, this.bars,
@@ -19,15 +20,15 @@ class Histogram {
     this.ends = [make("span"), make("span"), make("span")];
     this.root = make("div", { class: "histogram" }, this.picture,
       make("div", { class: "ends", "aria-hidden": "true" }, ...this.ends));
-    if (isTabled) this.root.append(this.table());
+    if (of) this.root.append(this.table(of));
     parent.append(this.root);
   }
 
-  table() {
+  table(of) {
     this.body = make("tbody");
     const heading = (text, name) => make("th", { scope: "col", class: name }, text);
     this.details = make("details", { class: "table" }, make("summary", {}, "Bins as a table"),
-      make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Bins as a table" },
+      make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Bins of " + of + " as a table" },
         make("table", {}, make("thead", {}, make("tr", {}, heading("Bin"), heading("Window", "number"),
           heading("Baseline", "number"))), this.body)));
     this.details.addEventListener("toggle", () => this.tabulate());
@@ -88,6 +89,9 @@ function labelOf(name, range, isNumeric) {
 
 function endsOf(series) {
   const ranges = (series.histogram.ranges || []).filter(Boolean);
-  if (ranges.length === 0) return ["", "", ""];
+  if (ranges.length === 0) {
+    const names = binsOf(series).map((bin) => nameText(bin.label)).map((name) => (name.length > 18 ? name.slice(0, 17) + "…" : name));
+    return names.length > 1 ? [names[0], "", names[names.length - 1]] : [names[0]];
+  }
   return [numberText(ranges[0][0]), "", numberText(ranges[ranges.length - 1][1])];
 }

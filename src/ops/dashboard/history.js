@@ -118,6 +118,7 @@ class StateHistory {
     // the durations of all requests so far are what an opened page knows
     const counts = point.durations && minus(point.durations, earlier && earlier.durations);
     const is = {};
+    is.isWhole = !earlier;
     for (const [name, q] of QUANTILES) is[name] = counts ? quantile(q, edges, counts) : null;
     return is;
   }

@@ -56,7 +56,7 @@ function makeGap() {
   const code = make("code", { "data-part": "code" });
   const button = make("button", { type: "button" }, "Copy");
   button.addEventListener("click", () => copy(code, button));
-  const block = make("div", { class: "block", "data-part": "block" }, make("pre", { tabindex: "0" }, code), button);
+  const block = make("div", { class: "block", "data-part": "block" }, make("pre", {}, code), button);
   return make("li", {}, make("h3", { "data-part": "title" }), make("p", { class: "why note", "data-part": "why" }),
     make("p", { class: "note", "data-part": "lead" }), block);
 }

@@ -2,6 +2,7 @@
 
 function showClasses(version) {
   const note = byId("classes-note");
+  showVerdict(byId("classes-verdict"), version, version && version.values ? "value" : "class");
   const parent = byId("classes");
   if (!version || (version.classes.length === 0 && !version.values)) {
     setText(note, "");
@@ -47,13 +48,13 @@ function makeShare() {
   const track = make("div", { class: "track", "aria-hidden": "true" }, make("div", { class: "fill", "data-part": "fill" }),
     make("div", { class: "tick", "data-part": "tick" }));
   return make("tr", {}, make("th", { scope: "row" }, make("bdi", { class: "name", "data-part": "name" })),
-    make("td", { class: "bar" }, track), make("td", { class: "number", "data-part": "share" }),
+    make("td", { class: "across" }, track), make("td", { class: "number", "data-part": "share" }),
     make("td", { class: "number", "data-part": "base" }), make("td", { class: "number", "data-part": "count" }));
 }
 
 function showValues(version, parent, note) {
   setText(note, "predicted numbers, all so far: mean " + numberText(version.values.sum / version.values.count));
-  const chart = only(parent, "values", (root) => ({ root, histogram: new Histogram(root, true) }));
+  const chart = only(parent, "values", (root) => ({ root, histogram: new Histogram(root, "values") }));
   const shares = sharesOf(version.values.counts) || [];
   const { edges } = version.values;
   const bins = shares.map((now, place) => ({ label: edgeText(edges, place), now, base: null }));
@@ -70,6 +71,7 @@ function edgeText(edges, place) {
 /** The window over the baseline where there is one, else all so far by fixed edges. */
 function showConfidence(state, version) {
   const note = byId("confidence-note");
+  showVerdict(byId("confidence-verdict"), version, "confidence");
   const parent = byId("confidence");
   const series = version && version.series.find((one) => one.name === "confidence");
   const all = version && version.confidence;
@@ -79,13 +81,13 @@ function showConfidence(state, version) {
   }
   const chart = only(parent, "histogram", makeConfidence);
   const isCompared = Boolean(series && series.histogram.recent);
-  setText(note, isCompared ? "the last " + plural(series.window, "prediction") + " over the baseline" : "all so far" + (series ? ", before a window is full" : "; there is no baseline"));
+  setText(note, isCompared ? "the last " + plural(series.window, "prediction") + " over the baseline, a tenth of it in each column" : "all so far" + (series ? ", before a window is full" : "; there is no baseline"));
   setHidden(chart.base, !isCompared);
   const mean = all && all.count > 0 ? all.sum / all.count : null;
   setFigure(chart.mean, "confidence_mean", mean, numberText(mean));
   setFigure(chart.count, "confidence_count", all ? all.count : 0, countText(all ? all.count : 0));
   if (isCompared) {
-    const moved = "mean of all so far " + numberText(mean) + ", stability index " + numberText(series.psi);
+    const moved = "mean of all so far " + numberText(mean) + ", PSI " + numberText(series.psi);
     chart.histogram.set(binsOf(series), endsOf(series), "Confidence of the last " + series.window + " predictions over the baseline: " + moved);
     return;
   }
@@ -102,7 +104,7 @@ function makeConfidence(root) {
   const base = make("span", { class: "legend" }, make("span", { class: "key base" }), "baseline");
   root.append(make("p", { class: "legend" }, make("span", { class: "key now" }), "now ", base,
     make("span", {}, " · mean of all "), mean, make("span", {}, " · of "), count, make("span", {}, "with one")));
-  return { root, mean, count, base, histogram: new Histogram(root, true) };
+  return { root, mean, count, base, histogram: new Histogram(root, "confidence") };
 }
 
 /** One view in `parent`, made when it is another than before; `create` may fill the given root. */
@@ -114,6 +116,16 @@ function only(parent, name, create) {
   parent.viewName = name;
   parent.view = view;
   return view;
+}
+
+/** The verdict on one of the agent's own series; none without a baseline of it. */
+function showVerdict(node, version, name) {
+  const series = version && version.series.find((one) => one.name === name);
+  setHidden(node, !series);
+  if (!series) return;
+  const [level, said] = seriesLevel(series);
+  setLevel(node, level);
+  setText(node.lastElementChild, said);
 }
 
 function showEmpty(parent, text) {

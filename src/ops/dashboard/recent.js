@@ -79,15 +79,15 @@ class Recent {
 function makeRecentTable() {
   const heading = (text, name) => make("th", { scope: "col", class: name }, text);
   const body = make("tbody");
-  const table = make("table", {}, make("thead", {}, make("tr", {}, heading("Time"), heading("Status"), heading("Took", "number"),
+  const table = make("table", { class: "cards" }, make("thead", {}, make("tr", {}, heading("Time"), heading("Status"), heading("Took", "number"),
     heading("Request"), heading("Answer"), heading("Features"))), body);
-  const root = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Recent requests" }, table);
+  const root = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Recent requests as a table" }, table);
   return { root, body };
 }
 
 function makeRequest() {
   const cell = (label, part, name) => make("td", { "data-label": label, "data-part": part, class: name });
-  return make("tr", {}, cell("Time", "time", "when"), cell("Status", "status"), cell("Took", "took", "number"),
+  return make("tr", {}, cell("Time", "time", "brief when"), cell("Status", "status", "brief"), cell("Took", "took", "brief number"),
     make("td", { "data-label": "Request" }, make("bdi", { "data-part": "route" }), make("br"), make("bdi", { class: "id", "data-part": "id" })),
     cell("Answer", "answer"), make("td", { "data-label": "Features" }, make("div", { class: "pairs", "data-part": "pairs" })));
 }
@@ -100,7 +100,7 @@ function updateRequest(row, one) {
   setAttribute(row, "data-request", nameText(one.request_id));
   setText(time, clockText(Date.parse(one.timestamp) / 1000));
   setText(status, one.status_code ?? NO_FIGURE);
-  setAttribute(status, "class", one.status_code >= 500 || one.error ? "failed" : null);
+  status.classList.toggle("failed", one.status_code >= 500 || Boolean(one.error));
   setText(took, isNumber(one.duration_ms) ? secondsText(one.duration_ms / 1000) : NO_FIGURE);
   setName(route, (one.method || "") + " " + (one.path || ""));
   setName(id, one.request_id);

@@ -10,7 +10,8 @@ function showTimeline(state, version) {
   setHidden(empty, mine.length > 0);
   setText(empty, version && !version.baseline ? "Without a baseline no drift is found." : "No drift since the agent was started.");
   const left = state.episodes_left_out;
-  setText(byId("drift-note"), mine.length === 0 ? "" : plural(mine.length, "episode") + (left > 0 ? ", older ones are left out" : ""));
+  setText(byId("drift-note"), [mine.length > 0 && plural(mine.length, "episode") + (left > 0 ? ", older ones are left out" : ""), baselineText(version, state.unix)]
+    .filter(Boolean).join("; "));
   if (mine.length === 0) return;
   const view = only(parent, "timeline", makeTimeline);
   const span = spanOf(state, mine);
@@ -20,6 +21,15 @@ function showTimeline(state, version) {
     (node, cell) => updateCell(node, cell, span));
   keyed(view.body, mine, (one) => [one.series, one.detected, one.episode].join("\n"), makeRow,
     (row, one) => updateRow(row, one, state.unix));
+}
+
+/** What it is compared with, and how far that can be trusted. */
+function baselineText(version, now) {
+  if (!version || !version.baseline) return "";
+  const { origin, reviewed, rows, set_at: at, is_of_another_version: isBorrowed } = version.baseline;
+  const by = version.drift.decision === "scan" ? "judged by the scan of every series" : "judged by a test of the confidence";
+  return "baseline " + origin + " " + clockText(Date.parse(at) / 1000, now) + ", " + plural(rows, "row") +
+    (reviewed ? "" : ", not reviewed") + (isBorrowed ? ", of another version" : "") + "; " + by;
 }
 
 function beganAt(episode, otherwise) {
@@ -39,7 +49,7 @@ function makeTimeline() {
   const heading = (text, name) => make("th", { scope: "col", class: name }, text);
   const lanes = make("div", { class: "episodes", "aria-hidden": "true" });
   const body = make("tbody");
-  const table = make("table", {}, make("thead", {}, make("tr", {}, heading("Series"), heading("Since"), heading("Until"), heading("What changed"))), body);
+  const table = make("table", { class: "cards" }, make("thead", {}, make("tr", {}, heading("Series"), heading("Since"), heading("Until"), heading("What changed"))), body);
   const root = make("div", {}, lanes, make("div", { class: "list scroll", tabindex: "0", role: "region", "aria-label": "Episodes of drift" }, table));
   return { root, lanes, body };
 }
@@ -66,8 +76,9 @@ function updateCell(node, cell, span) {
 }
 
 function makeRow() {
+  const cell = (label, part, name) => make("td", { "data-label": label, "data-part": part, class: name });
   return make("tr", {}, make("th", { scope: "row" }, make("bdi", { class: "name", "data-part": "series" })),
-    make("td", { "data-part": "since" }), make("td", { "data-part": "until" }), make("td", { "data-part": "what" }));
+    cell("Since", "since", "when"), cell("Until", "until"), cell("What changed", "what"));
 }
 
 function updateRow(row, one, now) {
