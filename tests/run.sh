@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Every check of the project. `all` (default) needs at most 60 minutes on 2 cores; `quick` is
 # what needs no download but the crates and takes under 10; `soak` is what takes longer: fuzzing for
-# 5 minutes a target, the same build twice, the memory of other proxies, SOAK_MINUTES (10) of mixed traffic, a page in a browser for 30 minutes, and what
-# `drift` does alone: the drift detector beside others on the same streams (10 to 25 minutes, 2 GB of packages).
+# 5 minutes a target, the same build twice, the memory of other proxies, SOAK_MINUTES (10) of mixed traffic, the live
+# page open for 30 minutes, and what `drift` does alone: the drift detector beside others on the same streams (10 to
+# 25 minutes, 2 GB of packages).
 # Installs what it needs: Debian's packages as root (else it says what is missing and stops),
 # Python environments in .cache/. Goes on after a failure, sums up, exits 1.
 set -uo pipefail
@@ -166,26 +167,23 @@ grpc_calls() {
         suite grpc_calls .cache/venv/grpc_service/bin/python
 }
 
-# Grafana's types, in .cache/grafana.
-dashboards() {
-    local pins=tests/e2e/grafana folder=.cache/grafana
-    if ! cmp -s $pins/package-lock.json $folder/installed.json; then
-        mkdir -p $folder && cp $pins/package.json $pins/package-lock.json $folder/ &&
-            npm ci --prefix $folder --silent --no-audit --no-fund --ignore-scripts &&
-            cp $folder/package-lock.json $folder/installed.json || return 1
-    fi
-    suite dashboards python3
+# packages NAME: those of node that tests/e2e/NAME pins, in .cache/NAME.
+packages() {
+    local pins=tests/e2e/$1 folder=.cache/$1
+    cmp -s "$pins/package-lock.json" "$folder/installed.json" && return 0
+    mkdir -p "$folder" && cp "$pins/package.json" "$pins/package-lock.json" "$folder/" &&
+        npm ci --prefix "$folder" --silent --no-audit --no-fund --ignore-scripts &&
+        cp "$folder/package-lock.json" "$folder/installed.json"
 }
 
-# A driver of browsers and a checker of accessibility, in .cache/page.
+# Grafana's types.
+dashboards() {
+    packages grafana && suite dashboards python3
+}
+
+# What drives a browser, and what checks how accessible a page is.
 page() {
-    local pins=tests/e2e/page folder=.cache/page
-    if ! cmp -s $pins/package-lock.json $folder/installed.json; then
-        mkdir -p $folder && cp $pins/package.json $pins/package-lock.json $folder/ &&
-            npm ci --prefix $folder --silent --no-audit --no-fund --ignore-scripts &&
-            cp $folder/package-lock.json $folder/installed.json || return 1
-    fi
-    suite page python3
+    packages page && suite page python3
 }
 
 checks() {
