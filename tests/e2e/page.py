@@ -190,6 +190,76 @@ def percentiles_are_those_of_prometheus_and_rates_are_differences():
         page.is_clean()
 
 
+def sample():
+    """A state with all that there can be: a version that drifts, one without a baseline, one of values."""
+    return json.loads((h.ROOT / "src" / "ops" / "dashboard" / "sample.json").read_text())
+
+
+def calm():
+    """The same when all is well."""
+    state = sample()
+    version = state["models"][0]
+    state.update(models=[version], missing=[], unread=[], episodes=[])
+    state["traffic"]["observed"].update(decode_failed=0, too_long=0)
+    version["drift"].update(drift_detected=False)
+    version["drift"]["scan"].update(drift_detected=False, drifting=[])
+    for series in version["series"]:
+        series.update(drift_detected=False, episode=None, problems=[])
+    return state
+
+
+def later(state, **more):
+    """A minute on, with so many more requests by status."""
+    after = json.loads(json.dumps(state))
+    after["unix"] += 60
+    for status, count in more.items():
+        after["traffic"]["requests"][status.strip("_")] = after["traffic"]["requests"].get(status.strip("_"), 0) + count
+    return after
+
+
+SAID = """(states) => { const seen = new StateHistory(); for (const state of states) seen.add(state);
+    const last = states[states.length - 1];
+    return findings(last, (last.models || [])[0] || null, seen).map((one) => [one.level, one.sentence, one.detail]); }"""
+
+
+@case
+def the_sentence_follows_its_rules():
+    def changed(change):
+        state = calm()
+        change(state)
+        return [state]
+    drifts, version = sample(), lambda state: state["models"][0]
+    two = sample()
+    two["models"][0]["series"][1] = {**two["models"][0]["series"][0], "name": "confidence"}
+    test = lambda s: version(s)["drift"].update(drift_detected=True, decision="ks")
+    rules = [
+        ([calm()], "ok", "The model is well"),
+        ([drifts], "bad", "petal width (cm) has drifted since "),
+        ([two], "bad", "petal width (cm) and the confidence have drifted since "),
+        (changed(test), "bad", "The confidence has drifted"),
+        (changed(lambda s: s["agent"].update(ready=False, not_ready=["model_not_loaded"])), "bad", "Not ready for requests"),
+        ([calm(), later(calm(), _2xx=97, _5xx=3)], "bad", "3.0 % of requests fail"),
+        ([calm(), later(calm(), _2xx=97, _5xx=2)], "ok", "The model is well"),
+        ([calm(), later(calm(), _2xx=997, _5xx=3)], "ok", "The model is well"),
+        (changed(lambda s: s["traffic"].update(requests={})), "none", "No request yet"),
+        (changed(lambda s: s.update(models=None, observer="busy")), "warn", "Predictions cannot be seen now"),
+        (changed(lambda s: s.update(models=[])), "none", "No prediction seen yet"),
+        (changed(lambda s: version(s).update(baseline=None, series=[])), "warn", "Drift is not looked for"),
+        (changed(lambda s: version(s)["drift"]["scan"].update(status="warming")), "none", "The confidence is as before; features"),
+        (changed(lambda s: version(s)["drift"].update(status="insufficient_data", scan={"status": "warming"})), "none", "Too few predictions"),
+        (changed(lambda s: version(s)["series"][4].update(problems=["missing"])), "warn", "site is missing more often"),
+        (changed(lambda s: s["traffic"]["observed"].update(decode_failed=5000)), "warn", "21.2 % of bodies cannot be read"),
+    ]
+    shed = later(calm(), _2xx=10)
+    shed["traffic"]["shed"]["bytes"] += 7
+    rules.append(([calm(), shed], "warn", "Not everything is seen"))
+    with Agent(config=SETTINGS) as agent, BROWSER.open(page_of(agent)) as page:
+        for states, level, sentence in rules:
+            found = page.js(SAID, states)
+            check(found[0][0] == level and found[0][1].startswith(sentence), lambda: f"{found} instead of {level}, {sentence}")
+            check(all(one[1] and one[2] and "undefined" not in " ".join(one) and "NaN" not in " ".join(one) for one in found), lambda: found)
+
+
 @case
 def a_saved_page_is_a_report_without_a_server():
     with Agent(config=SETTINGS) as agent:

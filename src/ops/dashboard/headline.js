@@ -116,7 +116,8 @@ function noBaseline(state, version) {
 
 function warming(state, version) {
   if (!version || !version.baseline || !version.drift.scan || version.drift.scan.status !== "warming") return null;
-  return { level: "none", sentence: "Drift of single features is not known yet",
+  const isTested = version.drift.status === "checked";
+  return { level: "none", sentence: isTested ? "The confidence is as before; features are not judged yet" : "Too few predictions to judge drift yet",
     detail: "The scan is warming up: it measures how dependent neighbouring predictions are. Until then a test of the confidence decides." };
 }
 
