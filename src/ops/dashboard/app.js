@@ -79,7 +79,13 @@ function showCharts(history) {
   const latency = (name) => history.column((point) =>
     // what passed before the page was opened is of no moment; a report has nothing else
     point.latency.isWhole && history.points.length > 1 ? null : point.latency[name]);
-  page.requests.set(times, [rate("answered"), rate("client"), rate("server")]);
+  if (history.points.length === 1 && page.recent.isStatic) {
+    // a report of one state has no rates: how many there were
+    const { requests } = history.last();
+    page.requests.set(times, [[requests.answered], [requests.client], [requests.server]], countText);
+  } else {
+    page.requests.set(times, [rate("answered"), rate("client"), rate("server")]);
+  }
   page.latency.set(times, [latency("p50"), latency("p95"), latency("p99")]);
 }
 
@@ -155,6 +161,8 @@ function start() {
   }
   page.recent.isStatic = true;
   for (const state of [states].flat()) take(state);
+  setText(byId("requests-note"), page.history.points.length > 1 ? "per second, by status" : "all of them, by status");
+  if (page.history.points.length === 1) setText(byId("latency-note"), "of all requests");
   // of a single state there is no line to draw
   setAttribute(document.body, "data-points", page.history.points.length);
   setAttribute(byId("link"), "data-link", "saved");

@@ -100,7 +100,9 @@ class TimeChart {
     this.plot.redraw(false);
   }
 
-  set(times, columns) {
+  /** `text`: makes figures of values in place of that of each series. */
+  set(times, columns, text) {
+    this.text = text || null;
     this.data = [times, ...columns];
     this.plot.setData(this.data);
     this.say();
@@ -116,7 +118,7 @@ class TimeChart {
     this.series.forEach((one, number) => {
       const value = this.data[number + 1][at];
       const newest = this.data[number + 1][last];
-      setText(this.values[number], isNumber(value) ? one.text(value) : NO_FIGURE);
+      setText(this.values[number], isNumber(value) ? (this.text || one.text)(value) : NO_FIGURE);
       setAttribute(this.values[number], "data-figure", this.name + "." + one.key);
       setAttribute(this.values[number], "data-value", isNumber(value) ? value : "none");
       said.push(one.label + " " + (isNumber(newest) ? one.text(newest) : "not known"));

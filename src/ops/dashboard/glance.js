@@ -7,7 +7,7 @@ function versionKey(version) {
 /** In a word: for the button of a version. */
 function versionState(version) {
   if (version.drift.drift_detected) return ["bad", driftingCount(version)];
-  if (!version.baseline) return ["warn", "no baseline"];
+  if (!version.baseline) return version.capturing ? ["none", "captures a baseline"] : ["warn", "no baseline"];
   if (!version.serving) return ["none", "serves no longer"];
   if (version.drift.status !== "checked" && version.drift.decision === "ks") return ["none", "warming up"];
   return ["ok", "no drift"];
@@ -95,7 +95,12 @@ function readyTile(state) {
 
 function driftTile(state, version) {
   const tile = { name: "drift", label: "Drift", value: version && version.drift.drift_detected ? 1 : 0 };
-  if (!version || !version.baseline) return { ...tile, text: NO_FIGURE, mark: version ? "warn" : "none", aside: version ? "no baseline" : "no model yet" };
+  if (!version) return { ...tile, text: NO_FIGURE, mark: "none", aside: "no model yet" };
+  if (!version.baseline) {
+    const { capturing } = version;
+    const aside = capturing ? "baseline: " + countText(capturing.rows) + " of " + countText(capturing.wanted) : "no baseline";
+    return { ...tile, text: NO_FIGURE, mark: capturing ? "none" : "warn", aside };
+  }
   const by = version.drift.decision === "scan" ? "by the scan" : "by the test";
   if (version.drift.drift_detected) return { ...tile, text: "yes", mark: "bad", level: "bad", aside: driftingCount(version) };
   if (version.drift.decision === "ks" && version.drift.status !== "checked") {

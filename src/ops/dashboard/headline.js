@@ -110,8 +110,17 @@ function unread(state) {
 
 function noBaseline(state, version) {
   if (!version || version.baseline) return null;
+  if (version.capturing) {
+    return { level: "none", sentence: "A baseline is being captured",
+      detail: capturingText(version) + " Until it is there, drift is not looked for." };
+  }
   return { level: "warn", sentence: "Drift is not looked for",
     detail: "There is no baseline to compare with: set one, as is said below." };
+}
+
+function capturingText(version) {
+  const { rows, wanted } = version.capturing;
+  return countText(rows) + " of " + plural(wanted, "prediction") + " have come.";
 }
 
 function warming(state, version) {

@@ -83,7 +83,11 @@ function binsOf(series) {
 }
 
 function labelOf(name, range, isNumeric) {
-  if (range) return numberText(range[0]) + " to " + numberText(range[1]);
+  if (range) {
+    const [low, high] = range.map(numberText);
+    // a value that many share is a range of its own
+    return low === high ? low : low + " to " + high;
+  }
   return isNumeric && name === "out" ? "out of range" : name;
 }
 

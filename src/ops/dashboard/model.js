@@ -81,7 +81,7 @@ function showConfidence(state, version) {
   }
   const chart = only(parent, "histogram", makeConfidence);
   const isCompared = Boolean(series && series.histogram.recent);
-  setText(note, isCompared ? "the last " + plural(series.window, "prediction") + " over the baseline, a tenth of it in each column" : "all so far" + (series ? ", before a window is full" : "; there is no baseline"));
+  setText(note, isCompared ? "the last " + plural(series.window, "prediction") + ", in tenths of the baseline" : "all so far" + (series ? ", before a window is full" : "; there is no baseline"));
   setHidden(chart.base, !isCompared);
   const mean = all && all.count > 0 ? all.sum / all.count : null;
   setFigure(chart.mean, "confidence_mean", mean, numberText(mean));

@@ -67,10 +67,11 @@ class Recent {
   show(answer) {
     setHidden(byId("token-form"), true);
     if (this.timer === null && !this.isStatic) this.start();
-    if (answer.requests.length === 0) return this.empty("No request yet.");
+    if (answer.requests.length === 0) return this.empty("No request since this page was opened: none is kept while nobody looks.");
     setHidden(byId("recent"), false);
     setHidden(byId("recent-empty"), true);
-    setText(byId("recent-note"), "the last " + answer.requests.length + " of at most " + answer.most);
+    setText(byId("recent-note"), "the last " + answer.requests.length + " since this page was opened, at most " + answer.most +
+      (answer.skipped > 0 ? "; " + countText(answer.skipped) + " came too fast to be shown" : ""));
     const body = only(byId("recent"), "table", makeRecentTable).body;
     keyed(body, answer.requests, (one) => one.request_id + " " + one.timestamp, makeRequest, updateRequest);
   }
