@@ -7,6 +7,7 @@
 //! bodies: for who may read a baseline.
 
 mod events;
+mod files;
 mod history;
 mod models;
 mod page;

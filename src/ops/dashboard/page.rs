@@ -9,9 +9,8 @@ use ::http::HeaderValue;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-const PAGE: &str = include_str!("index.html");
-const STYLES: &[&str] = &[include_str!("style.css")];
-const SCRIPTS: &[&str] = &[include_str!("app.js")];
+use super::files::{PAGE, SCRIPTS, STYLES};
+
 
 /// The live page.
 pub(super) struct Page {
@@ -36,8 +35,8 @@ pub fn document(state: Option<&str>) -> String {
         let json = json.replace('<', "\\u003c");
         format!("<script type=\"application/json\" id=\"state\">{json}</script>\n")
     });
-    PAGE.replacen("<!--style-->\n", &of("style", STYLES), 1)
-        .replacen("<!--script-->\n", &of("script", SCRIPTS), 1)
+    PAGE.replacen("<!--style-->\n", &of("style", &STYLES), 1)
+        .replacen("<!--script-->\n", &of("script", &SCRIPTS), 1)
         .replacen("<!--state-->\n", &state.unwrap_or_default(), 1)
 }
 
@@ -49,8 +48,8 @@ fn policy() -> String {
     format!(
         "default-src 'none'; script-src{}; style-src{}; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hashes(SCRIPTS),
-        hashes(STYLES)
+        hashes(&SCRIPTS),
+        hashes(&STYLES)
     )
 }
 
