@@ -27,7 +27,7 @@ function showClasses(version) {
     setFigure(share, "class_share", now, shareText(now));
     setFigure(base, "class_baseline", one.baseline, shareText(one.baseline));
     setHidden(base, !isCompared);
-    setFigure(count, "class_count", one.count, countText(one.count));
+    setFigure(count, "class_count", one.count, shortCountText(one.count));
   });
   const more = version.classes_left_out;
   setText(table.more, more > 0 ? plural(more, "more class", "more classes") + " with " + plural(version.left_out_predictions, "prediction") + "." : "");
@@ -37,8 +37,8 @@ function makeShares() {
   const heading = (text, name) => make("th", { scope: "col", class: name }, text);
   const body = make("tbody");
   const base = heading("Baseline", "number");
-  const root = make("div", {}, make("table", { class: "shares" }, make("thead", {}, make("tr", {}, heading("Class"),
-    make("td", {}), heading("Now", "number"), base, heading("All", "number"))), body));
+  const root = make("div", {}, make("table", { class: "shares" }, make("thead", {}, make("tr", {}, heading("Class", "who"),
+    make("td", { class: "across" }), heading("Now", "number"), base, heading("All", "number"))), body));
   const more = make("p", { class: "note" });
   root.append(more);
   return { root, body, base, more };
