@@ -24,6 +24,9 @@ use super::{
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1 << 20;
 
+/// Bytes of an answer that may wait for a slow client before more of it are made.
+const MAX_UNSENT: usize = 64 << 10;
+
 /// Serves one client until it leaves, breaks a limit, or `stop` is true and nothing is in hand.
 pub(super) async fn serve<S, H>(
     stream: S,
@@ -65,7 +68,8 @@ fn builder(limits: &Limits) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
-        .max_header_size(limits.head);
+        .max_header_size(limits.head)
+        .max_buf_size(MAX_UNSENT.max(limits.head));
     builder
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{models::Listing, worker::Settings};
+use super::{board::Board, models::Listing, recent::Listed, worker::Settings};
 use crate::drift::{
     Baseline, Baselines, CheckInput, InUse, Key, SeriesName, Snapshot, Verdict,
     report::{Histograms, Report},
@@ -117,6 +117,8 @@ pub(super) enum Command {
     Model(ModelState),
     Apply(Box<Settings>),
     Models(oneshot::Sender<Listing>),
+    Board(oneshot::Sender<Board>),
+    Recent(oneshot::Sender<Listed>),
     LastPredictor(oneshot::Sender<Option<(String, String)>>),
     Captured(oneshot::Sender<Vec<Captured>>),
     Snapshots(oneshot::Sender<Vec<Snapshot>>),
@@ -191,6 +193,27 @@ impl Handle {
     pub async fn models(&self) -> Result<Listing, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Models(reply))?;
+        came(answer).await
+    }
+
+    /// What a live page shows of the models.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn board(&self) -> Result<Board, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Board(reply))?;
+        came(answer).await
+    }
+
+    /// The last requests, which are kept from the first time on that somebody asks, for as long as
+    /// somebody does.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn recent(&self) -> Result<Listed, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Recent(reply))?;
         came(answer).await
     }
 

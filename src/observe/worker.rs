@@ -1,16 +1,18 @@
 //! The observe thread: takes what waits, exchange by exchange, and does what the operator asks.
 
-use std::{sync::Arc, thread::JoinHandle};
+use std::{sync::Arc, thread::JoinHandle, time::Instant};
 
 use ::metrics::Counter;
 use crossbeam_channel::{Receiver, never, select};
 
 use super::{
     access_log::{AccessLog, Seen},
+    board::Board,
     cardinality::OTHER,
     command::{self, Command, Handle},
     models::{Models, TOO_LONG},
     numbers::Numbers,
+    recent::Recent,
     record::{Outcome, Record},
     series::Series,
     tasks::Tasks,
@@ -41,6 +43,8 @@ pub struct Settings {
     pub log: config::Log,
     /// Windows of confidences.
     pub drift: config::Drift,
+    /// Requests that are listed while somebody looks.
+    pub recent: usize,
 }
 
 impl Settings {
@@ -56,6 +60,7 @@ impl Settings {
                 capture: config.captured_baseline(),
                 ..config.drift.clone()
             },
+            recent: config.ops.recent,
         }
     }
 }
@@ -98,6 +103,7 @@ pub fn start(
         numbers: Numbers::default(),
         tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log,
+        recent: Recent::new(settings.recent),
         series: Series::new(
             settings.model.clone(),
             settings.drift,
@@ -127,6 +133,7 @@ struct Worker {
     tasks: Tasks,
     numbers: Numbers,
     log: AccessLog,
+    recent: Recent,
     series: Series,
     model: Arc<config::Model>,
     panics: Counter,
@@ -210,6 +217,8 @@ impl Worker {
             Command::Model(state) => self.series.set_state(state),
             Command::Apply(settings) => self.apply(*settings),
             Command::Models(reply) => drop(reply.send(self.models.listing())),
+            Command::Board(reply) => drop(reply.send(self.board())),
+            Command::Recent(reply) => drop(reply.send(self.recent.listed(Instant::now()))),
             Command::LastPredictor(reply) => drop(reply.send(self.series.last_predictor())),
             Command::Captured(reply) => drop(reply.send(self.series.captured())),
             Command::Snapshots(reply) => drop(reply.send(self.series.snapshots())),
@@ -219,12 +228,23 @@ impl Worker {
         }
     }
 
+    fn board(&self) -> Board {
+        let (versions, left_out) = self.series.seen();
+        Board {
+            versions,
+            left_out,
+            gaps: self.models.gaps(),
+            unread: self.models.not_read(),
+        }
+    }
+
     fn apply(&mut self, settings: Settings) {
         self.series
             .apply(settings.model.clone(), settings.drift, &settings.metrics);
         self.models.set_bounds(settings.metrics.clone());
         self.record.set_bounds(settings.metrics);
         self.log.apply(settings.log);
+        self.recent.apply(settings.recent);
         self.model = Arc::new(settings.model);
         self.capture = settings.capture;
         self.decode = settings.decode;
@@ -233,7 +253,7 @@ impl Worker {
     fn observe(&mut self, exchange: &Exchange) {
         self.record.fault(exchange.fault);
         if exchange.interest == Interest::Head {
-            return self.unpanicked(|worker| worker.log.write(exchange, None));
+            return self.unpanicked(|worker| worker.write(exchange, None));
         }
         let (outcome, mut inference) = self.read(exchange);
         self.unpanicked(|worker| {
@@ -261,7 +281,12 @@ impl Worker {
         if let Some(seen) = seen.filter(|seen| !seen.inference.outputs.is_empty()) {
             self.count(exchange, seen);
         }
+        self.write(exchange, seen);
+    }
+
+    fn write(&mut self, exchange: &Exchange, seen: Option<Seen<'_>>) {
         self.log.write(exchange, seen);
+        self.recent.saw(&mut self.log, exchange, seen);
     }
 
     /// Reads both bodies, where they are there.

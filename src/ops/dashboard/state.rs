@@ -6,13 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::history::Episode;
 use crate::{
-    drift::InUse,
+    drift::{Fields, InUse, report::Report},
     observe::{
-        board::{Gap, SeriesState, UnreadRoute},
+        board::{Gap, SeriesState},
         command::Judged,
+        models::UnreadRoute,
     },
 };
 
@@ -113,6 +115,7 @@ pub(super) struct Failure {
 
 /// A template of paths.
 #[derive(Debug, Default, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the page knows it by that name")]
 pub(super) struct Endpoint {
     pub(super) endpoint: String,
     /// As those of all.
@@ -130,6 +133,7 @@ pub(super) struct Histogram {
 
 /// One version of a model.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the page knows it by that name")]
 pub(super) struct Version {
     pub(super) model: String,
     pub(super) version: String,
@@ -152,6 +156,8 @@ pub(super) struct Version {
     pub(super) inference: Option<Histogram>,
     /// What it is compared with.
     pub(super) baseline: Option<InUse>,
+    /// What is gathered for one, where there is none and `drift.capture` says so.
+    pub(super) capturing: Option<Capturing>,
     pub(super) drift: Drift,
     /// Those that drift first, then in the order of the baseline.
     pub(super) series: Vec<SeriesState>,
@@ -161,6 +167,7 @@ pub(super) struct Version {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the page knows it by that name")]
 pub(super) struct Class {
     pub(super) class: String,
     pub(super) count: u64,
@@ -170,35 +177,47 @@ pub(super) struct Class {
     pub(super) recent: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Values {
     pub(super) edges: Vec<f64>,
     #[serde(flatten)]
     pub(super) histogram: Histogram,
 }
 
+/// Predictions that are gathered for a baseline, and how many are wanted.
+#[derive(Debug, Serialize)]
+pub(super) struct Capturing {
+    pub(super) rows: usize,
+    pub(super) wanted: usize,
+}
+
 /// The verdict, with the fields of `GET /drift`: its test is as of the last check, its scan of now.
 #[derive(Debug)]
-pub(super) struct Drift(pub(super) Judged);
+pub(super) struct Drift {
+    pub(super) judged: Judged,
+    /// Names that the lists of the scan leave out.
+    pub(super) names_left_out: usize,
+}
 
-/// A drift of one series.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Episode {
-    /// As in notices and in the log; `None`: it began before the agent started.
-    pub episode: Option<String>,
-    pub model: String,
-    pub version: String,
-    pub series: String,
-    /// `scan` or `ks`.
-    pub decision: &'static str,
-    /// Since when it can be seen; `None`: the test does not tell.
-    pub since: Option<f64>,
-    /// When it was found; `None`: before the agent started.
-    pub detected: Option<f64>,
-    /// When it was over; `None`: it goes on.
-    pub ended: Option<f64>,
-    /// Why: `calm`, or what changed but the traffic.
-    pub reason: Option<&'static str>,
-    /// What was found, as in the log; `None`: it began before the agent started.
-    pub evidence: Option<Evidence>,
+#[derive(Serialize)]
+struct DriftFields<'a> {
+    #[serde(flatten)]
+    page: Fields<'a>,
+    /// `ks` or `scan`: which of them `drift_detected` is of.
+    decision: &'static str,
+    scan: Option<&'a Report>,
+    names_left_out: usize,
+}
+
+impl Serialize for Drift {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let judged = &self.judged;
+        let fields = DriftFields {
+            page: judged.verdict.fields(judged.drift_detected()),
+            decision: if judged.is_of_scan() { "scan" } else { "ks" },
+            scan: judged.scan.as_ref(),
+            names_left_out: self.names_left_out,
+        };
+        fields.serialize(serializer)
+    }
 }

@@ -77,6 +77,7 @@ impl Port {
             keeper: Arc::new(Mutex::new(Keeper::new(Baselines::new(), None, observer))),
             judge: Judge::default(),
             scrapes: Scrapes::default(),
+            dashboard: ops::Dashboard::new(None),
             reload: tokio::sync::mpsc::channel(1).0,
         };
         Self {
