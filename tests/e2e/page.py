@@ -150,7 +150,7 @@ def every_figure_is_that_of_metrics_and_drift():
         recent = agent.ask("GET", "/recent").json()["requests"]
         shown = lambda: page.js("() => [...document.querySelectorAll('[data-request]')].map((row) => row.dataset.request)")
         wait_until(lambda: equal(shown(), [one["request_id"] for one in recent], "requests") or True, "recent requests")
-        first = next(one for one in recent if one.get("features") and one["path"] == "/predict")
+        first = next(one for one in recent if one.get("prediction"))
         row = page.text(f'[data-request="{first["request_id"]}"]')
         for word in (first["prediction"], *first["features"], str(first["status_code"])):
             check(word in row, lambda: f"{word} is not in {row}")
@@ -448,7 +448,7 @@ def everything_can_be_done_with_the_keyboard():
             equal(page.js("() => document.activeElement.className"), "skip", "the first stop")
             page.press("Enter")
             equal(page.js("() => document.activeElement.id"), "main", "where the link leads")
-            page.call("reload")
+        with BROWSER.open(page_of(agent)) as page:
             page.live()
             page.press("Tab")
             page.press("Tab")
@@ -567,7 +567,11 @@ def a_page_from_elsewhere_asks_for_the_token():
                 page.js("() => document.querySelector('#token').focus()")
                 page.call("type", text=token)
                 page.press("Enter")
-                wait_until(lambda: page.is_shown("#recent") == is_it and (is_it or "not the token" in page.text("#token-note")), f"an answer to {token}")
+                wait_until(lambda: page.is_shown("#token-form") != is_it and (is_it or "not the token" in page.text("#token-note")),
+                           f"an answer to {token}")
+            # nothing is kept while nobody looks
+            Traffic(8).send(agent, 2)
+            wait_until(lambda: page.js("() => document.querySelectorAll('[data-request]').length") == 2, "requests")
             stored = page.js("() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])")
             check("sesame" not in stored, "the token is kept")
 
@@ -585,7 +589,7 @@ def an_open_page_needs_no_more_memory_with_time_and_neither_does_the_agent():
     # a remembered point is added each second until there are 300
     warm = min(330.0, max(30.0, SECONDS / 4))
     heap, agents, nodes = [], [], []
-    with Agent(config={"drift": {"capture": CAPTURED}, "log": {"lines": "none"}}) as agent:
+    with Agent(config=SETTINGS) as agent:
         captured(agent, Traffic(9))
         with Steady(agent, traffic=Traffic(10)) as steady, BROWSER.open(page_of(agent)) as page:
             page.live()
