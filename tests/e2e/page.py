@@ -682,7 +682,7 @@ def pictures():
                 time.sleep(15)
             for scheme, page in (("light", light), ("dark", dark)):
                 path = h.ROOT / "docs" / f"page-{scheme}.png"
-                page.call("shot", path=str(path), clip={"x": 0, "y": 0, "width": 1280, "height": 1180})
+                page.call("shot", path=str(path), clip={"x": 0, "y": 0, "width": 1280, "height": 1270})
                 print(f"{path.relative_to(h.ROOT)}: {path.stat().st_size} bytes")
 
 

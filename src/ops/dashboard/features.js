@@ -59,7 +59,7 @@ function updateFeature(node, series) {
 function findingText(series) {
   if (series.episode) {
     const { region, baseline_share: base, recent_share: recent, since } = series.episode;
-    return capital(inlineName(region)) + ": " + shareText(recent) + ", was " + shareText(base) + ". Since " + clockText(Date.parse(since) / 1000) + ".";
+    return capital(regionText(region)) + ": " + shareText(recent) + ", was " + shareText(base) + ". Since " + clockText(Date.parse(since) / 1000) + ".";
   }
   return series.problems.map((problem) => capital(PROBLEM_WORDS[problem] || problem)).join(", ") + ".";
 }

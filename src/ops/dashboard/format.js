@@ -53,7 +53,7 @@ function shareText(share) {
   const percent = share * 100;
   if (percent > 0 && percent < 0.1) return "< 0.1 %";
   if (percent < 100 && percent > 99.9) return "> 99.9 %";
-  return (percent >= 10 ? percent.toFixed(percent < 99.5 && percent % 1 ? 1 : 0) : percent.toFixed(1)) + " %";
+  return (percent === 0 || percent === 100 ? percent : percent.toFixed(1)) + " %";
 }
 
 /** A time in seconds with the unit that suits it, as number and unit. */

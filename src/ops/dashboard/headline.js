@@ -44,6 +44,8 @@ function drifted(state, version) {
   if (!version || !version.drift.drift_detected) return null;
   const drifting = version.series.filter((series) => series.drift_detected && series.episode);
   if (version.drift.decision === "ks" || drifting.length === 0) return driftOfTest(version);
+  // what has changed most is told first
+  drifting.sort((a, b) => b.score - a.score);
   const names = drifting.map((series) => seriesText(series.name));
   const since = drifting.map((series) => Date.parse(series.episode.since) / 1000).sort((a, b) => a - b)[0];
   const verb = drifting.length === 1 ? " has drifted since " : " have drifted since ";
@@ -55,8 +57,14 @@ function drifted(state, version) {
 function episodeText(series) {
   const { region, baseline_share: base, recent_share: recent } = series.episode;
   const window = series.window ? "the last " + plural(series.window, "prediction") : "the window";
-  return beginning(seriesText(series.name)) + " is " + inlineName(region) + " in " + shareText(recent) + " of " + window +
+  return beginning(seriesText(series.name)) + " is " + regionText(region) + " in " + shareText(recent) + " of " + window +
     ", and in " + shareText(base) + " of the baseline.";
+}
+
+/** An edge has all the digits of a value of the baseline: three are enough for a sentence. */
+function regionText(region) {
+  const edge = /^at most (-?\d[\d.e+-]*)$/.exec(region);
+  return edge ? "at most " + numberText(Number(edge[1])) : inlineName(region);
 }
 
 function driftOfTest(version) {

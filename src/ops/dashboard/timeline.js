@@ -96,7 +96,7 @@ function updateRow(row, one, now) {
 function evidenceText(evidence) {
   if (!evidence) return NO_FIGURE;
   if (evidence.region !== undefined) {
-    return capital(inlineName(evidence.region)) + ": " + shareText(evidence.recent_share) + " when it was found, was " + shareText(evidence.baseline_share);
+    return capital(regionText(evidence.region)) + ": " + shareText(evidence.recent_share) + " when it was found, was " + shareText(evidence.baseline_share);
   }
   return "Mean " + numberText(evidence.recent_mean) + ", was " + numberText(evidence.baseline_mean) + " (p = " + numberText(evidence.p_value) + ")";
 }
