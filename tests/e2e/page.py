@@ -250,6 +250,13 @@ def the_sentence_follows_its_rules():
         (changed(lambda s: version(s)["series"][4].update(problems=["missing"])), "warn", "site is missing more often"),
         (changed(lambda s: s["traffic"]["observed"].update(decode_failed=5000)), "warn", "21.2 % of bodies cannot be read"),
     ]
+    right = calm()
+    right["models"][0]["accuracy"] = {"regression": None, "classification": {
+        "labels": 500, "accuracy": {"value": 0.81, "low": 0.773, "high": 0.842}, "macro_f1": 0.8, "log_loss": {"value": None},
+        "brier": {"value": 0.21}, "calibration_error": {"value": 0.04}, "drop": {"score": 0.2, "current": None}}}
+    wrong = json.loads(json.dumps(right))
+    wrong["models"][0]["accuracy"]["classification"]["drop"]["current"] = {"since": 1}
+    rules += [([right], "ok", "The model is well"), ([wrong], "bad", "The model is less often right than it was")]
     shed = later(calm(), _2xx=10)
     shed["traffic"]["shed"]["bytes"] += 7
     rules.append(([calm(), shed], "warn", "Not everything is seen"))
@@ -258,6 +265,11 @@ def the_sentence_follows_its_rules():
             found = page.js(SAID, states)
             check(found[0][0] == level and found[0][1].startswith(sentence), lambda: f"{found} instead of {level}, {sentence}")
             check(all(one[1] and one[2] and "undefined" not in " ".join(one) and "NaN" not in " ".join(one) for one in found), lambda: found)
+        page.js("(version) => showAccuracy(version)", version(right))
+        tiles = page.figures("#accuracy")
+        equal({name: shown[0] for name, shown in tiles.items()}, {
+            "accuracy": (0.81, "81.0 %"), "labels": (500, "500"), "macro_f1": (0.8, "0.8"),
+            "calibration_error": (0.04, "0.04"), "brier": (0.21, "0.21")}, "accuracy")
 
 
 @case
@@ -540,7 +552,12 @@ def the_policy_allows_the_page_and_nothing_else():
             page.js("""() => { const s = document.createElement("script"); s.textContent = "window.ran = true";
                 document.body.append(s); }""")
             equal(page.js("() => window.ran === true"), False, "a foreign script")
-            check(page.call("seen")["violations"], "the policy said nothing of it")
+            asked = page.js("() => fetch('http://example.invalid/').then(() => 'answered', () => 'refused')")
+            equal(asked, "refused", "a request elsewhere")
+            violations = wait_until(lambda: len(found := page.call("seen")["violations"]) >= 2 and found, "violations")
+            equal(sorted(text.split(" ")[0] for text in violations), ["connect-src", "script-src-elem"], "violations")
+            # what the other cases look for is found where it is
+            check({"violations of the policy", "console"} <= set(page.complaints()), page.complaints)
 
 
 @case

@@ -20,7 +20,7 @@ const PROBLEMS = {
 
 /** `{level, sentence, detail}` of a version, the gravest first; the last one when there is nothing else. */
 function findings(state, version, history) {
-  const rules = [notReady, observerGone, drifted, failing, noTraffic, broken, shedding, unread, noBaseline, warming];
+  const rules = [notReady, observerGone, drifted, dropped, failing, noTraffic, broken, shedding, unread, noBaseline, warming];
   const found = rules.map((rule) => rule(state, version, history)).filter(Boolean);
   found.sort((a, b) => RANKS[b.level] - RANKS[a.level]);
   if (!found.some((one) => RANKS[one.level] > 0)) found.unshift(well(state, version, history));
@@ -72,6 +72,15 @@ function driftOfTest(version) {
   return { level: "bad", sentence: "The confidence has drifted",
     detail: "Its mean is " + numberText(recent) + ", that of the baseline " + numberText(base) +
       " (Kolmogorov-Smirnov " + numberText(statistic) + ", p = " + numberText(p) + ")." };
+}
+
+function dropped(state, version) {
+  const drop = dropOf(version);
+  if (!drop) return null;
+  const { classification } = version.accuracy;
+  const now = classification && classification.accuracy ? shareText(classification.accuracy.value) + " of the last " +
+    plural(classification.labels, "label") + " were predicted right." : "Errors are larger than they were.";
+  return { level: "bad", sentence: "The model is less often right than it was", detail: now };
 }
 
 function failing(state, version, history) {

@@ -132,21 +132,3 @@ function showEmpty(parent, text) {
   const view = only(parent, "empty", () => ({ root: make("p", { class: "empty" }) }));
   setText(view.root, text);
 }
-
-const ACCURACY_WORDS = { accuracy: "Accuracy", labels: "Labels", labelled: "Labelled", correct: "Right", window: "Window" };
-
-/** Where labels came. Figures are shown by their names: a later agent may have more of them. */
-function showAccuracy(version) {
-  const accuracy = version && version.accuracy;
-  setHidden(byId("accuracy-panel"), !accuracy);
-  if (!accuracy) return;
-  const figures = Object.entries(accuracy).filter(([, value]) => isNumber(value));
-  const tiles = figures.map(([name, value]) => ({
-    name: "accuracy_" + name,
-    label: ACCURACY_WORDS[name] || capital(name.replaceAll("_", " ")),
-    value,
-    text: value >= 0 && value <= 1 && !Number.isInteger(value) || /accuracy|share|rate/.test(name) ? shareText(value) : numberText(value),
-    aside: "",
-  }));
-  showTiles(byId("accuracy"), tiles);
-}
