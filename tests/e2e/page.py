@@ -369,6 +369,26 @@ def the_page_outlives_the_agent_and_says_when_figures_are_old():
         page.is_clean(is_gone=True)
 
 
+@case
+def a_tab_that_nobody_looks_at_lets_its_stream_go_and_still_tells_of_drift():
+    hide = """(isHidden) => { Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+        document.dispatchEvent(new Event("visibilitychange")); }"""
+    with Agent(config=SETTINGS) as agent, BROWSER.open(page_of(agent)) as page:
+        page.live()
+        page.js(hide, True)
+        check(page.js("() => page.feed.source !== null"), "the stream is gone at once")
+        # as if that were long ago
+        page.js("() => { page.feed.hiddenSince -= 60000; }")
+        wait_until(lambda: page.js("() => page.feed.source === null"), "the stream to be let go")
+        drifted(agent, Traffic(15))
+        wait_until(lambda: page.text("title").startswith("Drift:"), "the title")
+        check(page.js("() => page.feed.source === null"), "the stream is open all the same")
+        page.js(hide, False)
+        wait_until(lambda: page.js("() => page.feed.source !== null"), "the stream")
+        page.live()
+        page.is_clean()
+
+
 # -- for everybody ------------------------------------------------------------------------------------
 
 class Named(http.server.BaseHTTPRequestHandler):
@@ -671,6 +691,12 @@ def a_hundred_open_pages_cost_no_request():
                 wait_until(lambda: streams.read(1) or min(streams.events) >= 3, "events on every stream")
                 for page in pages:
                     equal(page.live().attribute("#link", "data-link"), "live", "page")
+                # there is no room for one more stream: that page asks instead
+                pages.append(BROWSER.open(page_of(agent)))
+                pages[-1].live()
+                first = pages[-1].figure("requests", "#tiles")[0]
+                wait_until(lambda: pages[-1].figure("requests", "#tiles")[0] > first, "a later state")
+                check(any("503" in one["text"] for one in pages[-1].call("seen")["console"]), "a stream was refused")
             after = agent.settled()
         finally:
             streams.close()
@@ -681,7 +707,7 @@ def a_hundred_open_pages_cost_no_request():
         equal(difference("ml_api_requests_total"), steady.count, "requests")
         for name in ("sidelight_shed_total", "sidelight_request_failures_total", "sidelight_panics_total"):
             equal(difference(name), 0, name)
-        print(f"    {STREAMS} pages: {steady.count} requests answered, {min(streams.events)} to {max(streams.events)} events each")
+        print(f"    {STREAMS} streams: {steady.count} requests answered, {min(streams.events)} to {max(streams.events)} events each")
 
 
 # -- pictures ----------------------------------------------------------------------------------------------
