@@ -67,6 +67,12 @@ function regionText(region) {
   return edge ? "at most " + numberText(Number(edge[1])) : inlineName(region);
 }
 
+/** At the start of a sentence: a class keeps the name that it has. */
+function regionStart(region) {
+  const text = regionText(region);
+  return /^at most -?\d/.test(text) ? capital(text) : text;
+}
+
 function driftOfTest(version) {
   const { ks_statistic: statistic, p_value: p, baseline_mean: base, recent_mean: recent } = version.drift;
   return { level: "bad", sentence: "The confidence has drifted",
