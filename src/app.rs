@@ -57,12 +57,12 @@ use crate::{
     capture::queue::{self, Offer},
     config::{self, Cgroup, Config, Findings, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
-    drift::{Baselines, Snapshot, Store},
+    drift::{Baselines, Notice, Outlet, Snapshot, Store},
     health::Health,
     metrics::{Metrics, Table, catalogue, process},
     notify::{self, Notifier},
     observe::{self, worker},
-    ops::{self, Keeper, Ops},
+    ops::{self, Dashboard, Keeper, Ops},
     panics::{contained, hook},
     proxy::{self, listener::Proxy},
     telemetry::{self, FileLog, Sink, events},
@@ -185,7 +185,7 @@ impl Agent {
         let (offer, take) = queue::queue(&config.capture);
         let pod = Pod::of(&sources);
         collect(&metrics, &sources, (&sink, &log_file), &offer);
-        let (outlet, notices) = notify::outlet(&metrics);
+        let (outlet, notices, dashboard) = told(&metrics);
         #[cfg(feature = "otlp")]
         let (exporter, export, handed_over) = otlp::start(&config, &pod.attributes(), &metrics)?;
         let (observer, observe_thread) = worker::start(
@@ -224,8 +224,7 @@ impl Agent {
         let keeper = keeping((baselines, &store, &observer), &baseline_files).await;
         let health = Arc::new(Health::default());
         health.watch_threads(proxy.runtimes());
-        let asking = ops::Settings::new(&config, tls.upstream.clone());
-        let (ops_settings, ops_changes) = watch::channel(Arc::new(asking));
+        let (ops_settings, ops_changes) = asking(&config, &tls);
         let (reload, reloads) = mpsc::channel(1);
         let ops = Arc::new(Ops {
             metrics: Arc::clone(&metrics),
@@ -236,6 +235,7 @@ impl Agent {
             keeper: Arc::clone(&keeper),
             judge: ops::Judge::new(outlet),
             scrapes: ops::Scrapes::default(),
+            dashboard,
             reload,
         });
         let doors = announce(&proxy, &ops_listener, &config);
@@ -372,6 +372,21 @@ async fn kept_up<F: Future<Output = ()>>(panics: Counter, task: impl Fn() -> F) 
     }
 }
 
+/// What the operator's side goes by, and its other end.
+fn asking(config: &Config, tls: &Ends) -> (AskingSender, watch::Receiver<Arc<ops::Settings>>) {
+    let asking = ops::Settings::new(config, tls.upstream.clone());
+    watch::channel(Arc::new(asking))
+}
+
+type AskingSender = watch::Sender<Arc<ops::Settings>>;
+
+/// Where notices of drift are handed over, their end for receivers, and who remembers them.
+fn told(metrics: &Metrics) -> (Outlet, mpsc::Receiver<Notice>, Dashboard) {
+    let (outlet, notices) = notify::outlet(metrics);
+    let (outlet, told) = outlet.recorded();
+    (outlet, notices, Dashboard::new(Some(told)))
+}
+
 /// Starts what goes on for as long as the agent does.
 fn keep_going(
     tasks: &mut JoinSet<()>,
@@ -386,6 +401,10 @@ fn keep_going(
         ops::probe_upstream(Arc::clone(&asks), upstream.clone(), move |only| {
             path.set_only_http2(only);
         })
+    }));
+    let remembers = Arc::clone(&ops);
+    tasks.spawn(kept_up(panics("history"), move || {
+        ops::remember_drifts(Arc::clone(&remembers))
     }));
     let saves = Arc::clone(&ops);
     tasks.spawn(kept_up(panics("schedule"), move || {

@@ -195,6 +195,8 @@ pub struct Ops {
     /// Largest request body in bytes; beyond it 413.
     #[serde(with = "units::bytes")]
     pub body_limit: usize,
+    /// Requests that are listed while somebody looks; 0: none.
+    pub recent: usize,
 }
 
 /// `capture`: what is copied from the traffic.

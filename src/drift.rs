@@ -19,6 +19,7 @@ mod ks_window;
 pub mod monitor;
 mod name;
 pub mod notice;
+pub mod picture;
 mod posted;
 pub mod profile;
 pub mod quality;

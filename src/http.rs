@@ -15,6 +15,7 @@ pub mod response;
 mod seat;
 pub mod server;
 mod socket;
+mod stream;
 
 pub use client::{ClientError, get, get_over, post_over};
 pub use dial::{connect, first_of, resolve};
@@ -22,6 +23,7 @@ pub use handler::Handler;
 pub use request::Request;
 pub use response::{Body, Response, content, empty, error_json, full, json, text};
 pub use server::{BACKLOG, serve};
+pub use stream::{Parts, stream};
 
 use std::time::Duration;
 

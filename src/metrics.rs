@@ -2,10 +2,12 @@
 //!
 //! Counters and fixed-edge histograms live in the exporter, whose handles cost some 10 ns and can
 //! never be deleted. Histograms whose edges differ by label live in [`Edged`]. Series that retire live in a [`Table`] that its owner publishes whole.
+//! [`exposition`] reads a scrape back.
 //! Emits what [`catalogue`] lists, and nothing else.
 
 pub mod catalogue;
 mod edged;
+pub mod exposition;
 pub mod process;
 mod table;
 

@@ -4,7 +4,8 @@
 //! exchanges out of the queue; `record` counts what they say, `access_log` writes their lines,
 //! `cardinality` bounds the names that become labels, `series` holds what can be taken back, `watch`
 //! what is kept of one version of a model, `gauges` shows it, `tasks` what asynchronous tasks were asked,
-//! `numbers` which models give values, `models` lists what was seen of each model.
+//! `numbers` which models give values, `models` lists what was seen of each model, `board` is what a live page shows of them,
+//! `recent` the last requests while somebody looks.
 //! [`command`] is the operator's only way in.
 //! Emits `ml_model_*`, `ml_drift_*`, `sidelight_exchanges_total{outcome="observed"}`,
 //! `sidelight_observed_total`, `sidelight_faults_total`, `sidelight_decode_failures_total`,
@@ -15,6 +16,7 @@ mod access_log;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+pub mod board;
 mod cardinality;
 pub mod command;
 #[cfg(feature = "otlp")]
@@ -22,6 +24,7 @@ mod export;
 mod gauges;
 pub mod models;
 mod numbers;
+pub mod recent;
 mod record;
 mod redact;
 mod series;

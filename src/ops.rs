@@ -5,12 +5,13 @@
 //! what browsers are told; `scrapes` are the metrics on their way to slow clients; `probes` are
 //! health, readiness and liveness; `drift` answers with verdicts, which `judge` makes, on
 //! demand and on a schedule; `baselines` shows what
-//! these are compared with, which `keeper` holds; `models` lists what was seen of each model; `prober` finds out what the upstream says of its model; `admin`
+//! these are compared with, which `keeper` holds; `models` lists what was seen of each model; `dashboard` is the live page; `prober` finds out what the upstream says of its model; `admin`
 //! reloads the configuration.
 
 mod access;
 mod admin;
 mod baselines;
+pub mod dashboard;
 mod drift;
 mod headers;
 mod judge;
@@ -29,6 +30,7 @@ use tokio::{
 };
 
 pub use admin::{ReloadOutcome, ReloadRequest};
+pub use dashboard::{Dashboard, remember_drifts};
 pub use judge::{Judge, check_on_schedule, save_windows_on_schedule};
 pub use keeper::{Keeper, Unchanged};
 pub use prober::probe_upstream;
@@ -44,8 +46,8 @@ use crate::{
     tls,
 };
 
-/// Connections of the operator's port: a few scrapers, probes and people.
-const MAX_CONNECTIONS: usize = 128;
+/// Connections of the operator's port: a few scrapers, probes and people, and pages, which stay.
+const MAX_CONNECTIONS: usize = 128 + dashboard::PAGES;
 
 /// What the operator's side goes by and a reload can change.
 #[derive(Debug, Clone)]
@@ -96,6 +98,8 @@ pub struct Ops {
     pub judge: Judge,
     /// Renderings that are on their way.
     pub scrapes: Scrapes,
+    /// What pages share.
+    pub dashboard: Dashboard,
     /// Where a reload is asked for.
     pub reload: mpsc::Sender<ReloadRequest>,
 }

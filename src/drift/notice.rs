@@ -149,7 +149,20 @@ fn id((model, version, series): (&str, &str, &str), baseline: &str, began: &str)
 
 /// Where notices go; cheap to clone. The default leads nowhere.
 #[derive(Clone, Default)]
-pub struct Outlet(Option<Arc<Way>>);
+pub struct Outlet {
+    way: Option<Arc<Way>>,
+    /// Who remembers them.
+    record: Option<mpsc::Sender<Told>>,
+}
+
+/// A notice and when it was told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub notice: Notice,
+}
 
 struct Way {
     sender: mpsc::Sender<Notice>,
@@ -160,12 +173,26 @@ impl Outlet {
     /// The outlet and its other end. `dropped` counts those that there was no room for.
     pub fn new(dropped: Counter) -> (Self, mpsc::Receiver<Notice>) {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        (Self(Some(Arc::new(Way { sender, dropped }))), receiver)
+        let way = Some(Arc::new(Way { sender, dropped }));
+        (Self { way, record: None }, receiver)
+    }
+
+    /// The same, and another end of it for who remembers what was told. It keeps less than may wait for
+    /// it, so what there is no room for is not counted.
+    pub fn recorded(self) -> (Self, mpsc::Receiver<Told>) {
+        let (record, receiver) = mpsc::channel(MAX_WAITING);
+        let record = Some(record);
+        (Self { record, ..self }, receiver)
     }
 
     /// Hands `notice` on; never waits.
     pub fn tell(&self, notice: Notice) {
-        if let Some(way) = &self.0
+        if let Some(record) = &self.record {
+            let at = Timestamp::now();
+            let notice = notice.clone();
+            let _ = record.try_send(Told { at, notice });
+        }
+        if let Some(way) = &self.way
             && way.sender.try_send(notice).is_err()
         {
             way.dropped.increment(1);
@@ -175,7 +202,7 @@ impl Outlet {
 
 impl std::fmt::Debug for Outlet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Outlet({})", self.0.is_some())
+        write!(f, "Outlet({})", self.way.is_some())
     }
 }
 

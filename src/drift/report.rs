@@ -134,7 +134,14 @@ fn time<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> 
 impl Monitor {
     /// What is known now.
     pub fn report(&self) -> Report {
-        let series: Vec<SeriesReport> = self.watched().iter().map(Watched::report).collect();
+        Report {
+            series: self.watched().iter().map(Watched::report).collect(),
+            ..self.summary()
+        }
+    }
+
+    /// The same without its series, which take longest.
+    pub fn summary(&self) -> Report {
         let labels = |is_wanted: &dyn Fn(&Watched) -> bool| {
             let wanted = self.watched().iter().filter(|watched| is_wanted(watched));
             wanted.map(|w| w.name().label().into_owned()).collect()
@@ -156,7 +163,7 @@ impl Monitor {
             unmatched: labels(&|watched| !watched.is_matched()),
             only_in_traffic: self.unmatched().names().map(str::to_owned).collect(),
             baseline_origin: self.baseline().origin().name(),
-            series,
+            series: Vec::new(),
         }
     }
 
@@ -209,7 +216,7 @@ impl Watched {
     }
 
     /// The window that shows most: that of the drift that goes on, or the longest of a moderate length.
-    fn recent(&self) -> Option<(usize, Vec<u32>)> {
+    pub(super) fn recent(&self) -> Option<(usize, Vec<u32>)> {
         let episode = self.series().episodes().current();
         let most = episode
             .map_or(CALM_LEVEL, |episode| episode.last.level)

@@ -11,7 +11,7 @@ use super::{
 /// Classes that have a bin of their own.
 const CLASSES: usize = 10;
 /// Counts before those of numbers or classes.
-const OTHERS: usize = 2;
+pub(super) const OTHERS: usize = 2;
 
 /// The counts, at most 12, and into which of them each bin of a scan goes.
 #[derive(Debug, Clone)]
@@ -46,6 +46,27 @@ impl Tally {
     /// The counts, bin by bin.
     pub fn counts(&self) -> &[u64] {
         &self.counts
+    }
+
+    /// Counts by bin of the scan, summed up by these bins.
+    pub(super) fn folded(&self, bins: &[u32]) -> Vec<u64> {
+        let mut folded = vec![0; self.counts.len()];
+        for (place, count) in self.places.iter().zip(bins) {
+            folded[usize::from(*place)] += u64::from(*count);
+        }
+        folded
+    }
+
+    /// From where to where each bin of numbers goes; `edges`: those of the scan.
+    pub(super) fn ranges(&self, edges: &[f64]) -> Vec<Option<[f64; 2]>> {
+        let mut ranges = vec![None; self.counts.len()];
+        // the first bin of the scan begins nowhere, and those behind the last edge end nowhere
+        for (ends, place) in edges.windows(2).zip(self.places.iter().skip(1)) {
+            let range = &mut ranges[usize::from(*place)];
+            let [start, _] = range.unwrap_or([ends[0]; 2]);
+            *range = Some([start, ends[1]]);
+        }
+        ranges
     }
 
     /// Counts on from `counts`; `false`: they are of other bins.

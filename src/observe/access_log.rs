@@ -125,6 +125,13 @@ impl AccessLog {
         }
     }
 
+    /// The line of one exchange, whatever `log.lines` and `log.sample` say.
+    pub(super) fn line(&mut self, exchange: &Exchange, seen: Option<Seen<'_>>) -> Vec<u8> {
+        let mut block = Block::default();
+        self.form.one(exchange, seen, &mut self.clock, &mut block);
+        block.bytes
+    }
+
     /// Takes away what a panic left of a line.
     pub(super) fn drop_half_line(&mut self) {
         let bytes = &mut self.block.bytes;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{models::Listing, worker::Settings};
+use super::{board::Board, models::Listing, recent::Listed, worker::Settings};
 use crate::drift::{
     Baseline, Baselines, CheckInput, InUse, Key, SeriesName, Snapshot, Verdict,
     report::{Histograms, Report},
@@ -117,6 +117,8 @@ pub(super) enum Command {
     Model(ModelState),
     Apply(Box<Settings>),
     Models(oneshot::Sender<Listing>),
+    Board(oneshot::Sender<Board>),
+    Recent(oneshot::Sender<Listed>),
     LastPredictor(oneshot::Sender<Option<(String, String)>>),
     Captured(oneshot::Sender<Vec<Captured>>),
     Snapshots(oneshot::Sender<Vec<Snapshot>>),
@@ -194,6 +196,27 @@ impl Handle {
         came(answer).await
     }
 
+    /// What a live page shows of the models.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn board(&self) -> Result<Board, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Board(reply))?;
+        came(answer).await
+    }
+
+    /// The last requests, which are kept from the first time on that somebody asks, for as long as
+    /// somebody does.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn recent(&self) -> Result<Listed, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Recent(reply))?;
+        came(answer).await
+    }
+
     /// Replaces the baselines in use; waits a while for a busy observer.
     ///
     /// # Errors
@@ -224,6 +247,14 @@ impl Handle {
     /// When the observer does not take the command.
     pub async fn apply(&self, settings: Settings) -> Result<(), Unavailable> {
         self.insist(Command::Apply(Box::new(settings))).await
+    }
+
+    /// One that nobody answers.
+    #[cfg(test)]
+    pub(crate) fn stuck() -> Self {
+        let (handle, commands) = channel();
+        std::mem::forget(commands);
+        handle
     }
 
     fn send(&self, command: Command) -> Result<(), Unavailable> {

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 
 use self::advice::Missing;
+use super::board::{GAPS, Gap};
 use crate::{
     capture::Exchange,
     config::{self, RouteKind},
@@ -110,8 +111,27 @@ struct FeatureSeen {
     missing: u64,
 }
 
+/// Things that are not known, of all models.
+#[derive(Debug)]
+pub struct Gaps {
+    /// The first of them.
+    pub list: Vec<Gap>,
+    /// How many there are beyond.
+    pub left_out: usize,
+}
+
+/// Routes whose bodies were not read.
+#[derive(Debug)]
+pub struct Unread {
+    /// The first of them.
+    pub list: Vec<UnreadRoute>,
+    /// How many there are beyond.
+    pub left_out: usize,
+}
+
+/// Bodies of one route that were not read.
 #[derive(Debug, Serialize)]
-struct UnreadRoute {
+pub struct UnreadRoute {
     route: String,
     exchanges: u64,
     reasons: BTreeMap<&'static str, u64>,
@@ -190,16 +210,40 @@ impl Models {
             let seen = |entry: &Entry| entry.seen(model);
             entries.iter().map(seen).collect::<Vec<_>>()
         });
-        let unread = self.unread.iter().map(|(route, reasons)| UnreadRoute {
+        Listing {
+            models: entries.collect(),
+            unread: self.unread_routes().collect(),
+            not_listed: self.not_listed,
+        }
+    }
+
+    fn unread_routes(&self) -> impl Iterator<Item = UnreadRoute> {
+        self.unread.iter().map(|(route, reasons)| UnreadRoute {
             route: route.to_string(),
             exchanges: reasons.values().sum(),
             reasons: reasons.clone(),
             configure: advice::unread(route, reasons),
+        })
+    }
+
+    /// What is not known of the models, a bounded number of things.
+    pub(super) fn gaps(&self) -> Gaps {
+        let entries = self.known.iter();
+        let entries = entries.flat_map(|(model, all)| all.iter().map(move |one| (model, one)));
+        let mut all = entries.flat_map(|(model, entry)| {
+            let missing = advice::missing(entry).into_iter();
+            missing.map(|missing| missing.of(model, &entry.route, entry.format))
         });
-        Listing {
-            models: entries.collect(),
-            unread: unread.collect(),
-            not_listed: self.not_listed,
+        let list: Vec<Gap> = all.by_ref().take(GAPS).collect();
+        let left_out = all.count();
+        Gaps { list, left_out }
+    }
+
+    /// Likewise, the routes that are not read.
+    pub(super) fn not_read(&self) -> Unread {
+        Unread {
+            list: self.unread_routes().take(GAPS).collect(),
+            left_out: self.unread.len().saturating_sub(GAPS),
         }
     }
 }

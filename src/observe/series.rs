@@ -1,5 +1,7 @@
 //! Series that can be taken back: what is known of each model and version now, published whole.
 
+mod seen;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,

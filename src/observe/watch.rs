@@ -108,6 +108,16 @@ impl Watch {
         Some(self.monitor.as_ref()?.baseline().hash())
     }
 
+    /// When it predicted last, in seconds since 1970; `None`: it has not.
+    pub(super) fn last(&self) -> Option<f64> {
+        (self.last > 0.0).then_some(self.last)
+    }
+
+    /// What is gathered for a baseline so far, and how much is wanted; `None`: nothing is.
+    pub(super) fn gathered(&self) -> Option<(usize, usize)> {
+        self.gathering.as_ref().map(Gathering::progress)
+    }
+
     /// What is known, to go on after a restart; `None`: nothing is compared.
     pub(super) fn snapshot(&self, whose: Whose<'_>) -> Option<Snapshot> {
         let monitor = self.monitor.as_ref()?;

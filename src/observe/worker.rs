@@ -1,16 +1,18 @@
 //! The observe thread: takes what waits, exchange by exchange, and does what the operator asks.
 
-use std::{sync::Arc, thread::JoinHandle};
+use std::{sync::Arc, thread::JoinHandle, time::Instant};
 
 use ::metrics::Counter;
 use crossbeam_channel::{Receiver, never, select};
 
 use super::{
     access_log::{AccessLog, Seen},
+    board::Board,
     cardinality::OTHER,
     command::{self, Command, Handle},
     models::{Models, TOO_LONG},
     numbers::Numbers,
+    recent::Recent,
     record::{Outcome, Record},
     series::Series,
     tasks::Tasks,
@@ -41,6 +43,8 @@ pub struct Settings {
     pub log: config::Log,
     /// Windows of confidences.
     pub drift: config::Drift,
+    /// Requests that are listed while somebody looks.
+    pub recent: usize,
 }
 
 impl Settings {
@@ -56,6 +60,7 @@ impl Settings {
                 capture: config.captured_baseline(),
                 ..config.drift.clone()
             },
+            recent: config.ops.recent,
         }
     }
 }
@@ -100,6 +105,7 @@ pub fn start(
         numbers: Numbers::default(),
         tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log,
+        recent: Recent::new(settings.recent),
         series: Series::new(
             settings.model.clone(),
             settings.drift,
@@ -129,6 +135,7 @@ struct Worker {
     tasks: Tasks,
     numbers: Numbers,
     log: AccessLog,
+    recent: Recent,
     series: Series,
     model: Arc<config::Model>,
     panics: Counter,
@@ -212,6 +219,8 @@ impl Worker {
             Command::Model(state) => self.series.set_state(state),
             Command::Apply(settings) => self.apply(*settings),
             Command::Models(reply) => drop(reply.send(self.models.listing())),
+            Command::Board(reply) => drop(reply.send(self.board())),
+            Command::Recent(reply) => drop(reply.send(self.recent.listed(Instant::now()))),
             Command::LastPredictor(reply) => drop(reply.send(self.series.last_predictor())),
             Command::Captured(reply) => drop(reply.send(self.series.captured())),
             Command::Snapshots(reply) => drop(reply.send(self.series.snapshots())),
@@ -221,12 +230,23 @@ impl Worker {
         }
     }
 
+    fn board(&self) -> Board {
+        let (versions, left_out) = self.series.seen();
+        Board {
+            versions,
+            left_out,
+            gaps: self.models.gaps(),
+            unread: self.models.not_read(),
+        }
+    }
+
     fn apply(&mut self, settings: Settings) {
         self.series
             .apply(settings.model.clone(), settings.drift, &settings.metrics);
         self.models.set_bounds(settings.metrics.clone());
         self.record.set_bounds(settings.metrics);
         self.log.apply(settings.log);
+        self.recent.apply(settings.recent);
         self.model = Arc::new(settings.model);
         self.capture = settings.capture;
         self.decode = settings.decode;
@@ -235,7 +255,7 @@ impl Worker {
     fn observe(&mut self, exchange: &Exchange) {
         self.record.fault(exchange.fault);
         if exchange.interest == Interest::Head {
-            return self.unpanicked(|worker| worker.log.write(exchange, None));
+            return self.unpanicked(|worker| worker.write(exchange, None));
         }
         let (outcome, mut inference) = self.read(exchange);
         self.unpanicked(|worker| {
@@ -263,7 +283,12 @@ impl Worker {
         if let Some(seen) = seen.filter(|seen| !seen.inference.outputs.is_empty()) {
             self.count(exchange, seen);
         }
+        self.write(exchange, seen);
+    }
+
+    fn write(&mut self, exchange: &Exchange, seen: Option<Seen<'_>>) {
         self.log.write(exchange, seen);
+        self.recent.saw(&mut self.log, exchange, seen);
     }
 
     /// Reads both bodies, where they are there.
@@ -324,6 +349,33 @@ pub(crate) fn idle() -> Handle {
         .expect("there is a thread");
     std::mem::forget(offer);
     handle
+}
+
+/// A path, what was sent there and what was answered.
+#[cfg(test)]
+pub(crate) type Said = (&'static str, &'static str, String);
+
+/// An observer that has read `exchanges` against `baselines`, and what it counts into.
+#[cfg(test)]
+pub(crate) fn fed(exchanges: Vec<Said>, baselines: Baselines) -> (Handle, Arc<Metrics>) {
+    let config = config::defaults();
+    let metrics = Metrics::new(config.metrics.max_series).expect("the catalogue has edges");
+    let metrics = Arc::new(metrics);
+    let (offer, take) = crate::capture::queue::queue(&config.capture);
+    let (sink, _) = Sink::start(std::io::sink(), 1000).expect("there is a thread");
+    for (path, request, response) in exchanges {
+        let exchange = Box::new(Exchange::example(path, request, &response));
+        assert!(offer.offer(exchange).is_ok(), "there is room");
+    }
+    let begin = Begin {
+        baselines,
+        ..Begin::default()
+    };
+    let settings = Settings::new(&config);
+    let (handle, _) =
+        start(take, Arc::clone(&metrics), sink, settings, begin).expect("there is a thread");
+    std::mem::forget(offer);
+    (handle, metrics)
 }
 
 #[cfg(test)]

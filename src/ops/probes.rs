@@ -34,11 +34,12 @@ struct Readiness {
     checks: Checks,
 }
 
+/// What readiness depends on.
 #[derive(Serialize)]
-struct Checks {
-    model_loaded: bool,
-    model_version: Option<String>,
-    data_threads: bool,
+pub(super) struct Checks {
+    pub(super) model_loaded: bool,
+    pub(super) model_version: Option<String>,
+    pub(super) data_threads: bool,
     serving: bool,
 }
 
@@ -55,25 +56,29 @@ pub(super) fn health() -> Response {
 
 /// A request sent now would be answered by the model.
 pub(super) async fn ready(ops: &Ops) -> Response {
-    let model = ops.health.model();
-    let is_serving = ops.drain.phase() == Phase::Serving;
-    let threads_answer = ops.health.data_threads_answer(PATIENCE).await;
-    let is_ready = model.loaded && is_serving && threads_answer;
+    let checks = checks(ops).await;
     let readiness = Readiness {
-        ready: is_ready,
-        checks: Checks {
-            model_loaded: model.loaded,
-            model_version: model.version.filter(|_| model.loaded),
-            data_threads: threads_answer,
-            serving: is_serving,
-        },
+        ready: checks.model_loaded && checks.serving && checks.data_threads,
+        checks,
     };
-    let status = if is_ready {
+    let status = if readiness.ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     json(status, &readiness)
+}
+
+/// What readiness depends on, now.
+pub(super) async fn checks(ops: &Ops) -> Checks {
+    let model = ops.health.model();
+    let serving = ops.drain.phase() == Phase::Serving;
+    Checks {
+        data_threads: ops.health.data_threads_answer(PATIENCE).await,
+        model_loaded: model.loaded,
+        model_version: model.version.filter(|_| model.loaded),
+        serving,
+    }
 }
 
 /// The process answers: all that its restart could mend.

@@ -4,11 +4,14 @@ use std::{fmt::Write, future::Future, pin::Pin, sync::Arc};
 
 use ::http::{HeaderValue, Method, StatusCode, header};
 
-use super::{Ops, access, admin, baselines, drift, headers, models, probes};
+use super::{Ops, access, admin, baselines, dashboard, drift, headers, models, probes};
 use crate::{
     http::{Handler, Request, Response, content, error_json, text},
     panics::hook,
 };
+
+/// What decides between the page and the list.
+const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 
 type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
@@ -20,11 +23,12 @@ pub struct Route {
     pub path: &'static str,
     /// One sentence for people.
     pub help: &'static str,
-    handler: for<'a> fn(&'a Ops, &'a Request) -> Answering<'a>,
+    handler: for<'a> fn(&'a Arc<Ops>, &'a Request) -> Answering<'a>,
 }
 
-/// A baseline holds values and words of bodies.
+/// A baseline holds values and words of bodies, and so do requests.
 const BASELINE: &str = "/drift/baseline";
+const RECENT: &str = "/recent";
 
 impl Route {
     fn is_of(&self, path: &str) -> bool {
@@ -35,7 +39,7 @@ impl Route {
 
     /// Whether not everybody who reaches the port may ask for it.
     fn is_guarded(&self) -> bool {
-        self.method != Method::GET || self.path == BASELINE
+        self.method != Method::GET || [BASELINE, RECENT].contains(&self.path)
     }
 }
 
@@ -44,8 +48,26 @@ pub static ROUTES: &[Route] = &[
     Route {
         method: Method::GET,
         path: "/",
-        help: "This list.",
-        handler: |_, _| Box::pin(async { text(StatusCode::OK, help()) }),
+        help: "The live page, for browsers; for others this list.",
+        handler: |_, request| Box::pin(async { front(request) }),
+    },
+    Route {
+        method: Method::GET,
+        path: "/state",
+        help: "All that the page shows, as JSON: counts that only rise with their edges, models, drift, what is missing.",
+        handler: |ops, _| Box::pin(dashboard::state(ops)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/events",
+        help: "The same once a second, as server-sent events named `state`; for at most 100 at once, beyond 503.",
+        handler: |ops, _| Box::pin(async { dashboard::events(ops) }),
+    },
+    Route {
+        method: Method::GET,
+        path: RECENT,
+        help: "The last `ops.recent` requests as the log shows them, since somebody asks; for who may change something.",
+        handler: |ops, _| Box::pin(dashboard::recent(ops)),
     },
     Route {
         method: Method::GET,
@@ -82,6 +104,12 @@ pub static ROUTES: &[Route] = &[
         path: "/drift/{model}/{series}",
         help: "Histograms of one series: its baseline, and a recent window.",
         handler: |ops, request| Box::pin(drift::histograms(ops, request)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/drift/episodes",
+        help: "Drifts that began or ended since the agent started, the last 500, and those that go on.",
+        handler: |ops, _| Box::pin(dashboard::episodes(ops)),
     },
     Route {
         method: Method::GET,
@@ -187,6 +215,13 @@ fn not_allowed(routes: &[&Route]) -> Response {
     if let Ok(allow) = HeaderValue::from_str(&allow) {
         response.headers_mut().insert(header::ALLOW, allow);
     }
+    response
+}
+
+fn front(request: &Request) -> Response {
+    let page = dashboard::page(request);
+    let mut response = page.unwrap_or_else(|| text(StatusCode::OK, help()));
+    response.headers_mut().insert(header::VARY, ACCEPT);
     response
 }
 

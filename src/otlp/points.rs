@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{
-    exposition::{self, Buckets, Read, Series, Value},
-    proto::{
-        CUMULATIVE, Data, Gauge, Histogram, HistogramPoint, KeyValue, Metric, NumberPoint, Sum,
-    },
+use super::proto::{
+    CUMULATIVE, Data, Gauge, Histogram, HistogramPoint, KeyValue, Metric, NumberPoint, Sum,
 };
-use crate::metrics::catalogue::{Family, Kind};
+use crate::metrics::{
+    catalogue::{ALL, Family, Kind},
+    exposition::{self, Buckets, Read, Series, Value},
+};
 
 /// Units in names, as OpenTelemetry writes them. Who makes names of Prometheus of them again adds none
 /// that is there already.
@@ -40,7 +40,7 @@ impl Snapshots {
     pub(super) fn next(&mut self, text: &str, now: u64) -> (Vec<Metric>, u64) {
         let mut after = HashMap::new();
         let mut points = 0;
-        let metrics = exposition::read(text).into_iter().map(|read| {
+        let metrics = exposition::read(text, ALL).into_iter().map(|read| {
             points += read.series.len() as u64;
             self.metric(read, now, &mut after)
         });

@@ -7,33 +7,15 @@ Needs the release binary and Python's standard library.
 import collections
 import http.server
 import json
-import random
 import tempfile
 import threading
 
 import harness as h
-from harness import Agent, Client, case, check, equal, wait_until
+from flowers import Traffic
+from harness import Agent, case, check, equal, wait_until
 
 CAPTURED = 400
 SETTINGS = {"drift": {"capture": CAPTURED, "check_interval": "1s"}}
-
-
-class Traffic:
-    """Rows of a Gaussian around those of the flowers, always the same for a seed."""
-
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.rows = [{name: float(value) for name, value in row.items() if name != "species"} for row in h.rows()]
-
-    def row(self, **shifts):
-        row = self.random.choice(self.rows)
-        return {name: round(max(0.1, value + self.random.gauss(0, 0.1) + shifts.get(name, 0)), 2)
-                for name, value in row.items()}
-
-    def send(self, agent, count, **shifts):
-        with Client(agent.port) as client:
-            for _ in range(count):
-                equal(client.request("POST", "/predict", self.row(**shifts)).status, 200, "status")
 
 
 def drift(agent):

@@ -84,6 +84,7 @@ const RANGES: &[(&str, Range)] = {
             "ops.body_limit",
             Bytes(|c| Some(c.ops.body_limit), KIB, GIB),
         ),
+        ("ops.recent", Count(|c| Some(c.ops.recent), 0, 500)),
         (
             "capture.body_limit",
             Bytes(|c| Some(c.capture.body_limit), 1, 64 * MIB),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Entry, TOO_LONG, Unknown, edges};
-use crate::{config::RouteKind, decode::Name};
+use crate::{config::RouteKind, decode::Name, observe::board::Gap};
 
 /// Most names that a line has room for.
 const MAX_NAMES: usize = 20;
@@ -22,6 +22,23 @@ pub(super) struct Missing {
     why: &'static str,
     /// YAML that would tell it, with names to be replaced; `None`: the route has no template.
     configure: Option<String>,
+}
+
+impl Missing {
+    /// The same, of a model behind a route.
+    pub(super) fn of(self, model: &str, route: &str, format: &'static str) -> Gap {
+        Gap {
+            what: self.what,
+            model: model.to_owned(),
+            version: None,
+            route: Some(route.to_owned()),
+            format: Some(format),
+            count: self.count,
+            why: self.why.to_owned(),
+            configure: self.configure,
+            command: None,
+        }
+    }
 }
 
 /// Everything of an entry that is not known.

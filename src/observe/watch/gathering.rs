@@ -35,6 +35,11 @@ impl Gathering {
         self.wanted = wanted;
     }
 
+    /// How many came, and how many are wanted.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        (self.rows, self.wanted)
+    }
+
     pub(super) fn is_enough(&self) -> bool {
         self.rows >= self.wanted
     }

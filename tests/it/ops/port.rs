@@ -11,7 +11,7 @@ use std::{
 use sidelight::{
     capture::queue::{self, Offer},
     config::Secret,
-    drain::Drain,
+    drain::{Drain, Phase},
     drift::Baselines,
     health::Health,
     metrics::{Metrics, Table, catalogue},
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A port that answers to the end of the process.
 pub(super) struct Port {
     pub(super) address: SocketAddr,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) drain: Drain,
     _keep: Offer,
 }
@@ -78,6 +78,7 @@ impl Port {
             keeper: Arc::new(Mutex::new(Keeper::new(Baselines::new(), None, observer))),
             judge: Judge::default(),
             scrapes: Scrapes::default(),
+            dashboard: ops::Dashboard::new(None),
             reload: tokio::sync::mpsc::channel(1).0,
         };
         Self {
@@ -86,6 +87,11 @@ impl Port {
             drain,
             _keep: offer,
         }
+    }
+
+    /// Goes on its way out.
+    pub(super) fn advance(&self, phase: Phase) {
+        self.drain.advance(phase);
     }
 
     /// Makes scrapes at least `bytes` long.

@@ -6,40 +6,51 @@
 
 use std::collections::HashMap;
 
-use crate::metrics::catalogue::{self, Family, Kind};
+use super::catalogue::{Family, Kind};
 
 /// A family with its series, in the order of the text.
 #[derive(Debug)]
-pub(super) struct Read {
-    pub(super) family: &'static Family,
-    pub(super) series: Vec<Series>,
+pub struct Read {
+    /// Which.
+    pub family: &'static Family,
+    /// Its series.
+    pub series: Vec<Series>,
 }
 
 /// One label set of a family.
 #[derive(Debug, PartialEq)]
-pub(super) struct Series {
-    pub(super) labels: Vec<(String, String)>,
-    pub(super) value: Value,
+pub struct Series {
+    /// Names and values.
+    pub labels: Vec<(String, String)>,
+    /// What it says.
+    pub value: Value,
 }
 
+/// What a series says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Value {
+pub enum Value {
+    /// Of a counter or a gauge.
     Number(f64),
+    /// Of a histogram.
     Histogram(Buckets),
 }
 
 /// A histogram: how many values lie up to each edge and above the one before, and above all edges.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Buckets {
-    pub(super) edges: Vec<f64>,
-    pub(super) counts: Vec<u64>,
-    pub(super) sum: f64,
-    pub(super) count: u64,
+pub struct Buckets {
+    /// Upper edges, ascending.
+    pub edges: Vec<f64>,
+    /// One for each and one for what is above.
+    pub counts: Vec<u64>,
+    /// Of all values.
+    pub sum: f64,
+    /// How many.
+    pub count: u64,
 }
 
 impl Value {
     /// What only rises, if its family does.
-    pub(super) fn total(&self) -> f64 {
+    pub fn total(&self) -> f64 {
         match self {
             Self::Number(number) => *number,
             #[expect(clippy::cast_precision_loss, reason = "it is compared, not shown")]
@@ -48,10 +59,9 @@ impl Value {
     }
 }
 
-/// All families of `text` that have series.
-pub(super) fn read(text: &str) -> Vec<Read> {
-    let named: HashMap<&str, &'static Family> =
-        catalogue::ALL.iter().map(|&f| (f.name, f)).collect();
+/// Those of `families` that have series in `text`.
+pub fn read(text: &str, families: &[&'static Family]) -> Vec<Read> {
+    let named: HashMap<&str, &'static Family> = families.iter().map(|&f| (f.name, f)).collect();
     let mut places = HashMap::new();
     let mut found: Vec<Read> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -174,7 +184,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::metrics::{Metrics, Table};
+    use crate::metrics::{
+        Metrics, Table,
+        catalogue::{self, ALL},
+    };
 
     fn of(read: &[Read], family: &'static Family) -> Vec<(Vec<String>, String)> {
         let found = read.iter().find(|r| r.family.name == family.name).unwrap();
@@ -207,7 +220,7 @@ mod tests {
         metrics.publish(&table);
         metrics.add_collector(|t| t.push(&catalogue::QUEUE_BYTES, &[], 7e20));
 
-        let read = read(&metrics.render());
+        let read = read(&metrics.render(), ALL);
         let label = format!("endpoint={odd}");
         assert_eq!(
             of(&read, &catalogue::REQUESTS),
@@ -245,7 +258,7 @@ mod tests {
     fn lines_that_are_none_are_left_out() {
         let lines = "\n# TYPE x counter\nml_api_active_requests 1\nml_api_active_requests x\n\
             unknown 1\nunknown_count 1\nml_model_loaded{model=\"a 1\nml_model_loaded{model} 1\n";
-        let read = read(lines);
+        let read = read(lines, ALL);
         assert_eq!(read.len(), 1);
         assert_eq!(read[0].series.len(), 1);
     }
