@@ -25,7 +25,8 @@ pub use estimate::{Estimate, Estimator, EstimatorState};
 pub use labelled::{Labelled, LabelledClass, LabelledValue, Probabilities};
 pub use performance::{LabelError, Performance, PerformanceState, Rules};
 pub use report::{
-    Accuracy, ClassFigures, ClassReport, Confusion, DropReport, Figure, Report, ValueReport,
+    Accuracy, ClassFigures, ClassReport, Confusion, DropReport, Figure, Reliability, Report,
+    ValueReport,
 };
 pub use tolerance::Tolerance;
 pub use values::{ValueWindow, ValueWindowState};
