@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test it drops -- --ignored --nocapture` prints the tables of `docs/accuracy.md`.
 
-use sidelight::feedback::{Baseline, Change, DropRules, Watch};
+use sidelight::feedback::{Change, DropRules, Watch};
 
 use super::stats_vectors::uniform;
 
@@ -104,7 +104,11 @@ fn learnt(accuracy: f64, labels: usize) -> impl Fn(u64) -> Stream {
 }
 
 fn said(accuracy: f64) -> impl Fn(u64) -> Stream {
-    move |number| Stream::new(number, Watch::against(Baseline::given(accuracy), RULES))
+    let rules = DropRules {
+        baseline: Some(accuracy),
+        ..RULES
+    };
+    move |number| Stream::learning(number, rules)
 }
 
 #[test]

@@ -87,7 +87,8 @@ impl Watch {
     }
 
     /// As it was, under rules that may be others: where they set another bound, the evidence so far is of
-    /// another question and is forgotten; a baseline that they name takes the place of a learnt one.
+    /// another question and is forgotten; a baseline that they name takes the place of any other, and one
+    /// that they name no more is learnt.
     /// `None`: it cannot have been so.
     pub fn restored(state: WatchState, rules: DropRules) -> Option<Self> {
         let mut watch = Self::new(rules);
@@ -110,8 +111,7 @@ impl Watch {
                 if !baseline.is_sound() || trials > state.labels {
                     return None;
                 }
-                let given = rules.baseline.map(Baseline::given);
-                if given.is_some_and(|given| given != baseline) {
+                if rules.wants_another(&baseline) {
                     return Some(watch);
                 }
                 let dropped = match dropped {
@@ -231,6 +231,8 @@ mod tests {
         told(&mut watch, 20, 2);
         let evidence = watch.score();
         assert!(evidence > 0.0 && (again(&watch).score() - evidence).abs() < 1e-12);
+        watch.retune(RULES);
+        assert_eq!(watch.baseline(), None, "nobody names one any more");
     }
 
     #[test]
