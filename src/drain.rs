@@ -39,6 +39,11 @@ impl Drain {
         *self.0.borrow()
     }
 
+    /// One who goes by it from now on.
+    pub fn watch(&self) -> Watch {
+        Watch(self.0.subscribe())
+    }
+
     /// Goes forward to `phase`; never back.
     pub fn advance(&self, phase: Phase) {
         self.0.send_if_modified(|current| {

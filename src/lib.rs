@@ -11,7 +11,8 @@
 //!
 //! Behind the queue the thread `observe` owns all state, so nothing there needs a lock.
 //! [`decode`] turns bodies into inferences, [`observe`] counts them, writes the log and keeps
-//! recent confidences, [`drift`] and [`stats`] say whether those have moved.
+//! recent confidences, [`drift`] and [`stats`] say whether those have moved, [`feedback`] what the truth
+//! says of the model once somebody has told it.
 //!
 //! The main thread serves the operator ([`ops`]): metrics, probes, verdicts, changes, a live page. It reaches
 //! the observer through a bounded channel of commands, and computes what takes milliseconds on
@@ -49,6 +50,7 @@ pub mod explain;
 pub mod observe;
 
 pub mod drift;
+pub mod feedback;
 pub mod stats;
 
 pub mod notify;

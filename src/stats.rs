@@ -4,11 +4,16 @@
 //! NaN and infinities out, because an answer about them would mean nothing.
 
 pub mod chi_square;
+pub mod classification;
 pub mod divergence;
 pub mod g;
 pub mod gamma;
+pub mod interval;
+pub mod isotonic;
 pub mod ks;
 pub mod moments;
+pub mod regression;
+pub mod shiryaev_roberts;
 pub mod wasserstein;
 
 /// A count as a number; exact below 2^53, and a sample that size does not fit in memory.

@@ -204,6 +204,12 @@ packages() {
         cp "$folder/package-lock.json" "$folder/installed.json"
 }
 
+# That the figures which `cargo test` compares with are scikit-learn's, and nobody's own.
+feedback_vectors() {
+    environment feedback_vectors tests/vectors/feedback/requirements.txt &&
+        timeout --foreground "$suite_limit" .cache/venv/feedback_vectors/bin/python tests/vectors/feedback/generate.py check
+}
+
 # With Grafana's types.
 dashboards() {
     packages grafana && suite dashboards python3
@@ -369,6 +375,7 @@ real_programs() {
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls
+    step "figures of labels, by scikit-learn" feedback_vectors
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" rules
     step "e2e: dashboards" dashboards

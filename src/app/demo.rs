@@ -13,7 +13,7 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{Agent, Stop};
 use crate::{
     cli,
-    config::{Flags, Sources},
+    config::{Cgroup, Flags, Sources},
     demo::{self, Play, Row, Scenario, Screen, Table},
     drain::{self, Drain, Phase},
     iris::{data, model},
@@ -67,6 +67,7 @@ fn sources(asked: &cli::Demo, notices: SocketAddr) -> Sources {
             upstream: None,
             ops_listen: flag(asked.ops_listen, OPS_PORT),
         },
+        cgroup: Cgroup::own(),
     }
 }
 

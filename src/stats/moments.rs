@@ -47,7 +47,7 @@ fn unit(values: &[f64]) -> f64 {
 }
 
 /// Neumaier's sum: the error does not grow with the number of values.
-fn sum(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
     let (mut total, mut lost) = (0.0_f64, 0.0_f64);
     for value in values {
         let next = total + value;

@@ -66,7 +66,7 @@ impl Events {
         let mut due = interval_at(Instant::now() + EVERY, EVERY);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
-            leaving: ops.drain.clone(),
+            leaving: ops.drain.watch(),
             ops,
             due,
             sent: 0,

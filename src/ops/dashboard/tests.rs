@@ -25,11 +25,11 @@ const ROW: &str = r#"{"sepal_length":5.1,"sepal_width":3.5,"petal_length":1.4,"p
 /// The operator's side, before an observer.
 fn ops(observer: Handle, metrics: Arc<Metrics>) -> (Ops, drain::Drain) {
     let config = config::defaults();
-    let (drain, leaving) = drain::Drain::new();
+    let (drain, _) = drain::Drain::new();
     let ops = Ops {
         metrics,
         health: Arc::new(Health::default()),
-        drain: leaving,
+        drain: drain.clone(),
         settings: watch::channel(Arc::new(Settings::new(&config, None))).1,
         keeper: Arc::new(tokio::sync::Mutex::new(Keeper::new(
             Baselines::new(),
