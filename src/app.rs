@@ -20,6 +20,7 @@ mod pod;
 mod probe;
 mod reload;
 mod tls;
+pub mod top;
 mod upstream;
 pub mod webhook;
 

@@ -60,6 +60,8 @@ pub enum Command {
     GenCerts(GenCerts),
     /// Have a running agent leave, slowly.
     Leave(Leave),
+    /// Show its state.
+    Top(Top),
 }
 
 /// `sidelight explain`.
@@ -96,6 +98,19 @@ pub struct Leave {
     pub address: SocketAddr,
     /// How long nothing is done then.
     pub time: Duration,
+}
+
+/// `sidelight top`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Top {
+    /// The operator's port of the agent on this host.
+    pub address: SocketAddr,
+    /// Between two looks.
+    pub every: Duration,
+    /// One look, and no more.
+    pub once: bool,
+    /// The model to show; `None`: all.
+    pub model: Option<String>,
 }
 
 /// What a probe asks.
@@ -170,6 +185,21 @@ pub fn parse_from(
         }) => {
             let address = probed(config, ops_listen, env)?;
             Command::Leave(Leave { address, time })
+        }
+        Some(Subcommand::Top {
+            every,
+            once,
+            model,
+            config,
+            ops_listen,
+        }) => {
+            let address = probed(config, ops_listen, env)?;
+            Command::Top(Top {
+                address,
+                every,
+                once,
+                model,
+            })
         }
         Some(Subcommand::Probe {
             target,

@@ -24,6 +24,8 @@
 //!
 //! [`inject`] puts all this into pods beside a model, and takes it out again; it knows nothing of the agent.
 //!
+//! [`top`] shows the state of a running agent in a terminal; it knows no more of it than what its operator's port answers.
+//!
 //! [`iris`] is a model server to try all this on; it knows nothing of the agent and runs as a
 //! child process. [`demo`] is a client that sends it flowers, spoils them after a while, and tells when the
 //! agent noticed; it asks the agent as anybody could, and knows nothing else of it. The leaves name nothing of ours: [`config`] is plain data, [`metrics`] holds
@@ -61,6 +63,8 @@ pub mod otlp;
 pub mod history;
 
 pub mod inject;
+
+pub mod top;
 
 #[cfg(feature = "iris")]
 pub mod demo;

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use sidelight::{
-    app::{self, baseline, history, inject::Manifests},
+    app::{self, baseline, history, inject::Manifests, top},
     cli::{self, Command, Report},
 };
 
@@ -50,6 +50,12 @@ fn main() -> ExitCode {
             std::thread::sleep(time);
             of_outcome(told)
         }
+        Command::Top(asked) => of_outcome(top::top(&top::Options {
+            address: asked.address,
+            every: asked.every,
+            once: asked.once,
+            model: asked.model,
+        })),
     };
     ExitCode::from(report.print())
 }

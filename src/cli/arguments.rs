@@ -137,6 +137,24 @@ pub(super) enum Subcommand {
         #[arg(long, value_name = "ADDR")]
         ops_listen: Option<String>,
     },
+    /// Show the state of the agent on this host in the terminal until Ctrl-C, or line by line where there is none
+    Top {
+        /// Between two looks, at least 1s
+        #[arg(long, value_name = "TIME", default_value = "2s", value_parser = pause)]
+        every: Duration,
+        /// Show it once
+        #[arg(long)]
+        once: bool,
+        /// Show this model alone
+        #[arg(long, value_name = "NAME")]
+        model: Option<String>,
+        /// The file that the agent was started with [env: SIDELIGHT_CONFIG]
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Where the agent's operator port is [env: SIDELIGHT_OPS_LISTEN]
+        #[arg(long, value_name = "ADDR")]
+        ops_listen: Option<String>,
+    },
 }
 
 const DEMO: &str = "\
@@ -333,6 +351,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.strip_suffix('s').and_then(|text| text.parse().ok());
     let expected = || "expected seconds such as 5s".to_owned();
     seconds.map(Duration::from_secs).ok_or_else(expected)
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    seconds(text).and_then(|pause| {
+        let expected = || "expected at least 1s".to_owned();
+        (!pause.is_zero()).then_some(pause).ok_or_else(expected)
+    })
 }
 
 const COLUMNS: &str = "\

@@ -268,3 +268,17 @@ fn manifests_are_asked_for_with_what_sidecars_are_like() {
     }
     assert_eq!(parse("sidelight leave 5").unwrap_err().code(), USAGE);
 }
+
+#[test]
+fn the_state_is_shown_of_the_agent_on_this_host() {
+    let env = [("SIDELIGHT_OPS_LISTEN", "0.0.0.0:7")];
+    let Ok(Command::Top(top)) = parse_in("sidelight top --once --model iris", &env) else {
+        panic!("no view");
+    };
+    assert_eq!(top.address.to_string(), "127.0.0.1:7");
+    assert_eq!((top.every, top.once), (Duration::from_secs(2), true));
+    assert_eq!(top.model.as_deref(), Some("iris"));
+    for wrong in ["sidelight top --every 0s", "sidelight top --every soon"] {
+        assert_eq!(parse(wrong).unwrap_err().code(), USAGE, "{wrong}");
+    }
+}

@@ -73,6 +73,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     ("history", &["drift"]),
+    ("top", &["http"]),
     ("inject", &["metrics", "drain", "http", "config"]),
     ("iris", &["drain", "http", "config"]),
     ("demo", &["drain", "http", "config"]),
