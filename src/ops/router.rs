@@ -232,6 +232,7 @@ fn help() -> String {
     } in ROUTES
     {
         // writing to a string does not fail
+        let method = method.as_str();
         let _ = writeln!(text, "{method:<6} {path:<23} {help}");
     }
     text
