@@ -1,5 +1,6 @@
 """Chromium on the live page, driven by page/driver.js: what is shown, pressed, asked for and complained of."""
 
+import atexit
 import json
 import os
 import select
@@ -54,11 +55,16 @@ class Browser:
         except subprocess.TimeoutExpired:
             self.child.kill()
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.close()
+_browsers = []
+
+
+def open_page(url, **options):
+    """A page in the one browser of the suite, which is started for the first."""
+    if not _browsers:
+        _browsers.append(Browser())
+        atexit.register(_browsers[0].close)
+    return _browsers[0].open(url, **options)
 
 
 class Page:
