@@ -4,6 +4,7 @@ pub mod baseline;
 mod baseline_files;
 mod descriptors;
 mod explain;
+mod feedback;
 pub mod history;
 pub mod inject;
 #[cfg(feature = "iris")]
@@ -48,11 +49,12 @@ use crate::{
     capture::queue::{self, Depth},
     config::{self, Config, Findings, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
-    drift::{Baselines, Snapshot, Store},
+    drift::{Baselines, Outlet, Snapshot, Store},
+    feedback::Feedback,
     health::Health,
     metrics::{Metrics, Table, catalogue, process},
     notify::{self, Notifier},
-    observe::worker,
+    observe::{command::Handle, worker},
     ops::{self, Keeper, Ops},
     panics::{contained, hook},
     proxy::{self, listener::Proxy},
@@ -137,6 +139,7 @@ struct Agent {
     origin: Origin,
     observer: JoinHandle<Vec<Snapshot>>,
     store: Option<Arc<Store>>,
+    feedback: Option<Feedback>,
     notifier: Notifier,
     #[cfg(feature = "otlp")]
     exporter: otlp::Exporter,
@@ -160,23 +163,18 @@ impl Agent {
         let ops_listener = listen_for_operator(&config.ops).await?;
         let (offer, take) = queue::queue(&config.capture);
         collect(&metrics, &sink, &log_file, offer.depth().clone());
-        Reloader::count_from_nothing(&metrics);
         let (outlet, notices) = notify::outlet(&metrics);
         #[cfg(feature = "otlp")]
         let (exporter, export, handed_over) = otlp::start(&config, &metrics)?;
-        let (observer, observe_thread) = worker::start(
-            take,
-            Arc::clone(&metrics),
-            sink,
-            worker::Settings::new(&config),
-            worker::Begin {
-                baselines: baseline_files.behind(&baselines),
-                windows,
-                outlet: outlet.clone(),
-                #[cfg(feature = "otlp")]
-                export: handed_over,
-            },
-        )?;
+        let feedback = feedback::start(&config, store.as_deref(), &metrics)?;
+        let in_use = baseline_files.behind(&baselines);
+        let begin = beginning(in_use, windows, &outlet, feedback.as_ref());
+        #[cfg(feature = "otlp")]
+        let begin = worker::Begin {
+            export: handed_over,
+            ..begin
+        };
+        let (observer, observe_thread) = observe((take, sink), &metrics, &config, begin)?;
 
         let tls = Ends::new(&config)?;
         let (notify, receivers) = notify::receivers(&config.drift.notify)?;
@@ -212,6 +210,7 @@ impl Agent {
             keeper: Arc::clone(&keeper),
             judge: ops::Judge::new(outlet),
             scrapes: ops::Scrapes::default(),
+            desk: feedback.as_ref().map(|feedback| feedback.desk.clone()),
             reload,
         });
         announce(&proxy, &ops_listener, &config);
@@ -229,6 +228,7 @@ impl Agent {
             #[cfg(feature = "otlp")]
             export,
             observer,
+            desk: ops.desk.clone(),
             keeper,
             baseline_files,
             level,
@@ -247,6 +247,7 @@ impl Agent {
             origin,
             observer: observe_thread,
             store,
+            feedback,
             notifier,
             #[cfg(feature = "otlp")]
             exporter,
@@ -283,11 +284,14 @@ impl Agent {
             // a thread that does not stop is left to the end of the process
             let _ = timeout(LAST_LINES, path).await;
         }
-        let (observer, store) = (self.observer, self.store);
+        let (observer, store, feedback) = (self.observer, self.store, self.feedback);
         let last = tokio::task::spawn_blocking(|| {
             if let (Ok(windows), Some(store)) = (observer.join(), store) {
                 let saved = store.save_windows(&windows);
                 saved.unwrap_or_else(|error| tracing::error!(%error, "windows not saved"));
+            }
+            if let Some(feedback) = feedback {
+                feedback.finish();
             }
         });
         if timeout(LAST_EXCHANGES, last).await.is_err() {
@@ -373,6 +377,34 @@ async fn keep_up(metrics: Arc<Metrics>) {
     }
 }
 
+/// Starts the thread that reads what passed.
+fn observe(
+    (take, sink): (queue::Take, Sink),
+    metrics: &Arc<Metrics>,
+    config: &Config,
+    begin: worker::Begin,
+) -> io::Result<(Handle, JoinHandle<Vec<Snapshot>>)> {
+    let settings = worker::Settings::new(config);
+    worker::start(take, Arc::clone(metrics), sink, settings, begin)
+}
+
+/// What the observer begins with.
+fn beginning(
+    baselines: Baselines,
+    windows: Vec<Snapshot>,
+    outlet: &Outlet,
+    feedback: Option<&Feedback>,
+) -> worker::Begin {
+    worker::Begin {
+        baselines,
+        windows,
+        outlet: outlet.clone(),
+        offer: feedback::offer(feedback),
+        #[cfg(feature = "otlp")]
+        export: otlp::Outlet::default(),
+    }
+}
+
 /// Begins with the baselines of files.
 async fn keeping(mut keeper: Keeper, files: &BaselineFiles) -> Arc<Mutex<Keeper>> {
     if let Err(error) = keeper.use_files(files.baselines()).await {
@@ -387,6 +419,7 @@ fn collect(metrics: &Metrics, sink: &Sink, file: &FileLog, depth: Depth) {
         .gauge(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")])
         .set(1.0);
     metrics.add_collector(process::collect);
+    Reloader::count_from_nothing(metrics);
     sink.count_panics(metrics.counter(&catalogue::PANICS, &["log"]));
     let (sink, file) = (sink.clone(), file.clone());
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]

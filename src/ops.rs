@@ -5,13 +5,14 @@
 //! what browsers are told; `scrapes` are the metrics on their way to slow clients; `probes` are
 //! health, readiness and liveness; `drift` answers with verdicts, which `judge` makes, on
 //! demand and on a schedule; `baselines` shows what
-//! these are compared with, which `keeper` holds; `models` lists what was seen of each model; `prober` finds out what the upstream says of its model; `admin`
+//! these are compared with, which `keeper` holds; `models` lists what was seen of each model; `feedback` takes labels and says what they say of the model; `prober` finds out what the upstream says of its model; `admin`
 //! reloads the configuration.
 
 mod access;
 mod admin;
 mod baselines;
 mod drift;
+mod feedback;
 mod headers;
 mod judge;
 mod keeper;
@@ -37,6 +38,7 @@ pub use scrapes::Scrapes;
 
 use crate::{
     config, drain,
+    feedback::Desk,
     health::Health,
     http::{self, Limits},
     metrics::{Metrics, catalogue},
@@ -96,6 +98,8 @@ pub struct Ops {
     pub judge: Judge,
     /// Renderings that are on their way.
     pub scrapes: Scrapes,
+    /// Where labels are posted; `None`: `feedback.enabled` is not set.
+    pub desk: Option<Desk>,
     /// Where a reload is asked for.
     pub reload: mpsc::Sender<ReloadRequest>,
 }

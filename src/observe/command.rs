@@ -117,6 +117,7 @@ pub(super) enum Command {
     Model(ModelState),
     Apply(Box<Settings>),
     Models(oneshot::Sender<Listing>),
+    Settle(oneshot::Sender<()>),
     LastPredictor(oneshot::Sender<Option<(String, String)>>),
     Captured(oneshot::Sender<Vec<Captured>>),
     Snapshots(oneshot::Sender<Vec<Snapshot>>),
@@ -181,6 +182,16 @@ impl Handle {
     ) -> Result<Option<Histograms>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Histograms(which, series, reply))?;
+        came(answer).await
+    }
+
+    /// Waits until what was answered before this is read.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn settle(&self) -> Result<(), Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Settle(reply))?;
         came(answer).await
     }
 

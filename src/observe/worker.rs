@@ -9,6 +9,7 @@ use super::{
     access_log::{AccessLog, Seen},
     cardinality::OTHER,
     command::{self, Command, Handle},
+    kept::keep,
     models::{Models, TOO_LONG},
     numbers::Numbers,
     record::{Outcome, Record},
@@ -21,6 +22,7 @@ use crate::{
     config::{self, Config},
     decode::{self, Inference},
     drift::{Baselines, Outlet, Snapshot},
+    feedback::Offer,
     metrics::{Metrics, catalogue},
     panics::{contain, hook},
     telemetry::Sink,
@@ -69,6 +71,8 @@ pub struct Begin {
     pub windows: Vec<Snapshot>,
     /// Where it is told that a drift begins or ends.
     pub outlet: Outlet,
+    /// Where predictions are offered that may get a label.
+    pub offer: Offer,
     /// Where lines and spans are handed over.
     #[cfg(feature = "otlp")]
     pub export: crate::otlp::Outlet,
@@ -96,6 +100,7 @@ pub fn start(
         models: Models::new(settings.metrics.clone()),
         record,
         numbers: Numbers::default(),
+        offer: begin.offer.clone(),
         tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log,
         series: Series::new(
@@ -126,6 +131,7 @@ struct Worker {
     models: Models,
     tasks: Tasks,
     numbers: Numbers,
+    offer: Offer,
     log: AccessLog,
     series: Series,
     model: Arc<config::Model>,
@@ -209,6 +215,8 @@ impl Worker {
             Command::Publish(verdicts) => self.series.judge(verdicts),
             Command::Model(state) => self.series.set_state(state),
             Command::Apply(settings) => self.apply(*settings),
+            // what came before it is read by then
+            Command::Settle(reply) => drop(reply.send(())),
             Command::Models(reply) => drop(reply.send(self.models.listing())),
             Command::LastPredictor(reply) => drop(reply.send(self.series.last_predictor())),
             Command::Captured(reply) => drop(reply.send(self.series.captured())),
@@ -299,12 +307,13 @@ impl Worker {
         let labels = self.record.identity(seen.model, seen.version);
         self.record.predictions(seen.inference, exchange, labels);
         self.models.saw(seen.inference, exchange, labels);
+        let now = (exchange.started + exchange.duration).as_secs_f64();
+        keep(&self.offer, seen.inference, exchange, labels, now);
         let (model, version) = labels;
         if model == OTHER || version == OTHER {
             // a mixture of models has no distribution to compare
             return;
         }
-        let now = (exchange.started + exchange.duration).as_secs_f64();
         let whose = Whose { model, version };
         self.series.predicted(whose, seen.inference, now);
     }
