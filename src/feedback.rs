@@ -46,7 +46,8 @@ pub use performance::{LabelError, Performance, PerformanceState, Rules};
 pub use posted::{Label, MAX_LABELS, Posted, PostedError, Truth, posted};
 pub use record::Draft;
 pub use report::{
-    Accuracy, ClassFigures, ClassReport, Confusion, DropReport, Figure, Report, ValueReport,
+    Accuracy, ClassFigures, ClassReport, Confusion, DropReport, Figure, Reliability, Report,
+    ValueReport,
 };
 pub use tolerance::Tolerance;
 pub use values::{ValueWindow, ValueWindowState};

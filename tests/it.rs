@@ -4,6 +4,12 @@
 
 #[path = "it/coded.rs"]
 mod coded;
+#[path = "it/drops.rs"]
+mod drops;
+#[path = "it/estimates.rs"]
+mod estimates;
+#[path = "it/feedback_vectors.rs"]
+mod feedback_vectors;
 #[path = "it/http2.rs"]
 mod http2;
 #[path = "it/inject.rs"]

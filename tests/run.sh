@@ -166,6 +166,12 @@ grpc_calls() {
         suite grpc_calls .cache/venv/grpc_service/bin/python
 }
 
+# That the figures which `cargo test` compares with are scikit-learn's, and nobody's own.
+feedback_vectors() {
+    environment feedback_vectors tests/vectors/feedback/requirements.txt &&
+        timeout --foreground "$suite_limit" .cache/venv/feedback_vectors/bin/python tests/vectors/feedback/generate.py check
+}
+
 # Grafana's types, in .cache/grafana.
 dashboards() {
     local pins=tests/e2e/grafana folder=.cache/grafana
@@ -295,6 +301,7 @@ real_programs() {
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls
+    step "figures of labels, by scikit-learn" feedback_vectors
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" rules
     step "e2e: alerts from traffic to webhook" suite alerting python3

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::stats::{isotonic::Isotonic, real};
 
+/// Labels of a piece, at least, but never more than a tenth of all: the share of fewer is mostly chance.
+const PIECE: usize = 50;
+
 /// A confidence's share of right predictions, learnt from labels: a function that never falls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
@@ -13,14 +16,15 @@ pub struct Calibration {
 
 /// Why there is no estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotCalibrated {
     /// Too few labels of predictions with a confidence have come.
     #[error("not calibrated")]
+    #[serde(rename = "not_calibrated")]
     FewLabels,
     /// No recent prediction has a confidence.
     #[error("no confidence")]
+    #[serde(rename = "no_confidence")]
     NoConfidence,
 }
 
@@ -35,8 +39,10 @@ impl NotCalibrated {
 }
 
 impl Calibration {
-    /// Learns from confidences in `[0, 1]`, each with whether its prediction was right. Isotonic regression:
-    /// `O(n log n)`, at most a knot for each confidence.
+    /// Learns from confidences in `[0, 1]`, each with whether its prediction was right: isotonic regression in
+    /// pieces of 50 labels and more, or of a tenth of them. Without that the surest and the least sure ones
+    /// would be estimated by a handful of labels, and inputs that become harder are mostly of these.
+    /// `O(n log n)`, at most two knots for each piece.
     ///
     /// # Errors
     /// There are fewer than `least`, or none.
@@ -49,7 +55,8 @@ impl Calibration {
             .map(|(confidence, right)| (*confidence, f64::from(u8::from(*right))))
             .collect();
         Ok(Self {
-            function: Isotonic::fit(&points).ok_or(NotCalibrated::FewLabels)?,
+            function: Isotonic::in_blocks(&points, PIECE.min(points.len() / 10))
+                .ok_or(NotCalibrated::FewLabels)?,
             labels: labelled.len(),
         })
     }
@@ -117,6 +124,15 @@ mod tests {
         assert!((calibration.estimate(half_and_half).unwrap() - 0.6).abs() < 1e-12);
         assert!((calibration.at(1.0) - 0.7).abs() < 1e-12);
         assert_eq!(calibration.estimate(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn one_label_at_an_end_is_not_the_estimate_of_all_that_are_so_sure() {
+        let mut labelled = labelled();
+        labelled.push((0.5, false));
+        let calibration = Calibration::fit(&labelled, 100).unwrap();
+        let least = calibration.at(0.5);
+        assert!((least - 50.0 / 101.0).abs() < 1e-12, "{least}");
     }
 
     #[test]

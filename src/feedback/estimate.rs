@@ -83,8 +83,9 @@ impl Estimator {
         let labelled: Vec<_> = window.confidences().collect();
         if let Ok(calibration) = Calibration::fit(&labelled, self.least.min(window.size())) {
             self.calibration = Some(calibration);
-            self.news = 0;
         }
+        // also where too many in the window have no confidence: the next label would look at all of them again
+        self.news = 0;
     }
 
     /// What it says now; `window`: the labels that it was told of.
@@ -139,5 +140,122 @@ impl Estimator {
             state.recent.into_iter().for_each(|c| self.predicted(c));
         }
         is_sound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feedback::LabelledClass;
+
+    /// Labels of a model that is sure to `confidence` and right in `right` of every 10.
+    fn told(estimator: &mut Estimator, window: &mut ClassWindow, confidence: f64, right: usize) {
+        for item in 0..10 {
+            let labelled = LabelledClass {
+                predicted: "a",
+                truth: if item < right { "a" } else { "b" },
+                confidence: Some(confidence),
+                probabilities: None,
+            };
+            window.push(&labelled, estimator.expected(confidence));
+            estimator.labelled(window);
+        }
+    }
+
+    #[test]
+    fn before_there_are_enough_labels_there_is_no_estimate_and_a_reason() {
+        let (mut estimator, mut window) = (Estimator::new(50, 20), ClassWindow::new(100, 2));
+        estimator.predicted(0.9);
+        told(&mut estimator, &mut window, 0.9, 7);
+        let estimate = estimator.estimate(&window);
+        assert_eq!(estimate.accuracy, None);
+        assert_eq!(estimate.reason, Some(NotCalibrated::FewLabels));
+        told(&mut estimator, &mut window, 0.9, 7);
+        let estimate = estimator.estimate(&window);
+        assert!((estimate.accuracy.unwrap() - 0.7).abs() < 1e-12);
+        assert_eq!((estimate.reason, estimate.labels), (None, 20));
+    }
+
+    #[test]
+    fn without_recent_confidences_there_is_no_estimate_either() {
+        let (mut estimator, mut window) = (Estimator::new(50, 10), ClassWindow::new(100, 2));
+        told(&mut estimator, &mut window, 0.9, 7);
+        for confidence in [f64::NAN, 1.5, -0.1] {
+            estimator.predicted(confidence);
+        }
+        let reason = estimator.estimate(&window).reason;
+        assert_eq!(reason, Some(NotCalibrated::NoConfidence));
+    }
+
+    #[test]
+    fn the_error_is_that_of_what_was_estimated_before_the_truth_was_known() {
+        let (mut estimator, mut window) = (Estimator::new(50, 10), ClassWindow::new(100, 2));
+        told(&mut estimator, &mut window, 0.9, 7);
+        assert_eq!(estimator.estimate(&window).error_labels, 0);
+        // a tenth more are the first ones, which are right: they take the share up to 8 of 11
+        told(&mut estimator, &mut window, 0.9, 4);
+        let estimate = estimator.estimate(&window);
+        assert_eq!(estimate.error_labels, 10);
+        let error = estimate.error.unwrap();
+        assert!(
+            (0.3..0.36).contains(&error),
+            "{error}: it was thought to be 0.7 and more"
+        );
+    }
+
+    #[test]
+    fn only_the_last_predictions_count_and_memory_is_bounded() {
+        let (mut estimator, mut window) = (Estimator::new(50, 10), ClassWindow::new(100, 2));
+        told(&mut estimator, &mut window, 0.5, 2);
+        (0..5).for_each(|_| told(&mut estimator, &mut window, 0.9, 9));
+        (0..1_000).for_each(|_| estimator.predicted(0.5));
+        (0..50).for_each(|_| estimator.predicted(0.9));
+        let estimate = estimator.estimate(&window);
+        assert_eq!(estimate.predictions, 50);
+        assert!(
+            (estimate.accuracy.unwrap() - 0.9).abs() < 0.05,
+            "{estimate:?}"
+        );
+        assert!(estimator.recent.capacity() <= 100);
+        assert!(estimator.calibration().unwrap().knots().len() <= 100);
+    }
+
+    #[test]
+    fn a_window_in_which_few_have_a_confidence_is_not_looked_through_at_each_label() {
+        let (mut estimator, mut window) = (Estimator::new(50, 10), ClassWindow::new(100, 2));
+        for _ in 0..9 {
+            estimator.labelled(&window);
+        }
+        assert_eq!(estimator.news, 9);
+        told(&mut estimator, &mut window, 0.9, 1);
+        // the first of these asked for a look, which found one; so does the next tenth
+        assert!(estimator.news == 9 && estimator.calibration().is_none());
+        told(&mut estimator, &mut window, 0.9, 1);
+        assert!(estimator.calibration().unwrap().labels() >= 11);
+    }
+
+    #[test]
+    fn it_goes_on_as_it_was_written_down() {
+        let (mut estimator, mut window) = (Estimator::new(50, 10), ClassWindow::new(100, 2));
+        told(&mut estimator, &mut window, 0.9, 7);
+        estimator.predicted(0.9);
+        let text = serde_json::to_string(&estimator.state()).unwrap();
+        let state: EstimatorState = serde_json::from_str(&text).unwrap();
+        let mut again = Estimator::new(50, 10);
+        assert!(again.restore(state.clone()));
+        assert_eq!(again.estimate(&window), estimator.estimate(&window));
+        for broken in [
+            EstimatorState {
+                recent: vec![2.0],
+                ..state.clone()
+            },
+            EstimatorState {
+                knots: vec![(0.5, 0.9), (0.9, 0.5)],
+                ..state
+            },
+        ] {
+            assert!(!again.restore(broken));
+        }
+        assert_eq!(again.state(), estimator.state());
     }
 }

@@ -255,3 +255,163 @@ impl OfValues {
         Some(values)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feedback::Accuracy;
+
+    const RULES: Rules = Rules {
+        window: 200,
+        max_classes: 10,
+        calibration_labels: 50,
+        tolerance: None,
+        drop: DropRules {
+            false_alarms_per_million: 100.0,
+            min_drop: 0.02,
+            baseline: None,
+            baseline_labels: 100,
+            recovery_labels: 50,
+        },
+    };
+
+    /// The label with this number, of which one in `wrong` is wrong.
+    fn class(number: u32, wrong: u32) -> Labelled<'static> {
+        Labelled::Class(LabelledClass {
+            predicted: "a",
+            truth: if number.is_multiple_of(wrong) {
+                "b"
+            } else {
+                "a"
+            },
+            confidence: Some(0.5 + f64::from(number % 5) / 10.0),
+            probabilities: None,
+        })
+    }
+
+    /// One that is off by up to `most`.
+    fn value(number: u32, most: f64) -> Labelled<'static> {
+        let off = most * f64::from(number * 7 % 100) / 100.0;
+        let truth = f64::from(number % 13);
+        Labelled::Value(LabelledValue {
+            predicted: truth + off,
+            truth,
+        })
+    }
+
+    fn told(
+        performance: &mut Performance,
+        labels: std::ops::Range<u32>,
+        label: impl Fn(u32) -> Labelled<'static>,
+    ) -> Vec<Change> {
+        labels
+            .filter_map(|number| performance.labelled(&label(number)).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn errors_that_become_larger_are_a_drop_and_end() {
+        let mut performance = Performance::new(RULES);
+        assert!(told(&mut performance, 0..400, |n| value(n, 1.0)).is_empty());
+        let report = performance.report().regression.unwrap();
+        assert!(
+            (report.tolerance.unwrap() - 0.89).abs() < 1e-9,
+            "{report:?}"
+        );
+        assert_eq!(report.drop.baseline.unwrap().labels, 100);
+        let worse = told(&mut performance, 400..600, |n| value(n, 2.0));
+        assert!(matches!(worse[..], [Change::Dropped(_)]), "{worse:?}");
+        let better = told(&mut performance, 600..800, |n| value(n, 1.0));
+        assert!(matches!(better[..], [Change::Recovered(_)]), "{better:?}");
+        assert!(performance.report().classification.is_none());
+    }
+
+    #[test]
+    fn a_tolerance_that_is_named_asks_how_many_are_within_it() {
+        let rules = Rules {
+            tolerance: Some(0.495),
+            ..RULES
+        };
+        let mut performance = Performance::new(rules);
+        told(&mut performance, 0..100, |n| value(n, 1.0));
+        let report = performance.report().regression.unwrap();
+        let accuracy = report.drop.baseline.unwrap().accuracy;
+        assert!((accuracy - 0.5).abs() < 1e-12, "{report:?}");
+    }
+
+    #[test]
+    fn an_accuracy_of_classes_is_no_baseline_of_numbers() {
+        let mut rules = RULES;
+        rules.drop.baseline = Some(0.99);
+        let mut performance = Performance::new(rules);
+        told(&mut performance, 0..50, |n| value(n, 1.0));
+        told(&mut performance, 0..1, |n| class(n, 2));
+        let report = performance.report();
+        assert_eq!(report.regression.unwrap().drop.baseline, None);
+        let baseline = report.classification.unwrap().drop.baseline.unwrap();
+        assert!((baseline.accuracy - 0.99).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_and_changes_nothing() {
+        let mut performance = Performance::new(RULES);
+        for (predicted, truth) in [(f64::NAN, 1.0), (1.0, f64::INFINITY), (f64::MAX, f64::MIN)] {
+            let labelled = Labelled::Value(LabelledValue { predicted, truth });
+            let refused = performance.labelled(&labelled);
+            assert_eq!(refused, Err(LabelError::NotFinite));
+        }
+        assert_eq!(performance.report().regression, None);
+    }
+
+    #[test]
+    fn over_a_restart_at_any_label_it_says_the_same() {
+        let (mut once, mut often) = (Performance::new(RULES), Performance::new(RULES));
+        for number in 0..600 {
+            let wrong = if number < 300 { 20 } else { 3 };
+            if number % 20 == 0 {
+                let text = serde_json::to_string(&often.state()).unwrap();
+                often = Performance::new(RULES);
+                assert!(often.restore(serde_json::from_str(&text).unwrap()));
+            }
+            for performance in [&mut once, &mut often] {
+                performance.predicted(0.5 + f64::from(number % 7) / 20.0);
+            }
+            let [a, b] = [&mut once, &mut often].map(|performance| {
+                let value = performance.labelled(&value(number, f64::from(wrong)));
+                (performance.labelled(&class(number, wrong)), value)
+            });
+            assert_eq!(a, b, "{number}");
+        }
+        assert_eq!(once.report(), often.report());
+        let classes = once.report().classification.unwrap();
+        assert!(classes.drop.current.is_some() && classes.estimate.accuracy.is_some());
+    }
+
+    #[test]
+    fn a_state_that_cannot_have_been_changes_nothing() {
+        let mut performance = Performance::new(RULES);
+        told(&mut performance, 0..20, |n| value(n, 1.0));
+        let before = performance.state();
+        let mut broken = before.clone();
+        broken.values.as_mut().unwrap().1 = Tolerance::Known(-1.0);
+        assert!(!performance.restore(broken));
+        assert_eq!(performance.state(), before);
+    }
+
+    #[test]
+    fn under_other_rules_it_goes_on_with_the_newest_labels() {
+        let mut performance = Performance::new(RULES);
+        told(&mut performance, 0..300, |n| class(n, 20));
+        performance.retune(Rules {
+            window: 40,
+            ..RULES
+        });
+        let report = performance.report().classification.unwrap();
+        assert_eq!((report.labels, report.drop.labels), (40, 300));
+        let Accuracy { value, .. } = report.accuracy.unwrap();
+        assert!((value - 0.95).abs() < 1e-12);
+        performance.relearn();
+        let report = performance.report().classification.unwrap();
+        assert_eq!((report.labels, report.drop.baseline), (40, None));
+    }
+}

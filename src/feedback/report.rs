@@ -8,7 +8,7 @@ use super::{
     Baseline, ClassWindow, Episode, Estimate, ValueWindow, Watch, calibration::mean, window::Item,
 };
 use crate::stats::{
-    classification::{self, Counts},
+    classification::{self, Bin, Counts},
     interval::{Z_95, wilson},
     real, regression,
 };
@@ -42,6 +42,8 @@ pub struct ClassReport {
     pub brier: Figure,
     /// Expected calibration error: how far confidence and accuracy are apart.
     pub calibration_error: Figure,
+    /// Confidence and accuracy of each bin that this is of, but those without labels.
+    pub reliability: Vec<Reliability>,
     /// Share of right predictions among the last ones, whose truth is not known.
     pub estimate: Estimate,
     /// Whether accuracy has dropped.
@@ -66,6 +68,21 @@ pub struct Figure {
     pub value: Option<f64>,
     /// How many items those are.
     pub labels: usize,
+}
+
+/// Of the items that are about equally sure.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Reliability {
+    /// Confidences of the bin are above this, or in the first bin equal to it.
+    pub above: f64,
+    /// They are this at most.
+    pub most: f64,
+    /// Labels in it.
+    pub labels: usize,
+    /// Their mean confidence.
+    pub confidence: f64,
+    /// Share of right predictions among them.
+    pub accuracy: f64,
 }
 
 /// Of one class.
@@ -152,12 +169,13 @@ impl Figure {
 }
 
 impl ClassReport {
-    /// Of a window. One look at each item for every figure, and a matrix of the classes there are: 5,000
-    /// labels are some 40,000 steps, and a logarithm of none.
+    /// Of a window: one look at each item for every figure, and a matrix of the classes that are in it. The
+    /// logarithms were worked out when the labels came.
     pub fn of(window: &ClassWindow, estimate: Estimate, drop: DropReport) -> Self {
         let tally = Tally::of(window);
         let classes: Vec<_> = tally.figures();
         let scores = classes.iter().map(|class| class.f1);
+        let bins = classification::bins(window.confidences());
         Self {
             labels: window.len(),
             accuracy: accuracy(window),
@@ -166,7 +184,11 @@ impl ClassReport {
             confusion: tally.confusion(),
             log_loss: Figure::mean(window.items().filter_map(Item::log_loss)),
             brier: brier(window),
-            calibration_error: calibration_error(window),
+            calibration_error: Figure {
+                value: classification::calibration_error(&bins),
+                labels: bins.iter().map(|bin| bin.count).sum(),
+            },
+            reliability: reliability(&bins),
             estimate,
             drop,
         }
@@ -196,12 +218,18 @@ fn brier(window: &ClassWindow) -> Figure {
     figure
 }
 
-fn calibration_error(window: &ClassWindow) -> Figure {
-    let bins = classification::bins(window.confidences());
-    Figure {
-        value: classification::calibration_error(&bins),
-        labels: bins.iter().map(|bin| bin.count).sum(),
-    }
+fn reliability(bins: &[Bin]) -> Vec<Reliability> {
+    let edge = |place| real(place) / real(bins.len());
+    let filled = bins.iter().enumerate().filter(|(_, bin)| bin.count > 0);
+    filled
+        .map(|(place, bin)| Reliability {
+            above: edge(place),
+            most: edge(place + 1),
+            labels: bin.count,
+            confidence: bin.confidence,
+            accuracy: real(bin.right) / real(bin.count),
+        })
+        .collect()
 }
 
 /// What was counted of the classes in a window.
@@ -288,5 +316,80 @@ impl ValueReport {
             tolerance,
             drop,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feedback::{DropRules, Estimator, LabelledClass};
+
+    fn report(max_classes: usize, items: &[(&str, &str, Option<f64>)]) -> ClassReport {
+        let mut window = ClassWindow::new(100, max_classes);
+        for (predicted, truth, confidence) in items {
+            let labelled = LabelledClass {
+                predicted,
+                truth,
+                confidence: *confidence,
+                probabilities: None,
+            };
+            window.push(&labelled, None);
+        }
+        let watch = Watch::new(DropRules {
+            false_alarms_per_million: 1.0,
+            min_drop: 0.02,
+            baseline: None,
+            baseline_labels: 500,
+            recovery_labels: 500,
+        });
+        let estimate = Estimator::new(100, 100).estimate(&window);
+        ClassReport::of(&window, estimate, (&watch).into())
+    }
+
+    #[test]
+    fn of_no_labels_no_figure_is_known() {
+        let report = report(3, &[]);
+        assert_eq!((report.labels, report.accuracy), (0, None));
+        assert_eq!((report.macro_f1, report.log_loss.value), (None, None));
+        assert!(report.confusion.counts.is_empty() && report.reliability.is_empty());
+    }
+
+    #[test]
+    fn classes_without_room_are_one_row_and_make_no_mean() {
+        let items = [("a", "a"), ("b", "a"), ("c", "c"), ("c", "d"), ("d", "b")];
+        let report = report(2, &items.map(|(predicted, truth)| (predicted, truth, None)));
+        assert!(report.confusion.has_other);
+        assert_eq!(report.confusion.classes, ["a", "b"]);
+        let expected = [[1, 1, 0], [0, 0, 1], [0, 0, 2]];
+        assert_eq!(report.confusion.counts, expected.map(Vec::from));
+        assert_eq!(report.macro_f1, None);
+        // two are right, though three are on the diagonal: one of those took c for d
+        assert!((report.accuracy.unwrap().value - 0.4).abs() < 1e-15);
+        assert_eq!(report.classes.len(), 2);
+    }
+
+    #[test]
+    fn a_figure_says_how_many_labels_it_is_of() {
+        let items = [
+            ("a", "a", Some(0.9)),
+            ("a", "b", None),
+            ("a", "a", Some(0.95)),
+        ];
+        let report = report(2, &items);
+        assert_eq!(report.labels, 3);
+        assert_eq!((report.log_loss.value, report.log_loss.labels), (None, 0));
+        assert_eq!(report.calibration_error.labels, 2);
+        let error = report.calibration_error.value.unwrap();
+        assert!((error - 0.075).abs() < 1e-12, "{error}");
+        let labels: Vec<_> = report.reliability.iter().map(|bin| bin.labels).collect();
+        assert_eq!(labels, [1, 1], "{:?}", report.reliability);
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_on_the_wire() {
+        let json = serde_json::to_value(report(2, &[("a", "b", None)])).unwrap();
+        assert!(json["classes"][0]["recall"].is_null(), "{json}");
+        assert_eq!(json["estimate"]["reason"], "not_calibrated");
+        assert!(json["drop"]["baseline"].is_null() && json["log_loss"]["value"].is_null());
     }
 }

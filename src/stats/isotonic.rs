@@ -30,6 +30,12 @@ impl Isotonic {
     /// `O(n log n)`, at most a knot for each argument.
     /// Source: Ayer et al., Ann. Math. Stat. 26 (1955); ties and knots as in scikit-learn.
     pub fn fit(points: &[(f64, f64)]) -> Option<Self> {
+        Self::in_blocks(points, 1)
+    }
+
+    /// The same, then neighbouring pieces taken together until each is of `least` points: at its ends an
+    /// isotonic regression follows single points.
+    pub fn in_blocks(points: &[(f64, f64)], least: usize) -> Option<Self> {
         let mut points = points.to_vec();
         let by_value = |a: f64, b: f64| a.partial_cmp(&b).unwrap_or(Ordering::Equal);
         points.sort_by(|a, b| by_value(a.0, b.0).then(by_value(a.1, b.1)));
@@ -42,6 +48,7 @@ impl Isotonic {
             }
             blocks.push(block);
         }
+        let blocks = gathered(blocks, real(least));
         Some(Self {
             knots: knots(&arguments, &blocks),
         })
@@ -116,6 +123,22 @@ fn joined(before: Block, block: Block) -> Block {
     }
 }
 
+/// Blocks of `least` and more, from the left; what is left over at the right goes to the last of them.
+fn gathered(blocks: Vec<Block>, least: f64) -> Vec<Block> {
+    let mut gathered: Vec<Block> = Vec::new();
+    for block in blocks {
+        match gathered.pop_if(|before| before.weight < least) {
+            Some(before) => gathered.push(joined(before, block)),
+            None => gathered.push(block),
+        }
+    }
+    if let Some(last) = gathered.pop_if(|last| last.weight < least) {
+        let before = gathered.pop();
+        gathered.push(before.map_or(last, |before| joined(before, last)));
+    }
+    gathered
+}
+
 /// The ends of every block: between them nothing changes.
 fn knots(arguments: &[f64], blocks: &[Block]) -> Vec<(f64, f64)> {
     let mut knots = Vec::new();
@@ -154,6 +177,20 @@ mod tests {
     fn ties_get_their_mean() {
         let fit = Isotonic::fit(&[(1.0, 0.0), (1.0, 1.0), (2.0, 1.0)]).unwrap();
         assert_eq!(fit.knots(), [(1.0, 0.5), (2.0, 1.0)]);
+    }
+
+    #[test]
+    fn single_points_at_the_ends_are_not_followed() {
+        let points: Vec<_> = (0..10).map(|x| (f64::from(x), f64::from(x))).collect();
+        let plain = Isotonic::fit(&points).unwrap();
+        assert_eq!(plain.knots(), points);
+        let fit = Isotonic::in_blocks(&points, 4).unwrap();
+        assert_eq!(
+            fit.knots(),
+            [(0.0, 1.5), (3.0, 1.5), (4.0, 6.5), (9.0, 6.5)]
+        );
+        let few = Isotonic::in_blocks(&points, 20).unwrap();
+        assert_eq!(few.knots(), [(0.0, 4.5), (9.0, 4.5)]);
     }
 
     #[test]

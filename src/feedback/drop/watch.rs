@@ -27,6 +27,14 @@ impl DropRules {
     pub fn threshold(&self) -> f64 {
         1e6 / self.false_alarms_per_million
     }
+
+    /// Whether a baseline is not the one that they name, or was named and is to be learnt.
+    pub(super) fn wants_another(&self, baseline: &Baseline) -> bool {
+        match self.baseline {
+            Some(named) => Baseline::given(named) != *baseline,
+            None => baseline.labels == 0,
+        }
+    }
 }
 
 /// A drop that goes on.
@@ -102,8 +110,8 @@ impl Watch {
         }
     }
 
-    /// Against a baseline that is known from elsewhere.
-    pub fn against(baseline: Baseline, rules: DropRules) -> Self {
+    /// Against a baseline that was learnt elsewhere.
+    pub(in crate::feedback) fn against(baseline: Baseline, rules: DropRules) -> Self {
         Self {
             rules,
             labels: 0,
