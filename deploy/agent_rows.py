@@ -81,6 +81,14 @@ def seen():
               [("{{outcome}}", rate("outcome", "sidelight_notifications_total")),
                ("tried again, {{job}}", rate("job", "sidelight_notification_retries_total")),
                ("waiting, {{job}}", f"sum by (job) (sidelight_notifications_waiting{{{REPLICA}}})")]),
+        lines("Kept for labels", "Exchanges whose predictions were kept, or not and why; those of an id that was used "
+              "again; damaged files.", "cps",
+              [("kept, {{job}}", rate("job", "sidelight_feedback_kept_total")),
+               ("{{reason}}", rate("reason", "sidelight_feedback_dropped_total")),
+               ("replaced, {{job}}", rate("job", "sidelight_feedback_replaced_total")),
+               ("damaged, {{job}}", rate("job", "sidelight_feedback_damaged_total"))]),
+        lines("Files of predictions", "At most feedback.max_bytes.", "bytes",
+              [("{{instance}}", f"max by (instance) (sidelight_feedback_bytes{{{REPLICA}}})")]),
         lines("Scrapes", "How long Prometheus takes to read a Sidelight.", "s",
               [("{{instance}}", f"max by (instance) (scrape_duration_seconds{{{REPLICA}}})")]),
     ]

@@ -37,7 +37,7 @@ def groups(slo):
     return [("ml-slo-alerts", [*burns(slo), *course_slo(slo)]), ("ml-availability-alerts", availability(slo)),
             ("ml-outlier-alerts", outliers(slo)), ("ml-program-alerts", programs(slo)),
             ("ml-confidence-alerts", confidence(slo)), ("ml-drift-alerts", drift(slo)),
-            ("ml-data-alerts", data(slo)), ("ml-baseline-alerts", baselines(slo)), ("ml-honesty-alerts", honesty(slo))]
+            ("ml-accuracy-alerts", accuracy()), ("ml-data-alerts", data(slo)), ("ml-baseline-alerts", baselines(slo)), ("ml-honesty-alerts", honesty(slo))]
 
 
 def percent(share):
@@ -200,6 +200,13 @@ sum by ({SERIES}) (ml_drift_detected)
               f"{VERSION}: the predictions ({{{{ $labels.series }}}}) are distributed otherwise than in the baseline, "
               f"PSI {NUMBER}."),
     ]
+
+
+def accuracy():
+    """Of labels, which come to the replica that predicted: each has decided by itself, however few it has."""
+    return [Alert("MlAccuracyDrop", "5m", "warning", "model",
+                  f"max by ({MODEL}) (ml_model_accuracy_dropped) == 1",
+                  f"{VERSION}: by the labels that came, fewer predictions are right than were.")]
 
 
 def data(slo):

@@ -27,6 +27,7 @@ def files(slo):
     ]
     model_rows = [("At a glance", glance(slo)), ("Application: requests", application(slo)),
                   ("Model: predictions", model(slo)), ("Data: drift and quality", data(slo)),
+                  ("Labels: accuracy", labelled()),
                   ("Sidelight", agent_rows.in_short()), ("Infrastructure", infrastructure())]
     return {
         "sidelight-model.json": dashboard(
@@ -237,6 +238,50 @@ def data(slo):
              "percentunit", [("{{model}} {{model_version}} {{le}}",
                               f"sort(avg by ({MODEL}, le) (ml_drift_baseline_cdf_ratio{drifting}) > 0)")], high=1,
              size=(7, 8)),
+    ]
+
+
+def labelled():
+    """There once labels have come. Replicas have labels of their own predictions: averages of them are shown."""
+    def mean(metric, by=MODEL):
+        return f"avg by ({by}) ({metric}{{{MODELS}}})"
+
+    return [
+        lines("Accuracy", "Share of right predictions by the last labels, its interval of 95 %, what a drop is from, and "
+              "what confidences say of those without a label.", "percentunit",
+              [(f"accuracy, {OF_VERSION}", mean("ml_model_accuracy")),
+               (f"at least, {OF_VERSION}", mean("ml_model_accuracy_lower")),
+               (f"at most, {OF_VERSION}", mean("ml_model_accuracy_upper")),
+               (f"usual, {OF_VERSION}", mean("ml_model_accuracy_baseline")),
+               (f"estimated, {OF_VERSION}", mean("ml_model_accuracy_estimated"))],
+              size=(12, 8), dashed="(at|usual)", high=1),
+        lines("Labels", "By what became of them; without a prediction are those of unknown ids and those that say "
+              "nothing.", "cps",
+              [("{{outcome}}", rate("outcome", "ml_model_labels_total", MODELS)),
+               ("without: {{reason}}", rate("reason", "sidelight_labels_unmatched_total"))], size=(6, 8)),
+        lines("Dropped", "Versions of which a replica finds that fewer predictions are right than were (1).", "short",
+              [(OF_VERSION, f"max by ({MODEL}) (ml_model_accuracy_dropped{{{MODELS}}})")], high=1, size=(6, 8)),
+        lines("Precision and recall", "Share of what was said to be of a class that is, and of what is that was said to "
+              "be.", "percentunit",
+              [("precision, {{model}} {{class}}", mean("ml_model_class_precision", "model, class")),
+               ("recall, {{model}} {{class}}", mean("ml_model_class_recall", "model, class"))], high=1),
+        table("What was taken for what", "Labels in the windows, by their class and the predicted one.",
+              [("Labels", f"sum by ({MODEL}, true_class, predicted_class) (ml_model_confusion_labels{{{MODELS}}})")],
+              size=(8, 8), decimals=0),
+        lines("Labels in the window", "How many the figures are of.", "short",
+              [(OF_VERSION, f"sum by ({MODEL}) (ml_model_labels_in_window{{{MODELS}}})")]),
+        lines("Probabilities", "Mean log-loss and Brier score, and how far confidence and accuracy are apart; how far "
+              "off the estimated accuracy was.", "short",
+              [(f"log-loss, {OF_VERSION}", mean("ml_model_log_loss")),
+               (f"Brier score, {OF_VERSION}", mean("ml_model_brier_score")),
+               (f"calibration error, {OF_VERSION}", mean("ml_model_calibration_error")),
+               (f"error of the estimate, {OF_VERSION}", mean("ml_model_accuracy_estimate_error"))], low=None,
+              size=(12, 8)),
+        lines("Errors of numbers", "Mean absolute error and root mean squared error, in the unit of the numbers.", "short",
+              [(f"mean, {OF_VERSION}", mean("ml_model_mean_absolute_error")),
+               (f"squared, {OF_VERSION}", mean("ml_model_root_mean_squared_error"))], size=(6, 8)),
+        lines("R squared", "Share of the numbers' variance that was predicted.", "short",
+              [(OF_VERSION, mean("ml_model_r_squared"))], low=None, high=1, size=(6, 8)),
     ]
 
 

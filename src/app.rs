@@ -9,6 +9,7 @@ pub mod demo;
 pub mod demo;
 mod descriptors;
 mod explain;
+mod feedback;
 pub mod history;
 pub mod inject;
 #[cfg(feature = "iris")]
@@ -59,10 +60,11 @@ use crate::{
     config::{self, Cgroup, Config, Findings, Level, Loaded, Sources, Watch},
     drain::{Drain, Phase},
     drift::{Baselines, Notice, Outlet, Snapshot, Store},
+    feedback::Feedback,
     health::Health,
     metrics::{Metrics, Table, catalogue, process},
     notify::{self, Notifier},
-    observe::{self, worker},
+    observe::{command::Handle, worker},
     ops::{self, Dashboard, Keeper, Ops},
     panics::{contained, hook},
     proxy::{self, listener::Proxy},
@@ -162,6 +164,7 @@ struct Agent {
     origin: Origin,
     observer: JoinHandle<Vec<Snapshot>>,
     store: Option<Arc<Store>>,
+    feedback: Option<Feedback>,
     notifier: Notifier,
     #[cfg(feature = "otlp")]
     exporter: otlp::Exporter,
@@ -189,20 +192,17 @@ impl Agent {
         let (outlet, notices, dashboard) = told(&metrics);
         #[cfg(feature = "otlp")]
         let (exporter, export, handed_over) = otlp::start(&config, &pod.attributes(), &metrics)?;
-        let (observer, observe_thread) = worker::start(
-            take,
-            Arc::clone(&metrics),
-            sink,
-            worker::Settings::new(&config),
-            worker::Begin {
-                baselines: baseline_files.behind(&baselines),
-                windows,
-                outlet: outlet.clone(),
-                common: pod.common(),
-                #[cfg(feature = "otlp")]
-                export: handed_over,
-            },
-        )?;
+        let feedback = feedback::start(&config, store.as_deref(), &metrics)?;
+        let begin = worker::Begin {
+            baselines: baseline_files.behind(&baselines),
+            windows,
+            outlet: outlet.clone(),
+            offer: feedback::offer(feedback.as_ref()),
+            common: pod.common(),
+            #[cfg(feature = "otlp")]
+            export: handed_over,
+        };
+        let (observer, observe_thread) = observe((take, sink), &metrics, &config, begin)?;
 
         let tls = Ends::new(&config)?;
         let (notify, receivers) = notify::receivers(&config.drift.notify)?;
@@ -237,6 +237,7 @@ impl Agent {
             judge: ops::Judge::new(outlet),
             scrapes: ops::Scrapes::default(),
             dashboard,
+            desk: feedback.as_ref().map(|feedback| feedback.desk.clone()),
             reload,
         });
         let doors = announce(&proxy, &ops_listener, &config);
@@ -254,6 +255,7 @@ impl Agent {
             #[cfg(feature = "otlp")]
             export,
             observer,
+            desk: ops.desk.clone(),
             keeper,
             baseline_files,
             level,
@@ -272,6 +274,7 @@ impl Agent {
             origin,
             observer: observe_thread,
             store,
+            feedback,
             notifier,
             #[cfg(feature = "otlp")]
             exporter,
@@ -319,11 +322,14 @@ impl Agent {
             // a thread that does not stop is left to the end of the process
             let _ = timeout(LAST_LINES, path).await;
         }
-        let (observer, store) = (self.observer, self.store);
+        let (observer, store, feedback) = (self.observer, self.store, self.feedback);
         let last = tokio::task::spawn_blocking(|| {
             if let (Ok(windows), Some(store)) = (observer.join(), store) {
                 let saved = store.save_windows(&windows);
                 saved.unwrap_or_else(|error| tracing::error!(%error, "windows not saved"));
+            }
+            if let Some(feedback) = feedback {
+                feedback.finish();
             }
         });
         if timeout(LAST_EXCHANGES, last).await.is_err() {
@@ -428,9 +434,20 @@ async fn keep_up(metrics: Arc<Metrics>) {
     }
 }
 
+/// Starts the thread that reads what passed.
+fn observe(
+    (take, sink): (queue::Take, Sink),
+    metrics: &Arc<Metrics>,
+    config: &Config,
+    begin: worker::Begin,
+) -> io::Result<(Handle, JoinHandle<Vec<Snapshot>>)> {
+    let settings = worker::Settings::new(config);
+    worker::start(take, Arc::clone(metrics), sink, settings, begin)
+}
+
 /// Begins with the baselines of files.
 async fn keeping(
-    (baselines, store, observer): (Baselines, &Option<Arc<Store>>, &observe::command::Handle),
+    (baselines, store, observer): (Baselines, &Option<Arc<Store>>, &Handle),
     files: &BaselineFiles,
 ) -> Arc<Mutex<Keeper>> {
     let mut keeper = Keeper::new(baselines, store.clone(), observer.clone());

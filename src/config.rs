@@ -81,6 +81,8 @@ pub struct Config {
     pub otlp: Otlp,
     /// The confidence drift verdict.
     pub drift: Drift,
+    /// Predictions that wait for their labels.
+    pub feedback: Feedback,
     /// What survives a restart.
     pub state: State,
     /// How the agent leaves.
@@ -376,6 +378,37 @@ pub struct Drift {
     /// Who is told that a drift begins or ends.
     #[serde(deserialize_with = "notify::targets")]
     pub notify: Vec<Target>,
+}
+
+/// `feedback`: predictions that wait for their labels.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feedback {
+    /// Whether predictions are kept for labels.
+    pub enabled: bool,
+    /// How long one waits.
+    #[serde(with = "units::duration")]
+    pub retention: Duration,
+    /// Most bytes of the files.
+    #[serde(with = "units::bytes")]
+    pub max_bytes: usize,
+    /// Labels of a version that its figures are of.
+    pub window: usize,
+    /// Labels that the estimate of what has none needs.
+    pub calibration_labels: usize,
+    /// Accuracy that a drop is from; `None`: that of the first labels. In `[0, 1]`.
+    pub baseline_accuracy: Option<f64>,
+    /// How many first labels that is.
+    pub baseline_labels: usize,
+    /// Least drop that is told of. In `[0, 1]`.
+    #[serde(deserialize_with = "units::share")]
+    pub min_drop: f64,
+    /// False alarms that are accepted, per million labels. Above 0.
+    pub false_alarms_per_million: f64,
+    /// Labels in a row that end a drop when enough of them are right.
+    pub recovery_labels: usize,
+    /// Largest error of a regression that counts as right; `None`: it is learnt. Above 0.
+    pub tolerance: Option<f64>,
 }
 
 /// `state`: what survives a restart.

@@ -14,6 +14,9 @@
 //! recent confidences, [`drift`] and [`stats`] say whether those have moved, [`feedback`] what the truth
 //! says of the model once somebody has told it.
 //!
+//! Where labels are wanted, [`feedback`] keeps predictions on a thread of its own, joins them with the labels
+//! that are posted, and says how many are right.
+//!
 //! The main thread serves the operator ([`ops`]): metrics, probes, verdicts, changes, a live page. It reaches
 //! the observer through a bounded channel of commands, and computes what takes milliseconds on
 //! threads of their own. It also tells receivers when a drift begins or ends ([`notify`]), and in a build

@@ -5,7 +5,8 @@
 //! what browsers are told; `scrapes` are the metrics on their way to slow clients; `probes` are
 //! health, readiness and liveness; `drift` answers with verdicts, which `judge` makes, on
 //! demand and on a schedule; `baselines` shows what
-//! these are compared with, which `keeper` holds; `models` lists what was seen of each model; `dashboard` is the live page; `prober` finds out what the upstream says of its model; `admin`
+//! these are compared with, which `keeper` holds; `models` lists what was seen of each model; `dashboard` is the live page;
+//! `feedback` takes labels and says what they say of the model; `prober` finds out what the upstream says of its model; `admin`
 //! reloads the configuration.
 
 mod access;
@@ -13,6 +14,7 @@ mod admin;
 mod baselines;
 pub mod dashboard;
 mod drift;
+mod feedback;
 mod headers;
 mod judge;
 mod keeper;
@@ -39,6 +41,7 @@ pub use scrapes::Scrapes;
 
 use crate::{
     config, drain,
+    feedback::Desk,
     health::Health,
     http::{self, Limits},
     metrics::{Metrics, catalogue},
@@ -100,6 +103,8 @@ pub struct Ops {
     pub scrapes: Scrapes,
     /// What pages share.
     pub dashboard: Dashboard,
+    /// Where labels are posted; `None`: `feedback.enabled` is not set.
+    pub desk: Option<Desk>,
     /// Where a reload is asked for.
     pub reload: mpsc::Sender<ReloadRequest>,
 }

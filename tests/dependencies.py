@@ -38,10 +38,10 @@ FORBIDDEN_FEATURES = {
 
 # Crates of the Linux build without those of tests, the package itself not counted. Two of them, `zerocopy-derive` and
 # its `syn`, are in no build: `half` of criterion asks for them, and to `cargo metadata` features are one set.
-CEILING = 156
+CEILING = 157
 # The same with what the features of FEATURES ask for.
 FEATURES = ["otlp"]
-CEILING_WITH_FEATURES = 160
+CEILING_WITH_FEATURES = 161
 
 
 def allowed(expression):

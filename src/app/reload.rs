@@ -21,6 +21,7 @@ use super::{
 use crate::otlp;
 use crate::{
     config::{self, Config, ConfigErrors, Loaded, Sources, Watch, reload},
+    feedback::{self, Desk},
     metrics::{Metrics, catalogue},
     notify,
     observe::{command::Handle, worker},
@@ -48,6 +49,7 @@ pub(super) struct Reloader {
     pub(super) export: otlp::Changes,
     pub(super) ops: watch::Sender<Arc<ops::Settings>>,
     pub(super) observer: Handle,
+    pub(super) desk: Option<Desk>,
     pub(super) keeper: Arc<Mutex<Keeper>>,
     pub(super) baseline_files: BaselineFiles,
     pub(super) level: LevelHandle,
@@ -155,6 +157,9 @@ impl Reloader {
         }
         let settings = worker::Settings::new(config);
         self.observer.apply(settings).await?;
+        if let Some(desk) = &self.desk {
+            desk.apply(feedback::Settings::new(config)).await?;
+        }
         let path = proxy::Settings::new(config, tls.server.clone(), tls.upstream.clone());
         self.path.send_replace(Arc::new(path));
         let asking = ops::Settings::new(config, tls.upstream.clone());

@@ -13,7 +13,7 @@ mod tls;
 use std::{fmt, ops::RangeInclusive};
 
 use super::{
-    Config, LogFile, documented,
+    Config, Feedback, LogFile, documented,
     error::{ConfigErrors, Origin, Problem},
     tree::{Node, steps},
 };
@@ -89,6 +89,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     capture(config, findings);
     endpoints(config, findings);
     drift(config, findings);
+    feedback(&config.feedback, findings);
     notify::check(config, findings);
     otlp::check(config, findings);
     state(config, findings);
@@ -179,6 +180,36 @@ fn drift(config: &Config, findings: &mut Findings<'_>) {
                 format_args!("is above {EXACT}: p-values may be approximate"),
             );
         }
+    }
+}
+
+fn feedback(feedback: &Feedback, findings: &mut Findings<'_>) {
+    let rate = feedback.false_alarms_per_million;
+    if !FALSE_ALARMS.contains(&rate) {
+        findings.refuse(
+            "feedback.false_alarms_per_million",
+            format_args!(
+                "expected a number from {} to {}, found {rate}",
+                FALSE_ALARMS.start(),
+                FALSE_ALARMS.end()
+            ),
+        );
+    }
+    if let Some(accuracy) = feedback.baseline_accuracy
+        && !(0.0..=1.0).contains(&accuracy)
+    {
+        findings.refuse(
+            "feedback.baseline_accuracy",
+            format_args!("expected a number from 0 to 1, or null, found {accuracy}"),
+        );
+    }
+    if let Some(tolerance) = feedback.tolerance
+        && !(tolerance > 0.0 && tolerance.is_finite())
+    {
+        findings.refuse(
+            "feedback.tolerance",
+            format_args!("expected a number above 0, or null, found {tolerance}"),
+        );
     }
 }
 

@@ -113,6 +113,7 @@ mod tests {
             ("log", fields::<config::Log>()),
             ("otlp", fields::<config::Otlp>()),
             ("drift", fields::<config::Drift>()),
+            ("feedback", fields::<config::Feedback>()),
             ("state", fields::<config::State>()),
             ("drain", fields::<config::Drain>()),
             ("proxy.tls", fields::<config::Tls>()),

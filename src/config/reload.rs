@@ -110,6 +110,17 @@ pub const KEYS: &[Key] = keys! {
     live drift.capture;
     live drift.baseline_files;
     live drift.notify;
+    restart feedback.enabled;
+    live feedback.retention;
+    live feedback.max_bytes;
+    live feedback.window;
+    live feedback.calibration_labels;
+    live feedback.baseline_accuracy;
+    live feedback.baseline_labels;
+    live feedback.min_drop;
+    live feedback.false_alarms_per_million;
+    live feedback.recovery_labels;
+    live feedback.tolerance;
     restart state.dir;
     live state.save_interval;
     live drain.delay;

@@ -128,6 +128,42 @@ catalogue! {
         "Share of a class in a recent window, of the classes that the baseline knows; the others are unseen.";
     DRIFT_BASELINE "ml_drift_baseline_info" Kind::Gauge, ["model", "model_version", "baseline", "origin", "baseline_version"],
         "Always 1: the baseline in use, by the start of its SHA-256, where it comes from, and the version it belongs to (empty: every one).";
+    LABELS "ml_model_labels_total" Kind::Counter, ["model", "model_version", "outcome"],
+        "Labels of predictions by what became of them: joined, duplicate, contradicting (another was there, which stays) or late; there from the first one on, as all that follows from labels.";
+    LABELS_IN_WINDOW "ml_model_labels_in_window" Kind::Gauge, ["model", "model_version"],
+        "Labels that accuracy and the figures beside it are of: the last feedback.window.";
+    ACCURACY "ml_model_accuracy" Kind::Gauge, ["model", "model_version"],
+        "Share of right predictions among those with a label in the window.";
+    ACCURACY_LOWER "ml_model_accuracy_lower" Kind::Gauge, ["model", "model_version"],
+        "Lower end of the 95 % interval of the accuracy.";
+    ACCURACY_UPPER "ml_model_accuracy_upper" Kind::Gauge, ["model", "model_version"],
+        "Upper end of the 95 % interval of the accuracy.";
+    ACCURACY_BASELINE "ml_model_accuracy_baseline" Kind::Gauge, ["model", "model_version"],
+        "Accuracy that a drop is from, learnt or configured; of a regression the share of errors within the tolerance.";
+    ACCURACY_DROPPED "ml_model_accuracy_dropped" Kind::Gauge, ["model", "model_version"],
+        "Whether fewer predictions are right than were (1) or not (0); there once it is known how many were.";
+    ACCURACY_ESTIMATED "ml_model_accuracy_estimated" Kind::Gauge, ["model", "model_version"],
+        "Estimated share of right predictions among the last ones, labelled or not, from their confidences.";
+    ACCURACY_ESTIMATE_ERROR "ml_model_accuracy_estimate_error" Kind::Gauge, ["model", "model_version"],
+        "How much larger such estimates were than the accuracy of those that got a label.";
+    CLASS_PRECISION "ml_model_class_precision" Kind::Gauge, ["model", "model_version", "class"],
+        "Share of the predictions of a class that were right; of the 20 classes with most labels.";
+    CLASS_RECALL "ml_model_class_recall" Kind::Gauge, ["model", "model_version", "class"],
+        "Share of the labels of a class that were predicted; of the 20 classes with most labels.";
+    CONFUSION "ml_model_confusion_labels" Kind::Gauge, ["model", "model_version", "true_class", "predicted_class"],
+        "Labels in the window by their class and the predicted one; of the 10 classes with most labels.";
+    LOG_LOSS "ml_model_log_loss" Kind::Gauge, ["model", "model_version"],
+        "Mean negative logarithm of the probability of the true class, in nats; where probabilities are known.";
+    BRIER_SCORE "ml_model_brier_score" Kind::Gauge, ["model", "model_version"],
+        "Mean squared distance of the probabilities from the truth.";
+    CALIBRATION_ERROR "ml_model_calibration_error" Kind::Gauge, ["model", "model_version"],
+        "Mean distance of confidence and accuracy, by bins of the confidence.";
+    MAE "ml_model_mean_absolute_error" Kind::Gauge, ["model", "model_version"],
+        "Mean distance of predicted numbers from the truth.";
+    RMSE "ml_model_root_mean_squared_error" Kind::Gauge, ["model", "model_version"],
+        "Root of the mean squared distance of predicted numbers from the truth.";
+    R_SQUARED "ml_model_r_squared" Kind::Gauge, ["model", "model_version"],
+        "Share of the truth's variance that was predicted: 1 at best, below 0 where its mean would do better.";
     OVERHEAD_SECONDS "sidelight_overhead_seconds" Kind::Histogram(OVERHEAD), [],
         "Time the agent added to a request, waiting for room and connecting to the upstream included.";
     FAILURES "sidelight_request_failures_total" Kind::Counter, ["fault", "reason"],
@@ -174,6 +210,18 @@ catalogue! {
         "Tries to deliver a notice beyond its first.";
     NOTIFICATIONS_WAITING "sidelight_notifications_waiting" Kind::Gauge, [],
         "Notices that wait for their receiver or are on their way to it.";
+    LABELS_UNMATCHED "sidelight_labels_unmatched_total" Kind::Counter, ["reason"],
+        "Labels without a prediction: unknown (none of that id and item is kept) or invalid.";
+    FEEDBACK_KEPT "sidelight_feedback_kept_total" Kind::Counter, [],
+        "Exchanges whose predictions were kept for labels; only with feedback.enabled, as the others of this name.";
+    FEEDBACK_DROPPED "sidelight_feedback_dropped_total" Kind::Counter, ["reason"],
+        "Exchanges whose predictions were not kept: queue_full, too_large or not_saved (the disk refused).";
+    FEEDBACK_REPLACED "sidelight_feedback_replaced_total" Kind::Counter, [],
+        "Predictions that took the place of a recent one under the same request id.";
+    FEEDBACK_DAMAGED "sidelight_feedback_damaged_total" Kind::Counter, [],
+        "Files of predictions or labels that were damaged and kept aside.";
+    FEEDBACK_BYTES "sidelight_feedback_bytes" Kind::Gauge, [],
+        "Bytes of the files with predictions and labels.";
     OTLP_EXPORTED "sidelight_otlp_exported_total" Kind::Counter, ["signal", "outcome"],
         "Points of metrics, lines and spans for the collector of otlp by outcome: exported, rejected by it, given_up after give_up_after (metrics: once the next are due), dropped because the queue was full or the agent left. Only in a build with the feature otlp.";
     OTLP_RETRIES "sidelight_otlp_retries_total" Kind::Counter, ["signal"],

@@ -119,6 +119,7 @@ pub(super) enum Command {
     Models(oneshot::Sender<Listing>),
     Board(oneshot::Sender<Board>),
     Recent(oneshot::Sender<Listed>),
+    Settle(oneshot::Sender<()>),
     LastPredictor(oneshot::Sender<Option<(String, String)>>),
     Captured(oneshot::Sender<Vec<Captured>>),
     Snapshots(oneshot::Sender<Vec<Snapshot>>),
@@ -183,6 +184,16 @@ impl Handle {
     ) -> Result<Option<Histograms>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Histograms(which, series, reply))?;
+        came(answer).await
+    }
+
+    /// Waits until what was answered before this is read.
+    ///
+    /// # Errors
+    /// When the observer does not take the command, or does not answer within 2 s.
+    pub async fn settle(&self) -> Result<(), Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Settle(reply))?;
         came(answer).await
     }
 

@@ -10,6 +10,7 @@ use super::{
     board::Board,
     cardinality::OTHER,
     command::{self, Command, Handle},
+    kept::keep,
     models::{Models, TOO_LONG},
     numbers::Numbers,
     recent::Recent,
@@ -23,6 +24,7 @@ use crate::{
     config::{self, Config},
     decode::{self, Inference},
     drift::{Baselines, Outlet, Snapshot},
+    feedback::Offer,
     metrics::{Metrics, catalogue},
     panics::{contain, hook},
     telemetry::{Common, Sink},
@@ -76,6 +78,8 @@ pub struct Begin {
     pub outlet: Outlet,
     /// Fields of every line.
     pub common: Common,
+    /// Where predictions are offered that may get a label.
+    pub offer: Offer,
     /// Where lines and spans are handed over.
     #[cfg(feature = "otlp")]
     pub export: crate::otlp::Outlet,
@@ -103,6 +107,7 @@ pub fn start(
         models: Models::new(settings.metrics.clone()),
         record,
         numbers: Numbers::default(),
+        offer: begin.offer.clone(),
         tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
         log,
         recent: Recent::new(settings.recent),
@@ -134,6 +139,7 @@ struct Worker {
     models: Models,
     tasks: Tasks,
     numbers: Numbers,
+    offer: Offer,
     log: AccessLog,
     recent: Recent,
     series: Series,
@@ -218,6 +224,8 @@ impl Worker {
             Command::Publish(verdicts) => self.series.judge(verdicts),
             Command::Model(state) => self.series.set_state(state),
             Command::Apply(settings) => self.apply(*settings),
+            // what came before it is read by then
+            Command::Settle(reply) => drop(reply.send(())),
             Command::Models(reply) => drop(reply.send(self.models.listing())),
             Command::Board(reply) => drop(reply.send(self.board())),
             Command::Recent(reply) => drop(reply.send(self.recent.listed(Instant::now()))),
@@ -326,12 +334,13 @@ impl Worker {
         let labels = self.record.identity(seen.model, seen.version);
         self.record.predictions(seen.inference, exchange, labels);
         self.models.saw(seen.inference, exchange, labels);
+        let now = (exchange.started + exchange.duration).as_secs_f64();
+        keep(&self.offer, seen.inference, exchange, labels, now);
         let (model, version) = labels;
         if model == OTHER || version == OTHER {
             // a mixture of models has no distribution to compare
             return;
         }
-        let now = (exchange.started + exchange.duration).as_secs_f64();
         let whose = Whose { model, version };
         self.series.predicted(whose, seen.inference, now);
     }

@@ -4,7 +4,7 @@ use std::{fmt::Write, future::Future, pin::Pin, sync::Arc};
 
 use ::http::{HeaderValue, Method, StatusCode, header};
 
-use super::{Ops, access, admin, baselines, dashboard, drift, headers, models, probes};
+use super::{Ops, access, admin, baselines, dashboard, drift, feedback, headers, models, probes};
 use crate::{
     http::{Handler, Request, Response, content, error_json, text},
     panics::hook,
@@ -140,6 +140,18 @@ pub static ROUTES: &[Route] = &[
         path: "/models",
         help: "What was seen of each model: versions, formats, items, features, what is not known, and the line that would tell it.",
         handler: |ops, _| Box::pin(models::get(ops)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/feedback",
+        help: "What labels say of each model and version: accuracy, classes, confusion, calibration, errors, estimate, drop; `?model=` and `?version=` choose.",
+        handler: |ops, request| Box::pin(feedback::get(ops, request)),
+    },
+    Route {
+        method: Method::POST,
+        path: "/feedback",
+        help: "Takes labels: `{\"request_id\", \"item\", \"label\"}`, a list of them, or one on each line; needs `feedback.enabled`.",
+        handler: |ops, request| Box::pin(feedback::post(ops, request)),
     },
     Route {
         method: Method::POST,

@@ -75,7 +75,7 @@ def every_fault_that_is_looked_for_is_found():
                                          'rate(ml_api_request_duration_seconds_bucket[5m])))')),
             ("of each instance", asks(of, 'rate(ml_api_requests_total[5m])')),
             ("fewer than two", asks(of, 'sum(rate(ml_api_requests_total[15s]))')),
-            ("nobody exports ml_model_accuracy", asks(of, 'sum(ml_model_accuracy)')),
+            ("nobody exports ml_model_correctness", asks(of, 'sum(ml_model_correctness)')),
             ("nobody exports path of", asks(of, 'sum(rate(ml_api_requests_total{path="/"}[5m]))')),
             ("nobody exports instance of job:", asks(of, 'job:ml_requests:rate5m{instance=~"$instance"}'))):
         found = spoilt(change)

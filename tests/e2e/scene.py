@@ -101,7 +101,7 @@ class Scene:
 
     def __init__(self):
         self.random = random.Random(20261126)
-        self.parts, self.threads, self.errors = [], [], []
+        self.parts, self.threads, self.errors, self.sent = [], [], [], 0
         self.stopped = threading.Event()
         # what the traffic of scores does beyond the usual: shift of x, shares of failures, of rows with holes and of
         # answers that nobody can read, seconds of slow ones, version
@@ -115,6 +115,7 @@ class Scene:
         self.model = self.start(Model())
         self.iris = [self.start(Agent(config=config)) for _ in range(2)]
         config["log"]["file"] = {"path": f"{self.folder.name}/log.json"}
+        config["feedback"] = {"enabled": True, "baseline_accuracy": 0.7, "calibration_labels": 50}
         self.scores = self.start(Agent(upstream=self.model.port, config=config))
         node = self.start(stack.NodeExporter())
         self.jobs = {"ml-api": [agent.ops for agent in self.iris], "ml-api/scores": [self.scores.ops],
@@ -202,7 +203,15 @@ class Scene:
             headers["X-Does"] = "fail"
         if self.random.random() < 0.1:
             headers["X-Seconds"] = str(self.slow_s + self.random.choice([0.01, 0.05]))
+        self.sent += 1
+        headers["X-Request-ID"] = f"scores-{self.sent}"
         client.request("POST", f"/v1/models/scores/versions/{self.version}:predict", {"instances": [row, *more]},
                        headers)
+        labels = [{"request_id": f"scores-{self.sent}", "item": item, "label": int(self.random.random() >= score(one))}
+                  for item, one in enumerate([row, *more])]
         if chance > 0.7:
-            client.request("POST", "/v1/models/prices/versions/1:predict", {"instances": [row]})
+            client.request("POST", "/v1/models/prices/versions/1:predict", {"instances": [row]},
+                           {"X-Request-ID": f"prices-{self.sent}"})
+            price = 100 + 50 * score(row) + self.random.gauss(0, 2)
+            labels += [{"request_id": f"{name}-{self.sent}", "label": price} for name in ("prices", "nobody")]
+        equal(self.scores.ask("POST", "/feedback", labels).status, 200, "status of labels")

@@ -29,7 +29,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("decode", &["capture", "config"]),
     ("explain", &["capture", "decode", "config"]),
     ("drift", &["stats", "config"]),
-    ("feedback", &["stats", "config"]),
+    ("feedback", &["stats", "panics", "config"]),
     (
         "observe",
         &[
@@ -97,6 +97,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("std::env", &["config", "cli", "panics"]),
     ("rsonpath_syntax", &["config", "decode"]),
     ("prost", &["otlp"]),
+    ("redb", &["feedback"]),
     ("rustls", &["tls"]),
     ("rustls_native_certs", &["tls"]),
 ];

@@ -20,6 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
+const YEAR: Duration = Duration::from_hours(366 * 24);
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
@@ -178,6 +179,30 @@ const RANGES: &[(&str, Range)] = {
         (
             "drift.capture",
             Count(|c| c.drift.capture.filter(|n| *n > 0), 100, 100_000),
+        ),
+        (
+            "feedback.retention",
+            Time(|c| Some(c.feedback.retention), SECOND, YEAR),
+        ),
+        (
+            "feedback.max_bytes",
+            Bytes(|c| Some(c.feedback.max_bytes), 16 * MIB, 1024 * GIB),
+        ),
+        (
+            "feedback.window",
+            Count(|c| Some(c.feedback.window), 10, 100_000),
+        ),
+        (
+            "feedback.calibration_labels",
+            Count(|c| Some(c.feedback.calibration_labels), 10, 100_000),
+        ),
+        (
+            "feedback.baseline_labels",
+            Count(|c| Some(c.feedback.baseline_labels), 10, 100_000),
+        ),
+        (
+            "feedback.recovery_labels",
+            Count(|c| Some(c.feedback.recovery_labels), 10, 100_000),
         ),
         (
             "state.save_interval",

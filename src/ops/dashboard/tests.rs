@@ -40,6 +40,7 @@ fn ops(observer: Handle, metrics: Arc<Metrics>) -> (Ops, drain::Drain) {
         observer,
         scrapes: Scrapes::default(),
         dashboard: Dashboard::new(None),
+        desk: None,
         reload: mpsc::channel(1).0,
     };
     (ops, drain)

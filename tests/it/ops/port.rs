@@ -77,6 +77,7 @@ impl Port {
             settings: watch::channel(Arc::new(Settings::new(&config, None))).1,
             keeper: Arc::new(Mutex::new(Keeper::new(Baselines::new(), None, observer))),
             judge: Judge::default(),
+            desk: None,
             scrapes: Scrapes::default(),
             dashboard: ops::Dashboard::new(None),
             reload: tokio::sync::mpsc::channel(1).0,
