@@ -98,7 +98,9 @@ fn fields(value: &Value, way: &str, found: &mut BTreeSet<String>) {
         }
         Value::Array(all) => {
             let way = format!("{way}[]");
-            all.iter().for_each(|value| fields(value, &way, found));
+            for value in all {
+                fields(value, &way, found);
+            }
         }
         _ => {}
     }
