@@ -37,7 +37,8 @@ def pictures():
                 time.sleep(15)
             for scheme, page in (("light", light), ("dark", dark)):
                 path = h.ROOT / "docs" / f"page-{scheme}.png"
-                page.call("shot", path=str(path), clip={"x": 0, "y": 0, "width": 1280, "height": 1270})
+                end = page.js("() => document.querySelector('#features').closest('section').getBoundingClientRect().bottom")
+                page.call("shot", path=str(path), clip={"x": 0, "y": 0, "width": 1280, "height": round(end) + 14})
                 print(f"{path.relative_to(h.ROOT)}: {path.stat().st_size} bytes")
 
 
