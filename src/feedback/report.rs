@@ -103,7 +103,7 @@ pub struct ClassFigures {
 }
 
 /// How often each class was taken for each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Confusion {
     /// Names of rows and columns, ascending.
     pub classes: Vec<String>,

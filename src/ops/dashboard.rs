@@ -3,9 +3,10 @@
 //! `page` is the document, `state` the one answer that it shows, which `events` sends each second and
 //! `GET /state` gives once. It is made at most once a second, whoever asks: the observer is asked once,
 //! and one scrape is read. `traffic` reads the scrape, `models` joins what was counted with what the
-//! observer knows, `history` remembers drifts. `GET /recent` are the last requests, which hold words of
+//! observer knows, `accuracy` adds what labels say, `history` remembers drifts. `GET /recent` are the last requests, which hold words of
 //! bodies: for who may read a baseline.
 
+mod accuracy;
 mod events;
 mod files;
 mod history;
@@ -190,7 +191,8 @@ async fn tick(ops: &Ops, age: Duration) -> Tick {
 
 async fn made(ops: &Ops) -> State {
     let now = Timestamp::now();
-    let (agent, board) = tokio::join!(agent(ops, now), ops.observer.board());
+    let (agent, board, stated) =
+        tokio::join!(agent(ops, now), ops.observer.board(), accuracy::stated(ops));
     let scrape = Scrape::of(&ops.metrics.render());
     let mut state = State {
         schema: SCHEMA,
@@ -216,6 +218,7 @@ async fn made(ops: &Ops) -> State {
         Ok(board) => state.put(board, &scrape, ops.settings.borrow().ops.listen.port()),
         Err(error) => state.observer = Some(word(error)),
     }
+    accuracy::put(&mut state, stated, ops);
     let known = state.models.as_deref().unwrap_or_default();
     let mut episodes = ops.dashboard.history().with(known);
     state.episodes_left_out = episodes.len().saturating_sub(EPISODES);

@@ -10,6 +10,7 @@ const WHAT_WORDS = {
   features: "No features",
   value_edges: "Edges of the histogram of values",
   model: "Name of the model",
+  labels: "No labels",
 };
 
 function gapsOf(state) {

@@ -11,7 +11,8 @@ use serde::{Serialize, Serializer};
 
 use super::history::Episode;
 use crate::{
-    drift::{Fields, InUse, report::Report},
+    drift::{Fields, InUse, report},
+    feedback::Report,
     observe::{
         board::{Gap, SeriesState},
         command::Judged,
@@ -163,8 +164,8 @@ pub(super) struct Version {
     /// Those that drift first, then in the order of the baseline.
     pub(super) series: Vec<SeriesState>,
     pub(super) series_left_out: usize,
-    /// How right it was, where labels came; reserved, and `null` so far.
-    pub(super) accuracy: Option<()>,
+    /// How right it was: as `GET /feedback`, without its confusion matrix; `None`: no label came.
+    pub(super) accuracy: Option<Report>,
 }
 
 #[derive(Debug, Serialize)]
@@ -206,7 +207,7 @@ struct DriftFields<'a> {
     page: Fields<'a>,
     /// `ks` or `scan`: which of them `drift_detected` is of.
     decision: &'static str,
-    scan: Option<&'a Report>,
+    scan: Option<&'a report::Report>,
     names_left_out: usize,
 }
 
