@@ -13,6 +13,7 @@ pub mod iris;
 pub mod iris;
 mod probe;
 mod reload;
+pub mod replay;
 mod tls;
 mod upstream;
 pub mod webhook;

@@ -10,6 +10,17 @@ const WHAT_WORDS = {
   features: "No features",
   value_edges: "Edges of the histogram of values",
   model: "Name of the model",
+  hidden_features: "Features that are hashes",
+  hidden_class: "Classes that are hashes",
+  hidden_confidence: "Confidences that are hashes",
+  hidden_path: "Paths that are hashes",
+  hidden_model: "Models that are hashes",
+  hidden_version: "Versions that are hashes",
+  unread: "Requests of which nothing was read",
+  separate: "Requests in separate lines",
+  begin: "Requests that began before the log",
+  order: "Lines out of order",
+  time: "Exchanges without a time",
 };
 
 function gapsOf(state) {
@@ -29,7 +40,7 @@ function gapsOf(state) {
 }
 
 function whoseText(gap) {
-  const names = [gap.model, gap.version].filter((name) => name !== null && name !== undefined).map(inlineName).join(" ");
+  const names = [gap.model, gap.version].filter((name) => name !== null && name !== undefined && name !== "").map(inlineName).join(" ");
   const route = gap.route ? "at " + inlineName(gap.route) : "";
   const whose = [names && "of " + names, route].filter(Boolean).join(" ");
   return whose ? " " + whose : "";

@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 
 use super::files::{PAGE, SCRIPTS, STYLES};
 
-
 /// The live page.
 pub(super) struct Page {
     pub(super) html: Bytes,
