@@ -91,7 +91,7 @@ function showCharts(history) {
 
 function showAgent(state) {
   const { agent } = state;
-  const span = agent.phase === "replayed" ? ", from a log of " : ", up for ";
+  const span = isReplayed(state) ? ", from a log of " : ", up for ";
   setText(byId("agent"), "Sidelight " + agent.version + span + spanText(agent.uptime_seconds) + "; figures of " + clockText(state.unix));
   setText(byId("place"), location.host);
   setHidden(byId("recent-panel"), agent.recent === 0 && !page.recent.isStatic);
