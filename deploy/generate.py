@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes Prometheus's rules and Grafana's dashboards from slo.yaml; with `--check` it only says which are stale.
+"""Writes Prometheus's rules, also for its operator, and Grafana's dashboards from slo.yaml; with `--check` it only says
+which are stale.
 
 `--into FOLDER` has the rules elsewhere. With `--times N` all that takes time takes N times less of it, to see in
 minutes what fires when: windows, offsets, for how long it must be so, and how often it is asked.
@@ -21,6 +22,9 @@ from durations import shorten, shorter, text_of
 DEPLOY = pathlib.Path(__file__).resolve().parent
 RULES = DEPLOY / "prometheus" / "rules"
 DASHBOARDS = DEPLOY / "grafana" / "dashboards"
+# for the operator of Prometheus: an object of Kubernetes, and what the chart makes one of
+OBJECT = DEPLOY / "kubernetes" / "overlays" / "monitoring" / "rules.yaml"
+OF_CHART = DEPLOY / "helm" / "sidelight" / "files" / "rules.yaml"
 HEAD = "# Made from deploy/slo.yaml by deploy/generate.py. Changes belong there: they are lost here.\n"
 
 
@@ -95,10 +99,20 @@ def alerts_file(slo):
     return "\n".join(lines) + "\n"
 
 
+def operator_files(*texts):
+    """The rules of these files, in those of Prometheus's operator."""
+    groups = "".join(text.partition("groups:\n")[2] for text in texts)
+    indented = re.sub(r"^(?=.)", "  ", groups, flags=re.M)
+    head = [HEAD + "apiVersion: monitoring.coreos.com/v1", "kind: PrometheusRule", "metadata:", "  name: sidelight",
+            "  labels:", "    app.kubernetes.io/name: sidelight", "    app.kubernetes.io/part-of: sidelight", "spec:"]
+    return {OBJECT: "\n".join(head) + f"\n  groups:\n{indented}", OF_CHART: f"{HEAD}groups:\n{groups}"}
+
+
 def files(slo, rules=RULES):
     """What is to be in which file."""
     found = {rules / "recording.yml": recording_file(slo), rules / "alerts.yml": alerts_file(slo)}
     if rules == RULES:
+        found |= operator_files(*found.values())
         found |= {DASHBOARDS / name: text for name, text in dashboards.files(slo).items()}
     return found
 

@@ -13,7 +13,7 @@
 //! [`decode`] turns bodies into inferences, [`observe`] counts them, writes the log and keeps
 //! recent confidences, [`drift`] and [`stats`] say whether those have moved.
 //!
-//! The main thread serves the operator ([`ops`]): metrics, probes, verdicts, changes. It reaches
+//! The main thread serves the operator ([`ops`]): metrics, probes, verdicts, changes, a live page. It reaches
 //! the observer through a bounded channel of commands, and computes what takes milliseconds on
 //! threads of their own. It also tells receivers when a drift begins or ends ([`notify`]), and in a build
 //! with the feature `otlp` exports all this to a collector.

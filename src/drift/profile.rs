@@ -114,7 +114,7 @@ impl Profile {
 
     /// Of words in no order.
     #[cfg(test)]
-    pub(super) fn of_test_words<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn of_test_words<'a>(words: impl Iterator<Item = &'a str>) -> Self {
         let mut gathered = super::Gathered::new(true);
         words.for_each(|word| gathered.push(Value::Word(word)));
         gathered.profile(false).expect("there are words")

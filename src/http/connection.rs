@@ -88,6 +88,7 @@ mod tests {
     use std::{
         collections::VecDeque,
         io,
+        sync::atomic::{AtomicUsize, Ordering},
         task::{Context, Poll},
     };
 
@@ -102,7 +103,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::http::{Request, Response, full, text};
+    use crate::http::{Parts, Request, Response, full, stream, text};
 
     const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
     const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,8 +111,22 @@ mod tests {
     /// More than all buffers between the two ends hold.
     const MUCH: usize = 4 << 20;
 
+    /// Parts of an endless body that were made.
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    const PART: usize = 8 << 10;
+
+    struct Endless;
+
+    impl Parts for Endless {
+        async fn next(&mut self) -> Option<Bytes> {
+            MADE.fetch_add(1, Ordering::Relaxed);
+            Some(vec![b'x'; PART].into())
+        }
+    }
+
     async fn handler(request: Request) -> Response {
         match request.path.as_str() {
+            "/endless" => Response::new(stream(Endless)),
             "/much" => Response::new(full(vec![b'x'; MUCH])),
             "/broken" => {
                 let half = Ok(Frame::data(Bytes::from("half")));
@@ -305,5 +320,19 @@ mod tests {
         let answer = exchange(b"GET /broken HTTP/1.1\r\nhost: a\r\n\r\n").await;
         assert!(answer.contains("transfer-encoding: chunked"), "{answer}");
         assert!(answer.ends_with("4\r\nhalf\r\n"), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_stream_that_is_not_taken_little_is_made_and_the_client_is_given_up() {
+        let (mut client, task) = connect();
+        let request = b"GET /endless HTTP/1.1\r\nhost: a\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        sleep(WRITE_TIMEOUT / 2).await;
+        let most = MAX_UNSENT / PART + 2;
+        let made = MADE.load(Ordering::Relaxed);
+        assert!((1..=most).contains(&made), "{made} parts");
+        task.await.unwrap();
+        let made = MADE.load(Ordering::Relaxed);
+        assert!(made <= most, "{made} parts");
     }
 }

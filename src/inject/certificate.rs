@@ -111,7 +111,8 @@ webhooks:
     namespaceSelector:
       matchLabels: {{sidelight.dev/inject: enabled}}
       matchExpressions:
-        - {{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system, kube-public, kube-node-lease]}}
+        # nor where the webhook is: its own pods could not start while it is away
+        - {{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system, kube-public, kube-node-lease, {namespace}]}}
     rules:
       - {{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods], scope: Namespaced}}
 "#
@@ -137,6 +138,7 @@ mod tests {
             "  namespace: mine",
             "      service: {name: hook, namespace: mine, path: /mutate, port: 443}",
             "    failurePolicy: Ignore",
+            "        - {key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system, kube-public, kube-node-lease, mine]}",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

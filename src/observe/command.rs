@@ -249,6 +249,14 @@ impl Handle {
         self.insist(Command::Apply(Box::new(settings))).await
     }
 
+    /// One that nobody answers.
+    #[cfg(test)]
+    pub(crate) fn stuck() -> Self {
+        let (handle, commands) = channel();
+        std::mem::forget(commands);
+        handle
+    }
+
     fn send(&self, command: Command) -> Result<(), Unavailable> {
         self.0.try_send(command).map_err(|error| match error {
             TrySendError::Full(_) => Unavailable::Busy,

@@ -177,6 +177,12 @@ impl Series {
             .choose(model, version, watch.and_then(Watch::hash))
     }
 
+    /// Takes what was predicted at `now`, in seconds since 1970.
+    #[cfg(test)]
+    pub(super) fn predicted(&mut self, whose: Whose<'_>, inference: &Inference, now: f64) {
+        self.predicted_but(&[], whose, inference, now);
+    }
+
     /// Takes what was predicted at `now`, in seconds since 1970; `withheld`: series of which it is not
     /// told what they were, so that nothing of them is missing.
     pub(super) fn predicted_but(
@@ -481,7 +487,7 @@ mod tests {
             model: "iris",
             version,
         };
-        series.predicted_but(&[], whose, &inference, 0.0);
+        series.predicted(whose, &inference, 0.0);
     }
 
     fn shown(series: &Series, family: &str) -> Vec<String> {

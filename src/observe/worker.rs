@@ -369,5 +369,32 @@ pub(crate) fn idle() -> Handle {
     handle
 }
 
+/// A path, what was sent there and what was answered.
+#[cfg(test)]
+pub(crate) type Said = (&'static str, &'static str, String);
+
+/// An observer that has read `exchanges` against `baselines`, and what it counts into.
+#[cfg(test)]
+pub(crate) fn fed(exchanges: Vec<Said>, baselines: Baselines) -> (Handle, Arc<Metrics>) {
+    let config = config::defaults();
+    let metrics = Metrics::new(config.metrics.max_series).expect("the catalogue has edges");
+    let metrics = Arc::new(metrics);
+    let (offer, take) = crate::capture::queue::queue(&config.capture);
+    let (sink, _) = Sink::start(std::io::sink(), 1000).expect("there is a thread");
+    for (path, request, response) in exchanges {
+        let exchange = Box::new(Exchange::example(path, request, &response));
+        assert!(offer.offer(exchange).is_ok(), "there is room");
+    }
+    let begin = Begin {
+        baselines,
+        ..Begin::default()
+    };
+    let settings = Settings::new(&config);
+    let (handle, _) =
+        start(take, Arc::clone(&metrics), sink, settings, begin).expect("there is a thread");
+    std::mem::forget(offer);
+    (handle, metrics)
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Who may change something, or read a baseline: whoever is on this machine, and who knows the token.
+//! Who may change something, or read a baseline or recent requests: whoever is on this machine, and
+//! who knows the token.
 //!
 //! A browser on this machine is on this machine too, and runs the scripts of any site. So a
 //! request of a page from elsewhere is refused, and one that comes by a name that only claims to
@@ -6,7 +7,7 @@
 //!
 //! Reading is for everybody who reaches the port, by whatever name: scrapers and probes of a mesh
 //! come from loopback with the pod's name, and what is read is figures, never a body or a secret. Only
-//! a baseline holds words that passed in bodies.
+//! a baseline and recent requests hold words that passed in bodies.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -21,13 +22,15 @@ use crate::http::{Request, Response, error_json};
 pub(super) enum Refusal {
     #[error("Host may be there once")]
     TwoHosts,
-    #[error("a page of another origin may neither change anything nor read a baseline")]
+    #[error("a page of another origin may neither change anything nor read a baseline or requests")]
     CrossOrigin,
     #[error(
-        "changes and baselines are for this machine alone until ops.token or ops.token_file is set"
+        "changes, baselines and requests are for this machine alone until ops.token or ops.token_file is set"
     )]
     NotLocal,
-    #[error("changes and baselines need from elsewhere the header Authorization: Bearer TOKEN")]
+    #[error(
+        "changes, baselines and requests need from elsewhere the header Authorization: Bearer TOKEN"
+    )]
     NoToken,
 }
 
@@ -57,7 +60,7 @@ pub(super) fn has_one_host(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-/// Whether `request` may change something, or read a baseline.
+/// Whether `request` may change something, or read a baseline or recent requests.
 pub(super) fn may_change(request: &Request, token: Option<&str>) -> Result<(), Refusal> {
     let fields = &request.headers;
     if token.is_some_and(|token| knows(fields, token)) {

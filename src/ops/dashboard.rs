@@ -298,3 +298,6 @@ fn word(error: Unavailable) -> &'static str {
 fn seconds(time: Timestamp) -> f64 {
     time.as_duration().as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;

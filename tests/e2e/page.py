@@ -150,7 +150,7 @@ def every_figure_is_that_of_metrics_and_drift():
         recent = agent.ask("GET", "/recent").json()["requests"]
         shown = lambda: page.js("() => [...document.querySelectorAll('[data-request]')].map((row) => row.dataset.request)")
         wait_until(lambda: equal(shown(), [one["request_id"] for one in recent], "requests") or True, "recent requests")
-        first = next(one for one in recent if one.get("features") and one["path"] == "/predict")
+        first = next(one for one in recent if one.get("prediction"))
         row = page.text(f'[data-request="{first["request_id"]}"]')
         for word in (first["prediction"], *first["features"], str(first["status_code"])):
             check(word in row, lambda: f"{word} is not in {row}")
@@ -250,6 +250,13 @@ def the_sentence_follows_its_rules():
         (changed(lambda s: version(s)["series"][4].update(problems=["missing"])), "warn", "site is missing more often"),
         (changed(lambda s: s["traffic"]["observed"].update(decode_failed=5000)), "warn", "21.2 % of bodies cannot be read"),
     ]
+    right = calm()
+    right["models"][0]["accuracy"] = {"regression": None, "classification": {
+        "labels": 500, "accuracy": {"value": 0.81, "low": 0.773, "high": 0.842}, "macro_f1": 0.8, "log_loss": {"value": None},
+        "brier": {"value": 0.21}, "calibration_error": {"value": 0.04}, "drop": {"score": 0.2, "current": None}}}
+    wrong = json.loads(json.dumps(right))
+    wrong["models"][0]["accuracy"]["classification"]["drop"]["current"] = {"since": 1}
+    rules += [([right], "ok", "The model is well"), ([wrong], "bad", "The model is less often right than it was")]
     shed = later(calm(), _2xx=10)
     shed["traffic"]["shed"]["bytes"] += 7
     rules.append(([calm(), shed], "warn", "Not everything is seen"))
@@ -258,6 +265,11 @@ def the_sentence_follows_its_rules():
             found = page.js(SAID, states)
             check(found[0][0] == level and found[0][1].startswith(sentence), lambda: f"{found} instead of {level}, {sentence}")
             check(all(one[1] and one[2] and "undefined" not in " ".join(one) and "NaN" not in " ".join(one) for one in found), lambda: found)
+        page.js("(version) => showAccuracy(version)", version(right))
+        tiles = page.figures("#accuracy")
+        equal({name: shown[0] for name, shown in tiles.items()}, {
+            "accuracy": (0.81, "81.0 %"), "labels": (500, "500"), "macro_f1": (0.8, "0.8"),
+            "calibration_error": (0.04, "0.04"), "brier": (0.21, "0.21")}, "accuracy")
 
 
 @case
@@ -357,6 +369,26 @@ def the_page_outlives_the_agent_and_says_when_figures_are_old():
         page.is_clean(is_gone=True)
 
 
+@case
+def a_tab_that_nobody_looks_at_lets_its_stream_go_and_still_tells_of_drift():
+    hide = """(isHidden) => { Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+        document.dispatchEvent(new Event("visibilitychange")); }"""
+    with Agent(config=SETTINGS) as agent, BROWSER.open(page_of(agent)) as page:
+        page.live()
+        page.js(hide, True)
+        check(page.js("() => page.feed.source !== null"), "the stream is gone at once")
+        # as if that were long ago
+        page.js("() => { page.feed.hiddenSince -= 60000; }")
+        wait_until(lambda: page.js("() => page.feed.source === null"), "the stream to be let go")
+        drifted(agent, Traffic(15))
+        wait_until(lambda: page.text("title").startswith("Drift:"), "the title")
+        check(page.js("() => page.feed.source === null"), "the stream is open all the same")
+        page.js(hide, False)
+        wait_until(lambda: page.js("() => page.feed.source !== null"), "the stream")
+        page.live()
+        page.is_clean()
+
+
 # -- for everybody ------------------------------------------------------------------------------------
 
 class Named(http.server.BaseHTTPRequestHandler):
@@ -448,7 +480,7 @@ def everything_can_be_done_with_the_keyboard():
             equal(page.js("() => document.activeElement.className"), "skip", "the first stop")
             page.press("Enter")
             equal(page.js("() => document.activeElement.id"), "main", "where the link leads")
-            page.call("reload")
+        with BROWSER.open(page_of(agent)) as page:
             page.live()
             page.press("Tab")
             page.press("Tab")
@@ -540,7 +572,12 @@ def the_policy_allows_the_page_and_nothing_else():
             page.js("""() => { const s = document.createElement("script"); s.textContent = "window.ran = true";
                 document.body.append(s); }""")
             equal(page.js("() => window.ran === true"), False, "a foreign script")
-            check(page.call("seen")["violations"], "the policy said nothing of it")
+            asked = page.js("() => fetch('http://example.invalid/').then(() => 'answered', () => 'refused')")
+            equal(asked, "refused", "a request elsewhere")
+            violations = wait_until(lambda: len(found := page.call("seen")["violations"]) >= 2 and found, "violations")
+            equal(sorted(text.split(" ")[0] for text in violations), ["connect-src", "script-src-elem"], "violations")
+            # what the other cases look for is found where it is
+            check({"violations of the policy", "console"} <= set(page.complaints()), page.complaints)
 
 
 @case
@@ -567,7 +604,11 @@ def a_page_from_elsewhere_asks_for_the_token():
                 page.js("() => document.querySelector('#token').focus()")
                 page.call("type", text=token)
                 page.press("Enter")
-                wait_until(lambda: page.is_shown("#recent") == is_it and (is_it or "not the token" in page.text("#token-note")), f"an answer to {token}")
+                wait_until(lambda: page.is_shown("#token-form") != is_it and (is_it or "not the token" in page.text("#token-note")),
+                           f"an answer to {token}")
+            # nothing is kept while nobody looks
+            Traffic(8).send(agent, 2)
+            wait_until(lambda: page.js("() => document.querySelectorAll('[data-request]').length") == 2, "requests")
             stored = page.js("() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])")
             check("sesame" not in stored, "the token is kept")
 
@@ -585,7 +626,7 @@ def an_open_page_needs_no_more_memory_with_time_and_neither_does_the_agent():
     # a remembered point is added each second until there are 300
     warm = min(330.0, max(30.0, SECONDS / 4))
     heap, agents, nodes = [], [], []
-    with Agent(config={"drift": {"capture": CAPTURED}, "log": {"lines": "none"}}) as agent:
+    with Agent(config=SETTINGS) as agent:
         captured(agent, Traffic(9))
         with Steady(agent, traffic=Traffic(10)) as steady, BROWSER.open(page_of(agent)) as page:
             page.live()
@@ -650,6 +691,12 @@ def a_hundred_open_pages_cost_no_request():
                 wait_until(lambda: streams.read(1) or min(streams.events) >= 3, "events on every stream")
                 for page in pages:
                     equal(page.live().attribute("#link", "data-link"), "live", "page")
+                # there is no room for one more stream: that page asks instead
+                pages.append(BROWSER.open(page_of(agent)))
+                pages[-1].live()
+                first = pages[-1].figure("requests", "#tiles")[0]
+                wait_until(lambda: pages[-1].figure("requests", "#tiles")[0] > first, "a later state")
+                check(any("503" in one["text"] for one in pages[-1].call("seen")["console"]), "a stream was refused")
             after = agent.settled()
         finally:
             streams.close()
@@ -660,7 +707,7 @@ def a_hundred_open_pages_cost_no_request():
         equal(difference("ml_api_requests_total"), steady.count, "requests")
         for name in ("sidelight_shed_total", "sidelight_request_failures_total", "sidelight_panics_total"):
             equal(difference(name), 0, name)
-        print(f"    {STREAMS} pages: {steady.count} requests answered, {min(streams.events)} to {max(streams.events)} events each")
+        print(f"    {STREAMS} streams: {steady.count} requests answered, {min(streams.events)} to {max(streams.events)} events each")
 
 
 # -- pictures ----------------------------------------------------------------------------------------------
@@ -678,7 +725,7 @@ def pictures():
                 time.sleep(15)
             for scheme, page in (("light", light), ("dark", dark)):
                 path = h.ROOT / "docs" / f"page-{scheme}.png"
-                page.call("shot", path=str(path), clip={"x": 0, "y": 0, "width": 1280, "height": 1180})
+                page.call("shot", path=str(path), clip={"x": 0, "y": 0, "width": 1280, "height": 1270})
                 print(f"{path.relative_to(h.ROOT)}: {path.stat().st_size} bytes")
 
 

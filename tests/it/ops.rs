@@ -1,5 +1,7 @@
 //! The operator's port under whoever reaches it: one rule, one test, over a live port.
 
+#[path = "ops/page.rs"]
+mod page;
 #[path = "ops/port.rs"]
 mod port;
 
@@ -330,20 +332,20 @@ fn assert_probes_are_answered(port: &Port) {
 }
 
 #[test]
-fn probes_are_answered_among_200_clients_that_say_nothing() {
+fn probes_are_answered_among_240_clients_that_say_nothing() {
     let port = Port::start(None);
-    let crowd: Vec<_> = (0..200).map(|_| port.connect()).collect();
+    let crowd: Vec<_> = (0..240).map(|_| port.connect()).collect();
     assert_probes_are_answered(&port);
     drop(crowd);
 }
 
 #[test]
-fn probes_are_answered_among_200_clients_that_ask_and_never_read_and_they_share_their_memory() {
+fn probes_are_answered_among_240_clients_that_ask_and_never_read_and_they_share_their_memory() {
     let port = Port::start(None);
     // more than the buffers between the two ends hold
     port.fill(24 << 20);
     let before = port::resident();
-    let crowd: Vec<_> = (0..200)
+    let crowd: Vec<_> = (0..240)
         .map(|_| {
             let mut client = port.connect();
             client
@@ -358,20 +360,20 @@ fn probes_are_answered_among_200_clients_that_ask_and_never_read_and_they_share_
         assert_eq!(live.status(), 200);
     }
     let grown = port::resident().saturating_sub(before);
-    // 128 renderings would be 3 GiB
+    // a rendering each would be 5 GiB
     assert!(grown < 1 << 30, "{grown}");
     drop(crowd);
 }
 
 #[test]
-fn probes_are_answered_among_200_clients_that_never_end_their_request() {
+fn probes_are_answered_among_240_clients_that_never_end_their_request() {
     let port = Port::start(None);
     let requests = [
         "GET /metrics HTTP/1.1\r\nHost: a\r\nX: ",
         "GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n",
     ];
     for request in requests {
-        let crowd: Vec<_> = (0..200)
+        let crowd: Vec<_> = (0..240)
             .map(|_| {
                 let mut client = port.connect();
                 client.write_all(request.as_bytes()).unwrap();

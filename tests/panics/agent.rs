@@ -112,6 +112,7 @@ impl Agent {
             ("GET", "/live", ""),
             ("GET", "/ready", ""),
             ("GET", "/drift", ""),
+            ("GET", "/state", ""),
             ("POST", "/admin/reload", ""),
             ("POST", "/drift/baseline", &baseline),
         ] {

@@ -440,3 +440,39 @@ async fn what_was_seen_is_listed_on_demand() {
     drop(offer);
     running.finish();
 }
+
+#[tokio::test]
+async fn recent_requests_are_written_once_somebody_asks_whatever_the_log_leaves_out() {
+    let mut config = config();
+    config.log.lines = config::Lines::Off;
+    config.log.sample = 0.0;
+    config.log.redact = vec!["petal_width".to_owned()];
+    let (offer, start) = observer(&config);
+    offer.offer(predicted("before anybody asks", 0.5)).unwrap();
+    let running = start();
+    assert!(running.handle.recent().await.unwrap().lines.is_empty());
+    offer.offer(predicted("setosa", 0.75)).unwrap();
+    let mut other = predicted("", 0.0);
+    (other.interest, other.path) = (Interest::Head, "/docs".into());
+    offer.offer(other).unwrap();
+    let listed = loop {
+        let listed = running.handle.recent().await.unwrap();
+        if listed.lines.len() == 2 {
+            break listed;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let read =
+        |place: usize| -> serde_json::Value { serde_json::from_str(&listed.lines[place]).unwrap() };
+    assert_eq!(read(0)["path"], "/docs");
+    let line = read(1);
+    assert_eq!(
+        (&line["prediction"], &line["confidence"]),
+        (&"setosa".into(), &0.75.into())
+    );
+    assert_eq!(line["features"]["sepal_length"], 5.1);
+    assert!(line["features"]["petal_width"].is_string(), "{line}");
+    assert_eq!((listed.most, listed.skipped), (50, 0));
+    drop(offer);
+    running.finish();
+}

@@ -156,7 +156,7 @@ function start() {
   startTheme();
   const states = saved("state");
   if (states === null) {
-    new Feed(take, showLink);
+    page.feed = new Feed(take, showLink);
     page.recent.start();
     return;
   }

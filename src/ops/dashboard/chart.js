@@ -60,7 +60,7 @@ class TimeChart {
       width: Math.max(120, this.picture.clientWidth),
       height: CHART_HEIGHT,
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 26, 0, 0],
       cursor: { y: false, drag: { setScale: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.12 : 1] } },
       axes: [

@@ -47,7 +47,8 @@ function updateFeature(node, series) {
   setLevel(verdict, level);
   setText(verdict.lastElementChild, said);
   setName(name, series.name);
-  setHidden(finding, !series.episode && series.problems.length === 0);
+  // one problem is what the verdict says
+  setHidden(finding, !series.episode && series.problems.length < 2);
   setText(finding, findingText(series));
   setFigure(score, "series_score", series.score, series.is_warm ? numberText(series.score) : NO_FIGURE);
   setFigure(psi, "series_psi", series.psi, numberText(series.psi));
@@ -59,7 +60,7 @@ function updateFeature(node, series) {
 function findingText(series) {
   if (series.episode) {
     const { region, baseline_share: base, recent_share: recent, since } = series.episode;
-    return capital(inlineName(region)) + ": " + shareText(recent) + ", was " + shareText(base) + ". Since " + clockText(Date.parse(since) / 1000) + ".";
+    return regionStart(region) + ": " + shareText(recent) + ", was " + shareText(base) + ". Since " + clockText(Date.parse(since) / 1000) + ".";
   }
   return series.problems.map((problem) => capital(PROBLEM_WORDS[problem] || problem)).join(", ") + ".";
 }

@@ -1,10 +1,12 @@
 // How states come: a stream of events while somebody looks, a question now and then while nobody does
-// (a browser has six connections for one host, and a stream in each forgotten tab would use them up).
+// (a browser has six connections for one host, and a stream in each forgotten tab would use them up), and
+// one every other second while the agent has no room for one more stream.
 
 const SILENCE_MS = 3500;
 // Events come each second: a stream that is silent for so long is dead, though nobody has closed it.
 const DEAD_MS = 10000;
-const AGAIN_MS = 1500;
+const REFUSED_AGAIN_MS = 10000;
+const REFUSED_EVERY_MS = 2000;
 const HIDDEN_FOR_MS = 20000;
 const HIDDEN_EVERY_MS = 15000;
 
@@ -14,7 +16,7 @@ class Feed {
     this.said = said;
     this.arrived = null;
     this.opened = performance.now();
-    this.hiddenSince = null;
+    this.hiddenSince = document.hidden ? this.opened : null;
     document.addEventListener("visibilitychange", () => this.turn());
     setInterval(() => this.tick(), 1000);
     this.open();
@@ -28,10 +30,7 @@ class Feed {
     source.addEventListener("state", (event) => this.take(event.data));
     source.addEventListener("error", () => {
       // a refused stream is closed for good by the browser, one that broke off is opened anew by it
-      if (source.readyState === EventSource.CLOSED && this.source === source) {
-        this.source = null;
-        setTimeout(() => { if (!this.source && !document.hidden) this.open(); }, AGAIN_MS);
-      }
+      if (source.readyState === EventSource.CLOSED && this.source === source) this.source = null;
     });
   }
 
@@ -57,6 +56,9 @@ class Feed {
     const silent = now - (this.arrived ?? this.opened);
     if (document.hidden) {
       this.whileHidden(now);
+    } else if (!this.source) {
+      if (now - this.opened > REFUSED_AGAIN_MS) this.open();
+      else this.ask(now, REFUSED_EVERY_MS);
     } else if (now - Math.max(this.arrived ?? 0, this.opened) > DEAD_MS) {
       this.open();
     }
@@ -72,7 +74,12 @@ class Feed {
   whileHidden(now) {
     if (this.hiddenSince === null || now - this.hiddenSince < HIDDEN_FOR_MS) return;
     this.close();
-    if (now - (this.asked ?? 0) < HIDDEN_EVERY_MS) return;
+    this.ask(now, HIDDEN_EVERY_MS);
+  }
+
+  ask(now, every) {
+    // the ticks are a little early or late
+    if (now - (this.asked ?? -every) < every - 100) return;
     this.asked = now;
     fetch("state", { cache: "no-store", signal: AbortSignal.timeout(5000) })
       .then((answer) => (answer.ok ? answer.text() : null))

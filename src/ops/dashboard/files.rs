@@ -10,7 +10,7 @@ pub(super) const STYLES: [&str; 2] = [
 ];
 
 /// Scripts: each uses only what is before it, but within functions.
-pub(super) const SCRIPTS: [&str; 16] = [
+pub(super) const SCRIPTS: [&str; 17] = [
     include_str!("uplot/uPlot.iife.min.js"),
     include_str!("format.js"),
     include_str!("dom.js"),
@@ -20,6 +20,7 @@ pub(super) const SCRIPTS: [&str; 16] = [
     include_str!("headline.js"),
     include_str!("glance.js"),
     include_str!("model.js"),
+    include_str!("accuracy.js"),
     include_str!("features.js"),
     include_str!("timeline.js"),
     include_str!("missing.js"),

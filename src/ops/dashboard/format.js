@@ -7,16 +7,17 @@ const NO_FIGURE = "–";
 // What turns the direction of a text, or is not seen, would let a name look like another.
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const LONGEST_NAME = 160;
+const LONGEST_IN_SENTENCE = 60;
 
 /** A name of the wire, safe to be shown as text: cut where it is very long, and nothing in it unseen. */
-function nameText(name) {
+function nameText(name, longest = LONGEST_NAME) {
   const text = String(name).replace(UNSEEN, "\ufffd");
-  return text.length > LONGEST_NAME ? text.slice(0, LONGEST_NAME) + "…" : text;
+  return text.length > longest ? text.slice(0, longest) + "…" : text;
 }
 
 /** The same within a sentence: a name that runs the other way must not turn the words beside it. */
 function inlineName(name) {
-  const text = nameText(name);
+  const text = nameText(name, LONGEST_IN_SENTENCE);
   return /^[\x20-\x7e]*$/.test(text) ? text : "\u2068" + text + "\u2069";
 }
 
@@ -27,6 +28,13 @@ function isNumber(value) {
 /** 1234567 as 1,234,567: an exact count. */
 function countText(count) {
   return isNumber(count) ? Math.round(count).toLocaleString("en-US") : NO_FIGURE;
+}
+
+/** The same where there is little room: exact below ten millions, then 12.3 M. */
+function shortCountText(count) {
+  if (!isNumber(count) || count < 1e7) return countText(count);
+  const [size, letter] = [[1e12, "T"], [1e9, "G"], [1e6, "M"]].find(([least]) => count >= least);
+  return Number((count / size).toPrecision(3)) + " " + letter;
 }
 
 /** Three digits that say something: 0.00123, 1.23, 12.3, 123, 1,230. */
@@ -45,7 +53,7 @@ function shareText(share) {
   const percent = share * 100;
   if (percent > 0 && percent < 0.1) return "< 0.1 %";
   if (percent < 100 && percent > 99.9) return "> 99.9 %";
-  return (percent >= 10 ? percent.toFixed(percent < 99.5 && percent % 1 ? 1 : 0) : percent.toFixed(1)) + " %";
+  return (percent === 0 || percent === 100 ? percent : percent.toFixed(1)) + " %";
 }
 
 /** A time in seconds with the unit that suits it, as number and unit. */

@@ -34,7 +34,8 @@ function showModels(versions, chosen, choose) {
     setAttribute(button, "data-model", nameText(version.model));
     setAttribute(button, "data-version", nameText(version.version));
     const { name, said: saidNode } = partsOf(button);
-    setName(name, nameText(version.model) + " " + nameText(version.version));
+    // of a long name the version must still be seen
+    setName(name, nameText(version.model, 40) + " " + nameText(version.version, 24));
     setText(saidNode, said);
   });
 }
@@ -66,14 +67,14 @@ function tilesOf(state, version, history) {
   const tiles = [
     readyTile(state),
     driftTile(state, version),
-    { name: "requests", label: "Requests", value: requests.all, text: countText(requests.all),
+    { name: "requests", label: "Requests", value: requests.all, text: shortCountText(requests.all),
       aside: lately ? rateText(lately.requests.all / lately.seconds) + ", " + span : "since the start" },
     errorTile(requests, lately, span),
     latencyTile(state, history),
     { name: "predictions", label: "Predictions", value: version ? itemsOf(version) : 0,
-      text: version ? countText(itemsOf(version)) : NO_FIGURE, aside: version ? "of this version" : "no model yet" },
+      text: version ? shortCountText(itemsOf(version)) : NO_FIGURE, aside: version ? "of this version" : "no model yet" },
     { name: "in_flight", label: "In flight", value: state.traffic.in_flight, text: countText(state.traffic.in_flight), aside: "requests now" },
-    { name: "shed", label: "Not seen", value: shed, text: countText(shed), level: lately && lately.shed > 0 ? "warn" : null,
+    { name: "shed", label: "Not seen", value: shed, text: shortCountText(shed), level: lately && lately.shed > 0 ? "warn" : null,
       aside: shed > 0 ? "copies dropped" : "no copy was dropped" },
   ];
   // a log says nothing of these

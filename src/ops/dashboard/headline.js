@@ -20,7 +20,7 @@ const PROBLEMS = {
 
 /** `{level, sentence, detail}` of a version, the gravest first; the last one when there is nothing else. */
 function findings(state, version, history) {
-  const rules = [notReady, observerGone, drifted, failing, noTraffic, broken, shedding, unread, noBaseline, warming];
+  const rules = [notReady, observerGone, drifted, dropped, failing, noTraffic, broken, shedding, unread, noBaseline, warming];
   const found = rules.map((rule) => rule(state, version, history)).filter(Boolean);
   found.sort((a, b) => RANKS[b.level] - RANKS[a.level]);
   if (!found.some((one) => RANKS[one.level] > 0)) found.unshift(well(state, version, history));
@@ -44,6 +44,8 @@ function drifted(state, version) {
   if (!version || !version.drift.drift_detected) return null;
   const drifting = version.series.filter((series) => series.drift_detected && series.episode);
   if (version.drift.decision === "ks" || drifting.length === 0) return driftOfTest(version);
+  // what has changed most is told first
+  drifting.sort((a, b) => b.score - a.score);
   const names = drifting.map((series) => seriesText(series.name));
   const since = drifting.map((series) => Date.parse(series.episode.since) / 1000).sort((a, b) => a - b)[0];
   const verb = drifting.length === 1 ? " has drifted since " : " have drifted since ";
@@ -55,8 +57,20 @@ function drifted(state, version) {
 function episodeText(series) {
   const { region, baseline_share: base, recent_share: recent } = series.episode;
   const window = series.window ? "the last " + plural(series.window, "prediction") : "the window";
-  return beginning(seriesText(series.name)) + " is " + inlineName(region) + " in " + shareText(recent) + " of " + window +
+  return beginning(seriesText(series.name)) + " is " + regionText(region) + " in " + shareText(recent) + " of " + window +
     ", and in " + shareText(base) + " of the baseline.";
+}
+
+/** An edge has all the digits of a value of the baseline: three are enough for a sentence. */
+function regionText(region) {
+  const edge = /^at most (-?\d[\d.e+-]*)$/.exec(region);
+  return edge ? "at most " + numberText(Number(edge[1])) : inlineName(region);
+}
+
+/** At the start of a sentence: a class keeps the name that it has. */
+function regionStart(region) {
+  const text = regionText(region);
+  return /^at most -?\d/.test(text) ? capital(text) : text;
 }
 
 function driftOfTest(version) {
@@ -64,6 +78,15 @@ function driftOfTest(version) {
   return { level: "bad", sentence: "The confidence has drifted",
     detail: "Its mean is " + numberText(recent) + ", that of the baseline " + numberText(base) +
       " (Kolmogorov-Smirnov " + numberText(statistic) + ", p = " + numberText(p) + ")." };
+}
+
+function dropped(state, version) {
+  const drop = dropOf(version);
+  if (!drop) return null;
+  const { classification } = version.accuracy;
+  const now = classification && classification.accuracy ? shareText(classification.accuracy.value) + " of the last " +
+    plural(classification.labels, "label") + " were predicted right." : "Errors are larger than they were.";
+  return { level: "bad", sentence: "The model is less often right than it was", detail: now };
 }
 
 function failing(state, version, history) {

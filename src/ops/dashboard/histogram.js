@@ -44,6 +44,7 @@ class Histogram {
     const height = (share) => (share / highest) * (BIN_TOP - 6);
     keyed(this.bars, bins, (_, place) => place, () => makeSvg("rect", { class: "bar", width: 8.4 }),
       (bar, bin, place) => {
+        setAttribute(bar, "class", bin.isExtra ? "bar extra" : "bar");
         setAttribute(bar, "x", place * 10 + 0.8);
         setAttribute(bar, "y", (BIN_TOP - height(bin.now || 0)).toFixed(2));
         setAttribute(bar, "height", height(bin.now || 0).toFixed(2));
@@ -76,10 +77,11 @@ function binsOf(series) {
   const now = sharesOf(recent);
   const found = bins.map((name, place) => {
     const range = ranges && ranges[place];
-    return { label: labelOf(name, range, ranges !== null), now: now ? now[place] : null, base: base ? base[place] : null };
+    const isExtra = ranges !== null ? !range : place >= bins.length - 2;
+    return { label: labelOf(name, range, ranges !== null), isExtra, now: now ? now[place] : null, base: base ? base[place] : null };
   });
   // what neither side has is no bin: a column of missing values that are never missing says nothing
-  return found.filter((bin, place) => (ranges ? ranges[place] : place < bins.length - 2) || bin.now || bin.base);
+  return found.filter((bin) => !bin.isExtra || bin.now || bin.base);
 }
 
 function labelOf(name, range, isNumeric) {
@@ -97,5 +99,7 @@ function endsOf(series) {
     const names = binsOf(series).map((bin) => nameText(bin.label)).map((name) => (name.length > 18 ? name.slice(0, 17) + "…" : name));
     return names.length > 1 ? [names[0], "", names[names.length - 1]] : [names[0]];
   }
-  return [numberText(ranges[0][0]), "", numberText(ranges[ranges.length - 1][1])];
+  // behind the tenths, where there are any: what is beyond them, and what is missing
+  const beyond = binsOf(series).filter((bin) => bin.isExtra).map((bin) => bin.label);
+  return [numberText(ranges[0][0]), "", [numberText(ranges[ranges.length - 1][1]), ...beyond].join(" · ")];
 }

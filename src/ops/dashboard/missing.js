@@ -40,7 +40,9 @@ function gapsOf(state) {
 }
 
 function whoseText(gap) {
-  const names = [gap.model, gap.version].filter((name) => name !== null && name !== undefined && name !== "").map(inlineName).join(" ");
+  // a model whose name is not known has one that says nothing
+  const whom = gap.what === "model" ? [] : [gap.model, gap.version];
+  const names = whom.filter((name) => name !== null && name !== undefined && name !== "").map(inlineName).join(" ");
   const route = gap.route ? "at " + inlineName(gap.route) : "";
   const whose = [names && "of " + names, route].filter(Boolean).join(" ");
   return whose ? " " + whose : "";

@@ -27,7 +27,7 @@ function showClasses(version) {
     setFigure(share, "class_share", now, shareText(now));
     setFigure(base, "class_baseline", one.baseline, shareText(one.baseline));
     setHidden(base, !isCompared);
-    setFigure(count, "class_count", one.count, countText(one.count));
+    setFigure(count, "class_count", one.count, shortCountText(one.count));
   });
   const more = version.classes_left_out;
   setText(table.more, more > 0 ? plural(more, "more class", "more classes") + " with " + plural(version.left_out_predictions, "prediction") + "." : "");
@@ -37,8 +37,8 @@ function makeShares() {
   const heading = (text, name) => make("th", { scope: "col", class: name }, text);
   const body = make("tbody");
   const base = heading("Baseline", "number");
-  const root = make("div", {}, make("table", { class: "shares" }, make("thead", {}, make("tr", {}, heading("Class"),
-    make("td", {}), heading("Now", "number"), base, heading("All", "number"))), body));
+  const root = make("div", {}, make("table", { class: "shares" }, make("thead", {}, make("tr", {}, heading("Class", "who"),
+    make("td", { class: "across" }), heading("Now", "number"), base, heading("All", "number"))), body));
   const more = make("p", { class: "note" });
   root.append(more);
   return { root, body, base, more };
@@ -131,22 +131,4 @@ function showVerdict(node, version, name) {
 function showEmpty(parent, text) {
   const view = only(parent, "empty", () => ({ root: make("p", { class: "empty" }) }));
   setText(view.root, text);
-}
-
-const ACCURACY_WORDS = { accuracy: "Accuracy", labels: "Labels", labelled: "Labelled", correct: "Right", window: "Window" };
-
-/** Where labels came. Figures are shown by their names: a later agent may have more of them. */
-function showAccuracy(version) {
-  const accuracy = version && version.accuracy;
-  setHidden(byId("accuracy-panel"), !accuracy);
-  if (!accuracy) return;
-  const figures = Object.entries(accuracy).filter(([, value]) => isNumber(value));
-  const tiles = figures.map(([name, value]) => ({
-    name: "accuracy_" + name,
-    label: ACCURACY_WORDS[name] || capital(name.replaceAll("_", " ")),
-    value,
-    text: value >= 0 && value <= 1 && !Number.isInteger(value) || /accuracy|share|rate/.test(name) ? shareText(value) : numberText(value),
-    aside: "",
-  }));
-  showTiles(byId("accuracy"), tiles);
 }

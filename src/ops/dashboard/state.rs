@@ -2,7 +2,8 @@
 //!
 //! Counts only rise, from the start of the agent: who wants a rate, or the percentiles of the last
 //! minute, takes the difference of two states and of their `unix`. Whatever is bounded says how much
-//! it leaves out. Times are seconds since 1970, shares lie in `[0, 1]`.
+//! it leaves out. Times are seconds since 1970, but in what `GET /drift` has too, which is as it is there;
+//! shares lie in `[0, 1]`.
 
 use std::collections::BTreeMap;
 

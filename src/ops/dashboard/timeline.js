@@ -1,6 +1,6 @@
 // Drifts over time: one lane for each series that has drifted, and the same in words.
 
-const LEAST_SPAN_SECONDS = 600;
+const LEAST_SPAN_SECONDS = 120;
 
 function showTimeline(state, version) {
   const mine = version ? state.episodes.filter((one) => one.model === version.model && one.version === version.version) : [];
@@ -96,7 +96,7 @@ function updateRow(row, one, now) {
 function evidenceText(evidence) {
   if (!evidence) return NO_FIGURE;
   if (evidence.region !== undefined) {
-    return capital(inlineName(evidence.region)) + ": " + shareText(evidence.recent_share) + " when it was found, was " + shareText(evidence.baseline_share);
+    return regionStart(evidence.region) + ": " + shareText(evidence.recent_share) + " when it was found, was " + shareText(evidence.baseline_share);
   }
   return "Mean " + numberText(evidence.recent_mean) + ", was " + numberText(evidence.baseline_mean) + " (p = " + numberText(evidence.p_value) + ")";
 }

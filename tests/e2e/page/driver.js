@@ -69,7 +69,7 @@ const COMMANDS = {
   reload: ({ page }) => page.reload().then(() => null),
   media: ({ page }, { scheme }) => page.emulateMedia({ colorScheme: scheme }),
   resize: ({ page }, { width, height }) => page.setViewportSize({ width, height }),
-  shot: ({ page }, { path, clip }) => page.screenshot({ path, ...(clip ? { clip } : { fullPage: true }) }).then(() => null),
+  shot: ({ page }, { path, clip }) => page.screenshot({ path, fullPage: true, clip }).then(() => null),
   seen: ({ seen }) => seen,
   heap: (one) => heap(one),
   axe: (one, command) => axe(one, command),

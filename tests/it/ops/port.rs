@@ -11,7 +11,7 @@ use std::{
 use sidelight::{
     capture::queue::{self, Offer},
     config::Secret,
-    drain::Drain,
+    drain::{Drain, Phase},
     drift::Baselines,
     health::Health,
     metrics::{Metrics, Table, catalogue},
@@ -30,8 +30,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A port that answers to the end of the process.
 pub(super) struct Port {
     pub(super) address: SocketAddr,
-    metrics: Arc<Metrics>,
-    _keep: (Drain, Offer),
+    pub(super) metrics: Arc<Metrics>,
+    drain: Drain,
+    _keep: Offer,
 }
 
 /// All that was said on a connection.
@@ -83,8 +84,14 @@ impl Port {
         Self {
             address: serve(ops),
             metrics,
-            _keep: (drain, offer),
+            drain,
+            _keep: offer,
         }
+    }
+
+    /// Goes on its way out.
+    pub(super) fn advance(&self, phase: Phase) {
+        self.drain.advance(phase);
     }
 
     /// Makes scrapes at least `bytes` long.
