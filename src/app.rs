@@ -20,6 +20,7 @@ pub mod iris;
 mod pod;
 mod probe;
 mod reload;
+pub mod replay;
 mod tls;
 pub mod top;
 mod upstream;

@@ -13,7 +13,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::Parser as _;
 
 pub use arguments::{
-    Baseline, Demo, Drift, GenCerts, Inject, Scenario, Sidecar, Uninject, Webhook,
+    Baseline, Demo, Drift, GenCerts, Inject, Logs, Scenario, Sidecar, Uninject, Webhook,
 };
 pub use report::Report;
 
@@ -48,6 +48,8 @@ pub enum Command {
     Drift(Drift),
     /// Say what would be read of recorded exchanges.
     Explain(Explain),
+    /// Show what the live page would show of a log.
+    Replay(Replay),
     /// Ask a running agent how it is.
     Probe(Probe),
     /// Put the sidecar into manifests.
@@ -71,6 +73,15 @@ pub struct Explain {
     pub sources: Sources,
     /// Where they are; `None`: on the standard input.
     pub file: Option<PathBuf>,
+}
+
+/// `sidelight replay`.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// What lines are read by.
+    pub sources: Sources,
+    /// What is read, and what is made of it.
+    pub logs: Logs,
 }
 
 /// `sidelight iris`.
@@ -174,6 +185,17 @@ pub fn parse_from(
             sources: sources(config, Flags::default(), env),
             file: file.filter(|file| file.as_os_str() != "-"),
         }),
+        Some(Subcommand::Replay { config, logs }) => {
+            let is_stdin = |file: &&PathBuf| file.as_os_str() == "-";
+            if logs.log.iter().filter(is_stdin).count() > 1 {
+                let text = "LOG can be `-`, the standard input, only once\n";
+                return Err(Report::error(text, USAGE));
+            }
+            Command::Replay(Replay {
+                sources: sources(config, Flags::default(), env),
+                logs,
+            })
+        }
         Some(Subcommand::Inject(inject)) => Command::Inject(inject),
         Some(Subcommand::Uninject(uninject)) => Command::Uninject(uninject),
         Some(Subcommand::Webhook(webhook)) => Command::Webhook(webhook),

@@ -6,7 +6,7 @@
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod lines;
+pub(crate) mod lines;
 mod said;
 mod shown;
 mod why;

@@ -11,4 +11,5 @@ mod table;
 
 pub use build::{BuildOptions, Built, LeftOut, build};
 pub use detect::{Alarmed, Options, Summary, detect};
+pub(crate) use table::is_hashed;
 pub use table::{Table, TableError};

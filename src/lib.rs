@@ -23,7 +23,8 @@
 //! with the feature `otlp` exports all this to a collector.
 //!
 //! [`explain`] says of recorded exchanges what [`decode`] would read of them, [`history`] what [`drift`]
-//! would have said of rows in files, and makes baselines of them.
+//! would have said of rows in files, and makes baselines of them. [`replay`] has a log of the past pass once more,
+//! and shows what the live page would have shown.
 //!
 //! [`inject`] puts all this into pods beside a model, and takes it out again; it knows nothing of the agent.
 //!
@@ -64,6 +65,7 @@ pub mod ops;
 pub mod otlp;
 
 pub mod history;
+pub mod replay;
 
 pub mod inject;
 

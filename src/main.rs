@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use sidelight::{
-    app::{self, baseline, history, inject::Manifests, top},
+    app::{self, baseline, history, inject::Manifests, replay, top},
     cli::{self, Command, Report},
 };
 
@@ -29,6 +29,10 @@ fn main() -> ExitCode {
         Command::Drift(asked) => return drift(asked),
         Command::Explain(explain) => match explain.sources.load() {
             Ok(loaded) => app::explain(&loaded.config, explain.file.as_deref()),
+            Err(errors) => Report::of_errors(&errors),
+        },
+        Command::Replay(asked) => match asked.sources.load() {
+            Ok(loaded) => of_outcome(replay::replay(&loaded.config, &of_logs(asked.logs))),
             Err(errors) => Report::of_errors(&errors),
         },
         Command::Probe(cli::Probe { target, address }) => {
@@ -78,6 +82,18 @@ fn build_baseline(asked: cli::Baseline) -> ExitCode {
     match baseline::baseline(&request) {
         Ok(()) => ExitCode::from(cli::OK),
         Err(error) => failed_with(&error, of_files(&error)),
+    }
+}
+
+fn of_logs(asked: cli::Logs) -> replay::Request {
+    replay::Request {
+        files: asked.log,
+        baselines: asked.baseline,
+        html: asked.html,
+        wanted: replay::Key {
+            model: asked.model,
+            version: asked.version,
+        },
     }
 }
 

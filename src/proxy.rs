@@ -9,7 +9,7 @@
 //! under way. Both sockets are a `transport`, `keepalive` finds out that one leads nowhere, `local`
 //! runs what HTTP/2 does at once, and `wake` keeps connections from working for nothing. `record`
 //! keeps what the exchange was and counts it when the last of its parts is gone; `failure` says
-//! whose fault a missing answer was.
+//! whose fault a missing answer was. `past` counts what a log says of requests that passed.
 //!
 //! Emits `ml_api_*`, `sidelight_overhead_seconds`, `sidelight_request_failures_total`,
 //! `sidelight_connection_limits_total`, `sidelight_tls_handshake_failures_total`,
@@ -34,6 +34,7 @@ pub mod listener;
 mod local;
 mod near;
 mod outgoing;
+pub mod past;
 mod patient;
 mod record;
 mod request_id;

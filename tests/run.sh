@@ -281,6 +281,7 @@ suites() {
     step "e2e: drift of every series" suite drifting python3
     step "e2e: the demo" suite demo python3
     step "e2e: labels" suite labelled python3
+    step "e2e: a log, replayed" suite replayed_log python3
     step "e2e: drift over restarts, reloads, versions and baselines" suite turns python3
     step "e2e: faults of the agent" suite faults_agent python3
     step "e2e: faults of clients" suite faults_clients python3

@@ -22,6 +22,12 @@ pub(super) struct Problem {
     message: String,
 }
 
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
 impl BaselineFiles {
     /// Reads them all. Of one that is damaged, missing or for the same model and version as an earlier
     /// one nothing is taken; but what was read `before` of it stays.

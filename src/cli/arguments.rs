@@ -103,6 +103,15 @@ pub(super) enum Subcommand {
         /// Exchanges as JSON lines; `-` or none: those of the standard input
         file: Option<PathBuf>,
     },
+    /// Show what the live page would show of a log: a report as text, and as one HTML file
+    #[command(after_help = LOGS)]
+    Replay {
+        /// The configuration that the log was written by [env: SIDELIGHT_CONFIG]
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        logs: Logs,
+    },
     /// Ask the agent on this host how it is: exit 0 if well, else 1
     Probe {
         /// What to ask
@@ -416,6 +425,39 @@ pub struct Drift {
     /// One JSON object a line instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+const LOGS: &str = "\
+LOG is what the agent wrote (log.lines: one or separate), or exchanges as `sidelight explain` takes them;
+its events between are passed over. Several files are read in the order of their times. Without a baseline
+the first predictions of a version become one, 1,000 or drift.capture: compare with it what came behind.
+
+  sidelight replay agent.log --baseline good.json --html incident.html
+  kubectl logs iris-0 -c sidelight | sidelight replay -
+
+What the log does not say (log.features, log.redact, log.sample) is reported as missing.
+
+Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.";
+
+/// `sidelight replay`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Logs {
+    /// A file of the log, or `-`: standard input; may be given several times
+    #[arg(required = true)]
+    pub log: Vec<PathBuf>,
+    /// What `sidelight baseline` wrote; may be given several times [default: drift.baseline_files, else the
+    /// log's first predictions]
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Vec<PathBuf>,
+    /// Where the page goes, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Take the predictions of this model alone
+    #[arg(long, value_name = "M", value_parser = name)]
+    pub model: Option<String>,
+    /// Take the predictions of this version alone
+    #[arg(long, value_name = "V", value_parser = name)]
+    pub version: Option<String>,
 }
 
 /// A name of a model or version.

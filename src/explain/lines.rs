@@ -3,35 +3,43 @@
 use std::io::{self, BufRead};
 
 /// The lines of `input`. The last one need not end.
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     input: R,
     max: usize,
     line: Vec<u8>,
+    is_torn: bool,
 }
 
 /// One of them, without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     Whole(&'a [u8]),
     /// Its bytes are gone.
     TooLong,
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R, max: usize) -> Self {
+    pub(crate) fn new(input: R, max: usize) -> Self {
         Self {
             input,
             max,
             line: Vec::new(),
+            is_torn: false,
         }
     }
 
+    /// Whether the line that was read last has no end: whoever writes it may not have finished.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
     /// The next line; `None`: there is none.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         // a long line's room is not kept for the rest
         self.line.clear();
         self.line.shrink_to(64 * 1024);
         let (mut is_too_long, mut is_any) = (false, false);
+        self.is_torn = true;
         loop {
             let read = match self.input.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -52,6 +60,7 @@ impl<R: BufRead> Lines<R> {
             let taken = part.len() + usize::from(end.is_some());
             self.input.consume(taken);
             if end.is_some() {
+                self.is_torn = false;
                 break;
             }
         }

@@ -15,7 +15,7 @@ use std::{
 use csv::{ByteRecord, ReaderBuilder};
 use serde_json::Value as Json;
 
-pub(super) use self::log::is_hashed;
+pub(crate) use self::log::is_hashed;
 use self::{
     lines::{Fields, Lines},
     log::Log,

@@ -18,8 +18,8 @@ use crate::{
     config,
     decode::Inference,
     drift::{
-        Baselines, CheckInput, Chosen, Key, Outlet, Retired, Snapshot, Verdict, Versions,
-        monitor::Monitor, report::Histograms,
+        Baselines, CheckInput, Chosen, Key, Outlet, Retired, SeriesName, Snapshot, Verdict,
+        Versions, monitor::Monitor, report::Histograms,
     },
     metrics::{Table, catalogue},
 };
@@ -178,9 +178,23 @@ impl Series {
     }
 
     /// Takes what was predicted at `now`, in seconds since 1970.
+    #[cfg(test)]
     pub(super) fn predicted(&mut self, whose: Whose<'_>, inference: &Inference, now: f64) {
+        self.predicted_but(&[], whose, inference, now);
+    }
+
+    /// Takes what was predicted at `now`, in seconds since 1970; `withheld`: series of which it is not
+    /// told what they were, so that nothing of them is missing.
+    pub(super) fn predicted_but(
+        &mut self,
+        withheld: &[SeriesName],
+        whose: Whose<'_>,
+        inference: &Inference,
+        now: f64,
+    ) {
         self.note_latest(whose.model, whose.version);
-        self.touch(whose, now).predicted(inference, now, whose);
+        self.touch(whose, now)
+            .predicted_but(withheld, inference, now, whose);
         self.has_news = true;
     }
 
@@ -216,8 +230,13 @@ impl Series {
 
     /// Replaces the baselines; verdicts against the old ones no longer stand.
     pub(super) fn use_baselines(&mut self, baselines: Baselines) {
+        self.use_baselines_at(baselines, now());
+    }
+
+    /// The same at `now`, in seconds since 1970.
+    pub(super) fn use_baselines_at(&mut self, baselines: Baselines, now: f64) {
         self.baselines = baselines;
-        self.compare(now());
+        self.compare(now);
         let mut verdicts = std::mem::take(&mut self.verdicts);
         verdicts.retain(|_, judged| self.is_current(judged));
         self.verdicts = verdicts;
@@ -348,6 +367,11 @@ impl Series {
         Some(self.table())
     }
 
+    /// The next table is made whenever it is asked for.
+    pub(super) fn table_is_due(&mut self) {
+        self.is_changed = true;
+    }
+
     fn latest_version(&self, model: &str) -> Option<String> {
         let of_model = |(m, _): &(&str, &str)| *m == model;
         let latest = self.watches.latest().filter(of_model);
@@ -430,7 +454,7 @@ mod tests {
     use super::*;
     use crate::{
         decode::{Output, Prediction},
-        drift::{Baseline, Origin, Profile, Sample, SeriesName},
+        drift::{Baseline, Origin, Profile, Sample},
     };
 
     fn series() -> Series {

@@ -13,7 +13,7 @@ use crate::{
     config,
     decode::Inference,
     drift::{
-        Baseline, Chosen, Key, KsWindow, Outlet, Snapshot, Value,
+        Baseline, Chosen, Key, KsWindow, Outlet, SeriesName, Snapshot, Value,
         monitor::{Monitor, Rules, enters_scan},
         scan,
     },
@@ -164,7 +164,19 @@ impl Watch {
     }
 
     /// Takes what was predicted at `now`, in seconds since 1970.
+    #[cfg(test)]
     pub(super) fn predicted(&mut self, inference: &Inference, now: f64, whose: Whose<'_>) {
+        self.predicted_but(&[], inference, now, whose);
+    }
+
+    /// The same; `withheld`: series of which it is not told what they were.
+    pub(super) fn predicted_but(
+        &mut self,
+        withheld: &[SeriesName],
+        inference: &Inference,
+        now: f64,
+        whose: Whose<'_>,
+    ) {
         (self.quiet, self.last) = (0, now);
         for output in &inference.outputs {
             let number = output.confidence().or(output.value());
@@ -185,7 +197,10 @@ impl Watch {
         for place in places.there() {
             monitor.meet(place);
         }
-        let mut push = |place, value: Value<'_>, enters: bool| {
+        let mut push = |place: usize, value: Value<'_>, enters: bool| {
+            if !withheld.is_empty() && withheld.contains(monitor.watched()[place].name()) {
+                return;
+            }
             for event in monitor.push(place, value, enters.then_some(now)) {
                 told::event(whose, monitor, place, &event, outlet);
             }

@@ -1,4 +1,8 @@
 //! The observe thread: takes what waits, exchange by exchange, and does what the operator asks.
+//!
+//! [`offline`] does the same with exchanges of the past, without a thread.
+
+pub mod offline;
 
 use std::{sync::Arc, thread::JoinHandle, time::Instant};
 
@@ -23,7 +27,7 @@ use crate::{
     capture::{Exchange, policy::Interest, queue::Take, tee::End},
     config::{self, Config},
     decode::{self, Inference},
-    drift::{Baselines, Outlet, Snapshot},
+    drift::{Baselines, Outlet, SeriesName, Snapshot},
     feedback::Offer,
     metrics::{Metrics, catalogue},
     panics::{contain, hook},
@@ -98,32 +102,7 @@ pub fn start(
     begin: Begin,
 ) -> std::io::Result<(Handle, JoinHandle<Vec<Snapshot>>)> {
     let (handle, commands) = command::channel();
-    let mut record = Record::new(Arc::clone(&metrics), settings.metrics.clone());
-    record.use_baselines(begin.baselines.clone());
-    let log = AccessLog::new(sink, settings.log, begin.common.clone())?;
-    #[cfg(feature = "otlp")]
-    let log = log.exported_to(begin.export.clone());
-    let mut worker = Worker {
-        models: Models::new(settings.metrics.clone()),
-        record,
-        numbers: Numbers::default(),
-        offer: begin.offer.clone(),
-        tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
-        log,
-        recent: Recent::new(settings.recent),
-        series: Series::new(
-            settings.model.clone(),
-            settings.drift,
-            &settings.metrics,
-            begin,
-        ),
-        model: Arc::new(settings.model),
-        capture: settings.capture,
-        decode: settings.decode,
-        take,
-        panics: metrics.counter(&catalogue::PANICS, &["observe"]),
-        metrics,
-    };
+    let mut worker = Worker::new(take, metrics, sink, settings, begin)?;
     let thread = std::thread::Builder::new()
         .name("observe".to_owned())
         .spawn(move || {
@@ -151,6 +130,41 @@ struct Worker {
 }
 
 impl Worker {
+    fn new(
+        take: Take,
+        metrics: Arc<Metrics>,
+        sink: Sink,
+        settings: Settings,
+        begin: Begin,
+    ) -> std::io::Result<Self> {
+        let mut record = Record::new(Arc::clone(&metrics), settings.metrics.clone());
+        record.use_baselines(begin.baselines.clone());
+        let log = AccessLog::new(sink, settings.log, begin.common.clone())?;
+        #[cfg(feature = "otlp")]
+        let log = log.exported_to(begin.export.clone());
+        Ok(Self {
+            models: Models::new(settings.metrics.clone()),
+            record,
+            numbers: Numbers::default(),
+            offer: begin.offer.clone(),
+            tasks: Tasks::new(metrics.counter(&catalogue::TASKS_FORGOTTEN, &[])),
+            log,
+            recent: Recent::new(settings.recent),
+            series: Series::new(
+                settings.model.clone(),
+                settings.drift,
+                &settings.metrics,
+                begin,
+            ),
+            model: Arc::new(settings.model),
+            capture: settings.capture,
+            decode: settings.decode,
+            take,
+            panics: metrics.counter(&catalogue::PANICS, &["observe"]),
+            metrics,
+        })
+    }
+
     fn run(&mut self, mut commands: Receiver<Command>) {
         let bell = self.take.bell().clone();
         let mut is_idle = false;
@@ -288,8 +302,13 @@ impl Worker {
             model,
             version,
         });
+        self.say(exchange, seen, &[]);
+    }
+
+    /// `withheld`: series of which it is not told what they were.
+    fn say(&mut self, exchange: &Exchange, seen: Option<Seen<'_>>, withheld: &[SeriesName]) {
         if let Some(seen) = seen.filter(|seen| !seen.inference.outputs.is_empty()) {
-            self.count(exchange, seen);
+            self.count(exchange, seen, withheld);
         }
         self.write(exchange, seen);
     }
@@ -330,7 +349,7 @@ impl Worker {
         }
     }
 
-    fn count(&mut self, exchange: &Exchange, seen: Seen<'_>) {
+    fn count(&mut self, exchange: &Exchange, seen: Seen<'_>, withheld: &[SeriesName]) {
         let labels = self.record.identity(seen.model, seen.version);
         self.record.predictions(seen.inference, exchange, labels);
         self.models.saw(seen.inference, exchange, labels);
@@ -342,7 +361,8 @@ impl Worker {
             return;
         }
         let whose = Whose { model, version };
-        self.series.predicted(whose, seen.inference, now);
+        self.series
+            .predicted_but(withheld, whose, seen.inference, now);
     }
 }
 

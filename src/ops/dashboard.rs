@@ -3,7 +3,8 @@
 //! `page` is the document, `state` the one answer that it shows, which `events` sends each second and
 //! `GET /state` gives once. It is made at most once a second, whoever asks: the observer is asked once,
 //! and one scrape is read. `traffic` reads the scrape, `models` joins what was counted with what the
-//! observer knows, `accuracy` adds what labels say, `history` remembers drifts. `GET /recent` are the last requests, which hold words of
+//! observer knows, `accuracy` adds what labels say, `history` remembers drifts, `past` makes the page of a log.
+//! `GET /recent` are the last requests, which hold words of
 //! bodies: for who may read a baseline.
 
 mod accuracy;
@@ -12,6 +13,7 @@ mod files;
 mod history;
 mod models;
 mod page;
+pub mod past;
 mod state;
 mod traffic;
 
@@ -194,40 +196,49 @@ async fn made(ops: &Ops) -> State {
     let (agent, board, stated) =
         tokio::join!(agent(ops, now), ops.observer.board(), accuracy::stated(ops));
     let scrape = Scrape::of(&ops.metrics.render());
-    let mut state = State {
-        schema: SCHEMA,
-        time: format!("{now:.6}"),
-        unix: seconds(now),
-        agent,
-        edges: Edges {
-            seconds: edges(&catalogue::REQUEST_DURATION),
-            confidence: edges(&catalogue::CONFIDENCE),
-        },
-        traffic: scrape.traffic(),
-        models: None,
-        versions_left_out: 0,
-        observer: None,
-        missing: Vec::new(),
-        missing_left_out: 0,
-        unread: Vec::new(),
-        unread_left_out: 0,
-        episodes: Vec::new(),
-        episodes_left_out: 0,
-    };
+    let mut state = State::of(now, agent, &scrape);
     match board {
         Ok(board) => state.put(board, &scrape, ops.settings.borrow().ops.listen.port()),
         Err(error) => state.observer = Some(word(error)),
     }
     accuracy::put(&mut state, stated, ops);
-    let known = state.models.as_deref().unwrap_or_default();
-    let mut episodes = ops.dashboard.history().with(known);
-    state.episodes_left_out = episodes.len().saturating_sub(EPISODES);
-    episodes.truncate(EPISODES);
-    state.episodes = episodes;
+    state.remember(&ops.dashboard.history(), EPISODES);
     state
 }
 
 impl State {
+    /// What passed until `now`, and nothing of models yet.
+    fn of(now: Timestamp, agent: Agent, scrape: &Scrape) -> Self {
+        Self {
+            schema: SCHEMA,
+            time: format!("{now:.6}"),
+            unix: seconds(now),
+            agent,
+            edges: Edges {
+                seconds: edges(&catalogue::REQUEST_DURATION),
+                confidence: edges(&catalogue::CONFIDENCE),
+            },
+            traffic: scrape.traffic(),
+            models: None,
+            versions_left_out: 0,
+            observer: None,
+            missing: Vec::new(),
+            missing_left_out: 0,
+            unread: Vec::new(),
+            unread_left_out: 0,
+            episodes: Vec::new(),
+            episodes_left_out: 0,
+        }
+    }
+
+    /// The last drifts, at most `most`.
+    fn remember(&mut self, history: &History, most: usize) {
+        let mut episodes = history.with(self.models.as_deref().unwrap_or_default());
+        self.episodes_left_out = episodes.len().saturating_sub(most);
+        episodes.truncate(most);
+        self.episodes = episodes;
+    }
+
     fn put(&mut self, mut board: Board, scrape: &Scrape, port: u16) {
         self.versions_left_out = board.left_out;
         self.missing = std::mem::take(&mut board.gaps.list);

@@ -67,6 +67,30 @@ impl Judge {
         verdicts
     }
 
+    /// Compares each copy to its baseline on this thread, as of `now`. Where the scan decides, the test
+    /// is only made if `is_whole`: nobody sees the others.
+    pub(super) fn judge_at(
+        &self,
+        inputs: Vec<CheckInput>,
+        now: Timestamp,
+        is_whole: bool,
+    ) -> Vec<Judged> {
+        let verdicts: Vec<Judged> = inputs
+            .into_iter()
+            .map(|mut input| {
+                if !is_whole && input.scan.as_ref().is_some_and(|scan| scan.is_warm) {
+                    input.recent.clear();
+                }
+                judged(input, now)
+            })
+            .collect();
+        for judged in &verdicts {
+            self.report(judged);
+        }
+        self.keep_only(&verdicts);
+        verdicts
+    }
+
     /// Forgets episodes of those who are no longer here.
     fn keep_only(&self, verdicts: &[Judged]) {
         self.drifted

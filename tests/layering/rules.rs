@@ -74,6 +74,23 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("history", &["drift"]),
     ("top", &["http"]),
+    // it puts together what reads, counts and watches, as app does, but nothing that runs
+    (
+        "replay",
+        &[
+            "capture",
+            "decode",
+            "explain",
+            "observe",
+            "proxy",
+            "drift",
+            "history",
+            "ops",
+            "metrics",
+            "telemetry",
+            "config",
+        ],
+    ),
     ("inject", &["metrics", "drain", "http", "config"]),
     ("iris", &["drain", "http", "config"]),
     ("demo", &["drain", "http", "config"]),

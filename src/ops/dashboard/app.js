@@ -91,7 +91,8 @@ function showCharts(history) {
 
 function showAgent(state) {
   const { agent } = state;
-  setText(byId("agent"), "Sidelight " + agent.version + ", up for " + spanText(agent.uptime_seconds) + "; figures of " + clockText(state.unix));
+  const span = isReplayed(state) ? ", from a log of " : ", up for ";
+  setText(byId("agent"), "Sidelight " + agent.version + span + spanText(agent.uptime_seconds) + "; figures of " + clockText(state.unix));
   setText(byId("place"), location.host);
   setHidden(byId("recent-panel"), agent.recent === 0 && !page.recent.isStatic);
 }

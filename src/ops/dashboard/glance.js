@@ -64,7 +64,7 @@ function tilesOf(state, version, history) {
   const requests = requestsOf(state.traffic);
   const span = lately ? "last " + spanText(lately.seconds) : "";
   const shed = total(Object.values(state.traffic.shed));
-  return [
+  const tiles = [
     readyTile(state),
     driftTile(state, version),
     { name: "requests", label: "Requests", value: requests.all, text: shortCountText(requests.all),
@@ -77,6 +77,13 @@ function tilesOf(state, version, history) {
     { name: "shed", label: "Not seen", value: shed, text: shortCountText(shed), level: lately && lately.shed > 0 ? "warn" : null,
       aside: shed > 0 ? "copies dropped" : "no copy was dropped" },
   ];
+  // a log says nothing of these
+  return isReplayed(state) ? tiles.filter((tile) => !["ready", "in_flight", "shed"].includes(tile.name)) : tiles;
+}
+
+/** Made of a log afterwards: there was no agent to ask. */
+function isReplayed(state) {
+  return state.agent.phase === "replayed";
 }
 
 function rateText(rate) {

@@ -158,6 +158,7 @@ function well(state, version, history) {
     return { level: "none", sentence: "No prediction seen yet",
       detail: "Requests pass. Once answers hold predictions, their figures appear here." };
   }
+  if (isReplayed(state)) return ended(state, version);
   const compared = version.series.filter((series) => series.is_warm).length;
   const { rows } = version.baseline;
   const recent = history.lately(RECENT_SECONDS);
@@ -165,6 +166,14 @@ function well(state, version, history) {
   return { level: "ok", sentence: "The model is well",
     detail: plural(compared, "series", "series") + " match the baseline of " + plural(rows, "row") + ". " +
       answered + (recent ? " in the last " + spanText(recent.seconds) : "") + "." };
+}
+
+/** Of a log: what was is as much of interest as what is at its end. */
+function ended(state, version) {
+  const mine = state.episodes.filter((one) => one.model === version.model && one.version === version.version);
+  const detail = "At the end of the log its series match the baseline of " + plural(version.baseline.rows, "row") + ".";
+  if (mine.length === 0) return { level: "ok", sentence: "No drift in the log", detail };
+  return { level: "warn", sentence: plural(mine.length, "drift") + " in the log, over before its end", detail };
 }
 
 const OWN_SERIES = ["confidence", "class", "value"];

@@ -15,7 +15,7 @@ use crate::drift::{
 };
 
 /// Drifts that are remembered.
-const MOST: usize = 500;
+pub(super) const MOST: usize = 500;
 
 /// A drift of one series.
 #[derive(Debug, Clone, PartialEq, Serialize)]

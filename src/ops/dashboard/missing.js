@@ -11,6 +11,17 @@ const WHAT_WORDS = {
   value_edges: "Edges of the histogram of values",
   model: "Name of the model",
   labels: "No labels",
+  hidden_features: "Features that are hashes",
+  hidden_class: "Classes that are hashes",
+  hidden_confidence: "Confidences that are hashes",
+  hidden_path: "Paths that are hashes",
+  hidden_model: "Models that are hashes",
+  hidden_version: "Versions that are hashes",
+  unread: "Requests of which nothing was read",
+  separate: "Requests in separate lines",
+  begin: "Requests that began before the log",
+  order: "Lines out of order",
+  time: "Exchanges without a time",
 };
 
 function gapsOf(state) {
@@ -32,7 +43,7 @@ function gapsOf(state) {
 function whoseText(gap) {
   // a model whose name is not known has one that says nothing
   const whom = gap.what === "model" ? [] : [gap.model, gap.version];
-  const names = whom.filter((name) => name !== null && name !== undefined).map(inlineName).join(" ");
+  const names = whom.filter((name) => name !== null && name !== undefined && name !== "").map(inlineName).join(" ");
   const route = gap.route ? "at " + inlineName(gap.route) : "";
   const whose = [names && "of " + names, route].filter(Boolean).join(" ");
   return whose ? " " + whose : "";

@@ -61,7 +61,7 @@ pub(super) struct Agent {
     pub(super) ready: bool,
     /// Why not: `model_not_loaded`, `data_thread_stuck` or `leaving`.
     pub(super) not_ready: Vec<&'static str>,
-    /// `serving`, `leaving`, `draining` or `stopped`.
+    /// `serving`, `leaving`, `draining` or `stopped`; `replayed`: it was not there, a log was read again.
     pub(super) phase: &'static str,
     pub(super) model_loaded: bool,
     /// What the upstream says.

@@ -8,7 +8,7 @@ function showTimeline(state, version) {
   const empty = byId("timeline-empty");
   setHidden(parent, mine.length === 0);
   setHidden(empty, mine.length > 0);
-  setText(empty, version && !version.baseline ? "Without a baseline no drift is found." : "No drift since the agent was started.");
+  setText(empty, version && !version.baseline ? "Without a baseline no drift is found." : isReplayed(state) ? "No drift in the log." : "No drift since the agent was started.");
   const left = state.episodes_left_out;
   setText(byId("drift-note"), [mine.length > 0 && plural(mine.length, "episode") + (left > 0 ? ", older ones are left out" : ""), baselineText(version, state.unix)]
     .filter(Boolean).join("; "));
