@@ -81,7 +81,7 @@ const KNOWN: usize = 32;
 
 impl Draft {
     /// One without items. `width`: probabilities of each item, none where there are more than
-    /// [`MAX_SHARES`].
+    /// 64.
     pub fn new(model: &str, version: &str, at: f64, width: usize) -> Self {
         let mut head = Vec::with_capacity(2 + model.len() + version.len());
         for text in [model, version] {
@@ -102,7 +102,7 @@ impl Draft {
         }
     }
 
-    /// The names of the classes by their numbers, where there are at most [`MAX_SHARES`].
+    /// The names of the classes by their numbers, where there are at most 64.
     pub fn name<'a>(&mut self, names: impl ExactSizeIterator<Item = &'a str>) {
         if names.len() <= MAX_SHARES {
             self.names = names.map(|name| self.word(name)).collect();
@@ -174,7 +174,7 @@ impl Draft {
     /// The record.
     ///
     /// # Errors
-    /// It has no item, or is larger than [`MAX_RECORD`].
+    /// It has no item, or is larger than 512 KiB.
     pub fn finish(self) -> Result<Vec<u8>, NoRecord> {
         if self.count == 0 {
             return Err(NoRecord::Empty);
