@@ -18,8 +18,9 @@ TYPED = {"Certificate", "Issuer", "PodMonitor", "PrometheusRule"}
 OF_KSERVE = "InferenceService"
 TSC = ("--strict", "--noEmit", "--skipLibCheck", "--target", "es2022", "--module", "esnext", "--moduleResolution",
        "bundler")
-# the oldest that the chart takes, and the newest that there are schemas of
-VERSIONS = (re.search(r'kubeVersion: ">=(\d+\.\d+)', (CHART / "Chart.yaml").read_text(encoding="utf-8"))[1], "1.37")
+# the oldest that the chart takes, the first in which native sidecars have named ports, and the newest with schemas
+OLDEST = re.search(r'kubeVersion: ">=(\d+\.\d+)', (CHART / "Chart.yaml").read_text(encoding="utf-8"))[1]
+NATIVE, NEWEST = "1.33", "1.37"
 
 
 def refused(objects):
@@ -39,13 +40,20 @@ def refused(objects):
 def by_schema(one):
     """By Kubernetes' own, in which unknown fields are errors."""
     found = []
-    for version in VERSIONS:
+    for version in (NATIVE if has_native(one) else OLDEST, NEWEST):
         try:
             kubernetes_validate.validate(one, version, strict=True)
         except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError,
                 kubernetes_validate.InvalidSchemaError) as error:
             found.append(f"{version}: {str(error)[:300]}")
     return found
+
+
+def has_native(one):
+    """Whether an object makes pods with an init container that goes on running."""
+    spec = one.get("spec", {})
+    pod = spec.get("template", {}).get("spec", spec)
+    return any(container.get("restartPolicy") == "Always" for container in pod.get("initContainers", []))
 
 
 def by_types(objects):

@@ -318,7 +318,7 @@ def what_documentation_and_comments_tell_to_do_can_be_done():
     text = "\n".join(texts.values())
     applied = set(re.findall(r"kubectl apply -k deploy/kubernetes/(\S+)", text))
     check(applied <= set(KUSTOMIZATIONS) and "base" in applied, f"applied: {applied}")
-    set_to = set(re.findall(r"--set (\S+)", text))
+    set_to = set(re.findall(r"--set ([^\s`]+)", text))
     check(set_to, "nothing is set")
     for value in set_to:
         code, _, errors = helm(["template"], flags=["--set", value])
@@ -328,6 +328,14 @@ def what_documentation_and_comments_tell_to_do_can_be_done():
     for command in commands:
         secret, _ = generated(*command.split())
         equal(secret["metadata"]["namespace"], rendered.NAMESPACE, f"where the Secret of{command} is")
+    _, configuration = generated()
+    asked = configuration["webhooks"][0]["namespaceSelector"]["matchLabels"]
+    labelled = re.findall(r"kubectl label namespace models (\S+?)=(\S+)", text)
+    equal(set(labelled), set(asked.items()), "labels of namespaces")
+    taken = set(re.findall(r"kubectl label namespace models (\S+)-$", text, re.M))
+    equal(taken, set(asked), "labels that are taken away again")
+    equal(set(re.findall(r"kubectl delete mutatingwebhookconfiguration (\S+)", text)),
+          {configuration["metadata"]["name"]}, "what is left to delete")
     section = texts["kubernetes.md"].partition("## The injector in a cluster")[2].partition("\n## ")[0]
     for link in re.findall(r"\]\(([^)#]+)\)", section):
         check((h.ROOT / "docs" / link).exists(), f"{link} is not there")

@@ -67,7 +67,7 @@ UNFIT = [
 # values of the chart, what is said
 WRONG_VALUES = [
     ({"replica": 3}, "replica"), ({"replicas": "three"}, "/replicas"), ({"replicas": 0}, "/replicas"),
-    ({"replicas": 1}, "no node"), ({"name": "Side_light"}, "/name"), ({"image": {"name": "a"}}, "name"),
+    ({"name": "Side_light"}, "/name"), ({"name": "1a"}, "/name"), ({"image": {"name": "a"}}, "name"),
     ({"image": {"tag": "a b"}}, "/image/tag"), ({"image": {"digest": "md5:1"}}, "/image/digest"),
     ({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy"),
     ({"certificates": {"mode": "none"}}, "/certificates/mode"),
@@ -78,5 +78,9 @@ WRONG_VALUES = [
     ({"sidecar": {"queueBytes": "many"}}, "queueBytes"), ({"sidecar": {"cpuLimit": "1 core"}}, "cpuLimit"),
     ({"sidecar": {"native": "false"}}, "/sidecar/native"), ({"drainDelay": 20}, "/drainDelay"),
     ({"resources": {"limit": {}}}, "limit"), ({"tolerations": [{"operater": "Exists"}]}, "operater"),
+    ({"podDisruptionBudget": {"minAvailable": 2}}, "no node"),
+    ({"replicas": 3, "podDisruptionBudget": {"minAvailable": 3}}, "no node"),
+    ({"imagePullSecrets": [{"name": "a..b"}]}, "/imagePullSecrets/0/name"),
+    ({"certificates": {"secret": "a.b"}}, "/certificates/secret"), ({"sidecar": {"configMap": "a_b"}}, "configMap"),
     ({"networkPolicy": {"metricsFrom": [{}]}}, "metricsFrom"), ({"monitoring": {"interval": "often"}}, "interval"),
 ]

@@ -278,19 +278,86 @@ def can_connect(port):
         return False
 
 
+# of 1,000 reviews in a row, 990 are to be answered in less
+P99_S = 0.010
+# times as long as what is answered without a look at a pod: half of all, and the 99th percentile. A release takes 2
+# times as long, and a debug build 4
+MOST_AT_P50, MOST_AT_P99 = 12, 8
+ROUNDS = 5
+
+
+def timed(connection, method, path, body=None):
+    """Seconds until an answer is there as a whole, and the answer."""
+    began = time.monotonic()
+    connection.request(method, path, body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    text = answer.read()
+    return time.monotonic() - began, answer.status, text
+
+
+def percentile(seconds, share):
+    return sorted(seconds)[int(len(seconds) * share)]
+
+
+def too_slow(reviews, trivial):
+    """Why reviews took too long beside requests of the same connection for which nothing is done; or None.
+
+    The deadline holds where a machine can keep it. Where it cannot, because it is slow or has much else to do, requests
+    for which nothing is done take long, too, and reviews may take some times as long. What half of them take is
+    compared alone: only few meet the other work of the machine.
+    """
+    (middle, last), (plain_middle, plain_last) = (
+        [percentile(seconds, share) for share in (0.5, 0.99)] for seconds in (reviews, trivial))
+    if middle > MOST_AT_P50 * plain_middle:
+        return f"half take {middle * 1e3:.2f} ms or more, and {plain_middle * 1e3:.2f} ms without a review"
+    most = max(P99_S, MOST_AT_P99 * plain_last)
+    return None if last < most else f"p99 is {last * 1e3:.2f} ms, and may be {most * 1e3:.2f} ms"
+
+
 @case
-def a_thousand_in_a_row_take_what_they_take():
+def reviews_that_take_too_long_are_told_from_a_machine_that_is_slow():
+    def mixed(often, seldom):
+        return [often] * 980 + [seldom] * 20
+    for reviews, trivial, wanted in (
+            (mixed(0.0003, 0.0004), mixed(0.0001, 0.0002), None),
+            # all is 100 times as slow
+            (mixed(0.03, 0.04), mixed(0.01, 0.02), None),
+            # 20 of both have waited for something else
+            (mixed(0.0003, 0.05), mixed(0.0001, 0.04), None),
+            # and here the reviews alone
+            (mixed(0.0003, 0.05), mixed(0.0001, 0.0002), "p99 is 50.00 ms"),
+            (mixed(0.0003, 0.0101), mixed(0.0001, 0.001), "may be 10.00 ms"),
+            # far below the deadline, and yet a review costs more than it may
+            (mixed(0.005, 0.006), mixed(0.0001, 0.0002), "half take 5.00 ms"),
+            (mixed(0.5, 0.6), mixed(0.01, 0.5), "half take 500.00 ms")):
+        said = too_slow(reviews, trivial)
+        check(said is None if wanted is None else wanted in (said or ""), f"{wanted} instead of {said}")
+
+
+@case
+def of_a_thousand_reviews_in_a_row_990_take_less_than_10_ms_where_the_machine_can():
+    """In one of a few rounds: what a machine does beside this lasts longer than one, and not always."""
     with Webhook() as webhook:
-        connection, body, took = webhook.connect(), review("http"), []
-        for _ in range(1000):
-            began = time.monotonic()
-            status, answer = post(connection, body)
-            took.append(time.monotonic() - began)
-            check(status == 200 and is_patched(answer), "an answer is not right")
+        connection, body, said = webhook.connect(), review("http"), []
+        for turn in range(1, ROUNDS + 1):
+            reviews, trivial = [], []
+            for _ in range(1000):
+                # in turn, so that what else the machine does meets both
+                seconds, status, text = timed(connection, "POST", "/mutate", body)
+                check(status == 200 and is_patched(json.loads(text)), "an answer is not right")
+                reviews.append(seconds)
+                seconds, status, _ = timed(connection, "GET", "/healthz")
+                equal(status, 404, "the other door's path")
+                trivial.append(seconds)
+            equal(webhook.metrics().one(ADMISSIONS, outcome="patched"), 1000 * turn, "patched")
+            print("  " + "; ".join(
+                f"{what}: p50 {percentile(all_of, 0.5) * 1e3:.2f} ms, p99 {percentile(all_of, 0.99) * 1e3:.2f} ms"
+                for what, all_of in (("1,000 reviews in a row", reviews), ("without a review", trivial))))
+            said.append(too_slow(reviews, trivial))
+            if said[-1] is None:
+                break
         connection.close()
-        took.sort()
-        print(f"  p50 {took[500] * 1e3:.2f} ms, p99 {took[990] * 1e3:.2f} ms of 1,000 reviews in a row")
-        equal(webhook.metrics().one(ADMISSIONS, outcome="patched"), 1000, "patched")
+        check(said[-1] is None, lambda: f"rounds: {said}")
 
 
 if __name__ == "__main__":
