@@ -60,6 +60,31 @@ fn exchanges_to_explain_are_in_a_file_or_on_the_standard_input() {
 }
 
 #[test]
+fn a_log_to_replay_is_in_files_of_which_one_may_be_the_standard_input() {
+    let line =
+        "sidelight replay b - --baseline x --baseline y --html r --model m --version 1 -c a.yaml";
+    let Ok(Command::Replay(Replay { sources, logs })) = parse(line) else {
+        panic!("{line}");
+    };
+    let paths = |of: &[&str]| of.iter().map(PathBuf::from).collect::<Vec<_>>();
+    assert_eq!(sources.file, Some(PathBuf::from("a.yaml")));
+    assert_eq!(logs.log, paths(&["b", "-"]));
+    assert_eq!(logs.baseline, paths(&["x", "y"]));
+    assert_eq!(logs.html, Some(PathBuf::from("r")));
+    assert_eq!(
+        (logs.model.as_deref(), logs.version.as_deref()),
+        (Some("m"), Some("1"))
+    );
+    for line in [
+        "sidelight replay",
+        "sidelight replay - -",
+        "sidelight replay a --model=",
+    ] {
+        assert_eq!(parse(line).unwrap_err().code(), USAGE, "{line}");
+    }
+}
+
+#[test]
 fn the_file_is_that_of_the_command_line_else_of_the_environment() {
     for (line, value, expected) in [
         ("sidelight", "env.yaml", Some("env.yaml")),

@@ -5,10 +5,13 @@ Needs the release binary and Python's standard library.
 """
 
 import collections
+import datetime
 import json
 import pathlib
+import random
 import re
 import subprocess
+import sys
 import tempfile
 
 import harness as h
@@ -100,6 +103,41 @@ def what_the_agent_counted_and_found_is_in_the_report_of_its_log():
     check("sepal_width of default 1.0.0: since " in report, report)
     check("WHAT THE AGENT ITSELF SAID OF DRIFT" in report, report)
     check(all(len(line) <= 100 for line in report.splitlines()), report)
+
+
+def long_log(file, count):
+    """A request every 700 ms, each with an id of its own."""
+    source = random.Random(3)
+    begin = datetime.datetime(2026, 11, 1)
+    with open(file, "w") as out:
+        for i in range(count):
+            time = begin + datetime.timedelta(milliseconds=700 * i)
+            row = {name: round(source.gauss(5, 1), 2) for name in ("sepal_length", "petal_length")}
+            out.write(json.dumps({
+                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "level": "INFO", "logger": "ml-api",
+                "message": "Request completed", "request_id": f"r{i}", "method": "POST", "path": "/predict",
+                "client_ip": "127.0.0.1", "status_code": 200, "duration_ms": 2.5, "upstream_ms": 2.25,
+                "model": "default", "model_version": "1.0.0", "prediction": source.choice(["setosa", "virginica"]),
+                "confidence": round(source.uniform(0.8, 1), 4), "items": 1, "features": row}) + "\n")
+
+
+@case
+def four_times_as_long_a_log_needs_no_more_memory():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sidelight-replay-"))
+    peaks = []
+    for count in (20_000, 80_000):
+        log, page = folder / "long.log", folder / "long.html"
+        long_log(log, count)
+        # a small process of its own, so that its children are this one
+        script = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=2);"
+                  "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        done = subprocess.run([sys.executable, "-c", script, h.BINARY, "replay", log, "--html", page],
+                              capture_output=True, text=True, env=h.clean_environment(), timeout=h.PATIENCE * 10)
+        equal(done.returncode, 0, done.stderr)
+        check(f"{count:,} read: {count:,} requests" in done.stderr, done.stderr)
+        check(page.stat().st_size < 2_000_000, f"{page.stat().st_size} bytes of page")
+        peaks.append(int(done.stdout))
+    check(peaks[1] - peaks[0] < 8 * 1024, f"{peaks} KiB")
 
 
 @case

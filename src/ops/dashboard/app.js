@@ -91,6 +91,7 @@ function showCharts(history) {
 
 function showAgent(state) {
   const { agent } = state;
+  setAttribute(document.body, "data-replayed", isReplayed(state) ? "" : null);
   const span = isReplayed(state) ? ", from a log of " : ", up for ";
   setText(byId("agent"), "Sidelight " + agent.version + span + spanText(agent.uptime_seconds) + "; figures of " + clockText(state.unix));
   setText(byId("place"), location.host);

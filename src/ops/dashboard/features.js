@@ -4,6 +4,8 @@ function seriesLevel(series) {
   if (series.drift_detected) return ["bad", "drifts"];
   if (series.problems.length > 0) return ["warn", PROBLEM_WORDS[series.problems[0]] || series.problems[0]];
   if (!series.is_warm) return ["none", "warming up"];
+  // nothing of it has passed, so nothing was compared
+  if (series.predictions === 0) return ["none", "not seen"];
   return ["ok", "as before"];
 }
 
