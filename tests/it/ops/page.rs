@@ -84,7 +84,7 @@ fn browsers_get_the_page_under_its_own_policy_and_others_the_list() {
     for others in ["", "Accept: */*\r\n", "Accept: application/json\r\n"] {
         let list = get(&port, "/", others);
         assert_eq!(list.field("content-type"), "text/plain; charset=utf-8");
-        assert!(list.body().contains("GET /events "), "{}", list.body());
+        assert!(list.body().contains("GET    /events "), "{}", list.body());
         assert!(
             list.field("content-security-policy")
                 .starts_with("default-src 'none'; frame")
