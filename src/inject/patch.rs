@@ -106,9 +106,7 @@ fn injected(pod: &Value, services: &[Seen], options: &Options) -> Result<Patched
         ops: 0,
         ops_name: ways.own_name("sidelight-ops"),
         upstream: target.number,
-        readiness: target
-            .readiness(pod)
-            .map(|probe| text(probe, "/path").unwrap_or("/")),
+        readiness: target.readiness(pod),
     };
     let traffic = if led.contains(&true) {
         plan.listen = ways.listen(target.number)?;
@@ -329,4 +327,4 @@ pub fn port_reference(text: &str) -> Result<PortRef, &'static str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

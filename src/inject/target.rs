@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     Skip,
     pod::{self, Port, PortRef, app_containers},
+    readiness::Readiness,
     service::{self, Seen},
 };
 
@@ -87,19 +88,26 @@ impl Target {
         }
     }
 
-    /// How Kubernetes asks whether the model may be sent requests, if over HTTP at this port.
-    pub(super) fn readiness<'a>(&self, pod: &'a Value) -> Option<&'a Value> {
+    /// How Kubernetes asks the model whether it may be sent requests, if the agent can ask that.
+    pub(super) fn readiness(&self, pod: &Value) -> Option<Readiness> {
+        self.asked_over_http(pod, "readinessProbe")?;
         let container = pod.pointer(&pod::container_path(self.container?))?;
-        let probe = container.pointer("/readinessProbe/httpGet")?;
-        let port = PortRef::of(probe.get("port")?)?;
-        self.is(&port).then_some(probe)
+        Readiness::of(container.get("readinessProbe")?)
+    }
+
+    /// What a probe asks over HTTP at this port.
+    fn asked_over_http<'a>(&self, pod: &'a Value, probe: &str) -> Option<&'a Value> {
+        let container = pod.pointer(&pod::container_path(self.container?))?;
+        let question = container.get(probe)?.get("httpGet")?;
+        let port = PortRef::of(question.get("port")?)?;
+        self.is(&port).then_some(question)
     }
 
     /// Whether it says that it speaks TLS.
     pub(super) fn is_encrypted(&self, pod: &Value) -> bool {
         let name = self.port.as_ref().and_then(|port| port.name.as_deref());
         let scheme = self
-            .readiness(pod)
+            .asked_over_http(pod, "readinessProbe")
             .and_then(|probe| pod::text(probe, "/scheme"));
         name == Some("https") || scheme == Some("HTTPS")
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::inject::{
     generated::Generator,
     manifest::yaml::{meaning, read},
+    pod, status,
 };
 
 fn source(text: &str) -> Vec<Source> {
@@ -67,6 +68,27 @@ fn a_text_becomes_what_the_patch_of_the_pod_makes_of_it_and_comes_back() {
         }
     }
     assert!(counted.iter().all(|&count| count > 200), "{counted:?}");
+}
+
+#[test]
+fn of_every_golden_case_the_agent_takes_every_setting() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inject");
+    let mut looked_at = 0;
+    for case in std::fs::read_dir(folder).unwrap() {
+        let file = case.unwrap().path().join("output.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        for object in Stream::of(&source(&text)).objects {
+            let template = object.template().cloned().unwrap_or_default();
+            let ours = pod::all_containers(&template).find(|c| c["name"] == pod::CONTAINER);
+            // one that somebody wrote by hand is not ours
+            if let Some(container) = ours.filter(|_| status::is_in(&template)) {
+                let found = patch::tests::loaded(container);
+                assert!(found.is_ok(), "{}: {found:?}", file.display());
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at > 30, "{looked_at}");
 }
 
 #[test]
