@@ -3,14 +3,18 @@
 use serde_json::{Value, json};
 
 use super::{
-    Options, annotations::Asked, options::QUEUE_BYTES, pod::CONTAINER, readiness::Readiness,
+    Options,
+    annotations::Asked,
+    options::QUEUE_BYTES,
+    pod::{CONTAINER, list, text},
+    readiness::Readiness,
 };
 use crate::config;
 
 /// The user of the image, and of nobody else.
 const USER: u32 = 65532;
 /// The volume of the configuration.
-pub(super) const VOLUME: &str = "sidelight-config";
+const VOLUME: &str = "sidelight-config";
 const FOLDER: &str = "/etc/sidelight";
 /// Seconds in which a pod ends where it does not say.
 const GRACE: u64 = 30;
@@ -32,6 +36,8 @@ pub(super) struct Plan<'a> {
     pub(super) upstream: u16,
     /// How Kubernetes asks the model whether it is ready, if the agent can ask that in turn.
     pub(super) readiness: Option<Readiness>,
+    /// The name of the volume of the configuration.
+    pub(super) volume: String,
 }
 
 impl Plan<'_> {
@@ -80,7 +86,7 @@ impl Plan<'_> {
         container["lifecycle"] = json!({"preStop": {"exec": {"command": leave}}});
         if self.asked.config.is_some() {
             container["volumeMounts"] =
-                json!([{"name": VOLUME, "mountPath": FOLDER, "readOnly": true}]);
+                json!([{"name": self.volume, "mountPath": FOLDER, "readOnly": true}]);
         }
         container
     }
@@ -168,6 +174,17 @@ impl Plan<'_> {
 }
 
 /// The volume of the configuration in this `ConfigMap`.
-pub(super) fn volume(config: &str) -> Value {
-    json!({"name": VOLUME, "configMap": {"name": config}})
+pub(super) fn volume(name: &str, config: &str) -> Value {
+    json!({"name": name, "configMap": {"name": config}})
+}
+
+/// A name for it that no volume of `pod` has.
+pub(super) fn free_volume(pod: &Value) -> String {
+    let taken = list(pod, "/spec/volumes");
+    let is_free = |name: &String| taken.iter().all(|v| text(v, "/name") != Some(name));
+    let numbered = (1..=taken.len()).map(|n| format!("{VOLUME}-{n}"));
+    let mut names = std::iter::once(VOLUME.to_owned()).chain(numbered);
+    names
+        .find(is_free)
+        .expect("there are more names than volumes")
 }

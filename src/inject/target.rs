@@ -9,6 +9,10 @@ use super::{
     service::{self, Seen},
 };
 
+const PROBES: [&str; 3] = ["readinessProbe", "livenessProbe", "startupProbe"];
+/// Ports that are TLS by custom.
+const ENCRYPTED: [u16; 2] = [443, 8443];
+
 /// The model's port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -103,13 +107,25 @@ impl Target {
         self.is(&port).then_some(question)
     }
 
-    /// Whether it says that it speaks TLS.
-    pub(super) fn is_encrypted(&self, pod: &Value) -> bool {
+    /// Whether it speaks TLS, as far as anything says so: its name, a probe, a Service, or, where no probe
+    /// speaks HTTP to it, its number.
+    pub(super) fn is_encrypted(&self, pod: &Value, services: &[Seen]) -> bool {
         let name = self.port.as_ref().and_then(|port| port.name.as_deref());
-        let scheme = self
-            .asked_over_http(pod, "readinessProbe")
-            .and_then(|probe| pod::text(probe, "/scheme"));
-        name == Some("https") || scheme == Some("HTTPS")
+        if name.is_some_and(pod::is_https) {
+            return true;
+        }
+        let asked = PROBES.iter().filter_map(|probe| {
+            let question = self.asked_over_http(pod, probe)?;
+            Some(pod::text(question, "/scheme").is_some_and(pod::is_https))
+        });
+        let asked: Vec<bool> = asked.collect();
+        if !asked.is_empty() {
+            return asked.contains(&true);
+        }
+        ENCRYPTED.contains(&self.number)
+            || services
+                .iter()
+                .any(|service| service::is_encrypted(service.value, self))
     }
 
     /// Whether a Service that leads to `reference` leads here.

@@ -176,10 +176,10 @@ fn is_sound(pod: &Value, patched: &Patched, seed: u64) {
 }
 
 #[test]
-fn a_service_of_the_same_stream_leads_to_the_sidecar_and_the_model_stays() {
+fn a_service_that_leads_by_number_leads_to_the_sidecar_and_the_model_stays() {
     let pod = pod(json!([{"containerPort": 8000, "name": "http"}, {"containerPort": 8001}]));
     let service = json!({"metadata": {"name": "iris"}, "spec": {"selector": {"app": "iris"}, "ports": [
-        {"port": 80, "targetPort": "http"}, {"port": 8000},
+        {"port": 80, "targetPort": 8000}, {"port": 8000},
     ]}});
     let patched = patched(&pod, &[&service], &Options::default());
     assert_eq!(patched.traffic, Traffic::Service);
@@ -193,6 +193,113 @@ fn a_service_of_the_same_stream_leads_to_the_sidecar_and_the_model_stays() {
     );
     let injected = after(&pod, &patched.operations);
     assert_eq!(injected["spec"]["containers"], pod["spec"]["containers"]);
+}
+
+#[test]
+fn a_service_that_leads_by_name_stays_for_pods_that_have_no_sidecar_yet() {
+    let pod = pod(json!([{"containerPort": 8000, "name": "http"}, {"containerPort": 8001}]));
+    let service = |ports: Value| json!({"metadata": {}, "spec": {"ports": ports}});
+    let by_name = service(json!([{"port": 80, "targetPort": "http"}]));
+    let options = Options {
+        // as before, a Service of the run comes before the variable
+        app_port_env: Some("PORT".to_owned()),
+        ..Options::default()
+    };
+    let alone = patched(&pod, &[&by_name], &options);
+    assert_eq!(alone.traffic, Traffic::Name);
+    assert_eq!(alone.services, [[]]);
+    let injected = after(&pod, &alone.operations);
+    let ports = |container: &Value| container["ports"][0].clone();
+    assert_eq!(ports(sidecar(&injected))["name"], "http");
+    assert_eq!(
+        ports(&injected["spec"]["containers"][0])["name"],
+        "http-app"
+    );
+    // beside it one that leads by number: only that is changed
+    let both = service(json!([{"port": 80, "targetPort": "http"}, {"port": 8000}]));
+    let patched = patched(&pod, &[&by_name, &both], &options);
+    assert_eq!(patched.traffic, Traffic::Service);
+    assert_eq!(patched.services[0], []);
+    assert_eq!(
+        after(&both, &patched.services[1])["spec"]["ports"],
+        json!([{"port": 80, "targetPort": "http"}, {"port": 8000, "targetPort": 18080}])
+    );
+}
+
+#[test]
+fn whatever_says_that_a_model_speaks_tls_is_believed() {
+    let probed = |port: u16, name: &str, probe: &str, scheme: &str| {
+        let mut pod = pod(json!([{"containerPort": port, "name": name}]));
+        pod["spec"]["containers"][0][probe] = json!({"httpGet": {"port": port, "scheme": scheme}});
+        injected(&pod, &[], &Options::default())
+    };
+    for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
+        let outcome = probed(8000, "api", probe, "HTTPS");
+        assert_eq!(outcome, Outcome::Skipped(Skip::Encrypted(8000)), "{probe}");
+        // a number says less than a probe that is answered
+        assert!(matches!(
+            probed(8443, "api", probe, "HTTP"),
+            Outcome::Patched(_)
+        ));
+    }
+    for (port, name) in [(8000, "https-api"), (443, "api"), (8443, "api")] {
+        let pod = pod(json!([{"containerPort": port, "name": name}]));
+        assert_eq!(skipped(&pod, &Options::default()), Skip::Encrypted(port));
+    }
+    for says in [
+        json!({"name": "https-api"}),
+        json!({"appProtocol": "HTTPS"}),
+    ] {
+        let mut service = json!({"spec": {"ports": [{"port": 443, "targetPort": 8000}]}});
+        let port = service["spec"]["ports"][0].as_object_mut().unwrap();
+        port.extend(says.as_object().unwrap().clone());
+        let pod = pod(json!([{"containerPort": 8000, "name": "api"}]));
+        let outcome = injected(&pod, &[&service], &Options::default());
+        assert_eq!(outcome, Outcome::Skipped(Skip::Encrypted(8000)));
+    }
+}
+
+#[test]
+fn a_port_of_the_node_does_not_move_with_the_model() {
+    let pod = pod(json!([{"containerPort": 8000, "name": "http", "hostPort": 80}]));
+    let options = Options {
+        app_port_env: Some("PORT".to_owned()),
+        ..Options::default()
+    };
+    assert_eq!(skipped(&pod, &options), Skip::HostPort(8000));
+}
+
+#[test]
+fn a_volume_of_our_name_is_left_alone() {
+    let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    pod["spec"]["volumes"] = json!([{"name": "sidelight-config", "emptyDir": {}}]);
+    let options = Options {
+        config: Some("mine".to_owned()),
+        ..Options::default()
+    };
+    let injected = after(&pod, &patched(&pod, &[], &options).operations);
+    assert_eq!(injected["spec"]["volumes"][1]["name"], "sidelight-config-1");
+    assert_eq!(
+        sidecar(&injected)["volumeMounts"][0]["name"],
+        "sidelight-config-1"
+    );
+    assert_eq!(after(&injected, &uninject(&injected).unwrap()), pod);
+}
+
+#[test]
+fn pods_of_windows_and_of_the_kubelet_itself_are_left_alone() {
+    for key in ["kubernetes.io/os", "beta.kubernetes.io/os"] {
+        let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+        pod["spec"]["nodeSelector"] = json!({key: "windows"});
+        assert_eq!(skipped(&pod, &Options::default()), Skip::NotLinux);
+        pod["spec"]["nodeSelector"] = json!({key: "linux"});
+        patched(&pod, &[], &Options::default());
+    }
+    let mirror = annotated(
+        pod(json!([{"containerPort": 8000, "name": "http"}])),
+        json!({"kubernetes.io/config.mirror": "0b3e"}),
+    );
+    assert_eq!(skipped(&mirror, &Options::default()), Skip::MirrorPod);
 }
 
 #[test]
