@@ -92,6 +92,32 @@ fn of_every_golden_case_the_agent_takes_every_setting() {
 }
 
 #[test]
+fn a_list_costs_as_much_as_its_items_do() {
+    let item = |at: usize| {
+        format!(
+            "- apiVersion: v1\n  kind: Pod\n  metadata: {{name: m{at}}}\n  spec:\n    containers:\n    - name: model\n      ports:\n      - {{containerPort: 8000, name: http}}\n"
+        )
+    };
+    let items: String = (0..500).map(item).collect();
+    let text = format!("apiVersion: v1\nkind: List\nitems:\n{items}# end\n");
+    let before = super::yaml::READ.get();
+    let done = inject(&source(&text), &Options::default());
+    let read = super::yaml::READ.get() - before;
+    assert!(
+        done.report
+            .iter()
+            .all(|line| line.outcome.word() == "injected")
+    );
+    // what is read of an item grows with what is put into it; of the list it would be a thousand times
+    assert!(
+        read < 60 * text.len() + 4 * done.text.len(),
+        "{read} of {}",
+        text.len()
+    );
+    assert_eq!(uninject(&source(&done.text)).text, text);
+}
+
+#[test]
 fn several_files_are_read_together_and_a_service_leads_over_them() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: iris}\nspec: {selector: {app: iris}, ports: [{port: 8000}]}";
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: iris, labels: {app: iris}}\nspec: {containers: [{name: model}]}\n";
