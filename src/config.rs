@@ -39,7 +39,9 @@ use serde::Deserialize;
 pub use address::{ListenError, UpstreamError, listen};
 pub use budget::memory_for;
 pub use cgroup::Cgroup;
-pub use check::{FALSE_ALARMS, Findings, holds};
+pub use check::{
+    FALSE_ALARMS, Findings, LONGEST_DRAIN, LONGEST_PROBE, are_routes, holds, is_ready_path,
+};
 pub use documented::{DEFAULT_FILE, defaults};
 pub use env::{CONFIG, POD, variables};
 pub use error::{ConfigErrors, Origin, Problem};

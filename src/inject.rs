@@ -19,6 +19,7 @@ pub mod operation;
 mod options;
 pub mod patch;
 mod pod;
+mod readiness;
 mod reason;
 mod renamed;
 pub mod review;

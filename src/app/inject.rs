@@ -80,7 +80,7 @@ pub fn options(asked: &cli::Sidecar) -> Result<Options, Failed> {
             is_object_name,
             "the name of a ConfigMap",
         )?,
-        queue_bytes: asked.queue_bytes.unwrap_or(default.queue_bytes),
+        queue_bytes: asked.queue_bytes,
         cpu_limit: asked.cpu_limit.clone(),
     })
 }

@@ -12,6 +12,11 @@ mod tls;
 
 use std::{fmt, ops::RangeInclusive};
 
+pub use self::{
+    ranges::{LONGEST_DRAIN, LONGEST_PROBE},
+    routes::are_routes,
+    texts::is_ready_path,
+};
 use super::{
     Config, Feedback, LogFile, documented,
     error::{ConfigErrors, Origin, Problem},

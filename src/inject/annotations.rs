@@ -163,13 +163,15 @@ pub(crate) fn is_image(text: &str) -> bool {
 }
 
 fn formats(text: &str) -> Option<Vec<(String, String)>> {
-    text.split(',')
-        .map(|pair| {
-            let (path, format) = pair.trim().split_once('=')?;
-            let is_known = config::FORMATS.contains(&format) && format != config::MAPPED;
-            (path.starts_with('/') && is_known).then(|| (path.to_owned(), format.to_owned()))
-        })
-        .collect()
+    let pairs = text.split(',').map(|pair| {
+        let (path, format) = pair.trim().split_once('=')?;
+        let is_known = config::FORMATS.contains(&format) && format != config::MAPPED;
+        is_known.then(|| (path.to_owned(), format.to_owned()))
+    });
+    let pairs: Vec<_> = pairs.collect::<Option<_>>()?;
+    // the agent would not start with what it refuses
+    let paths: Vec<&str> = pairs.iter().map(|(path, _)| path.as_str()).collect();
+    config::are_routes(&paths).then_some(pairs)
 }
 
 #[cfg(test)]
@@ -197,6 +199,13 @@ mod tests {
             ("format", json!("v1")),
             ("format", json!("/a=nothing")),
             ("format", json!("/a=mapped")),
+            ("format", json!("a=v1")),
+            ("format", json!("/a b=v1")),
+            ("format", json!("/a?x=v1")),
+            ("format", json!("/\u{fc}=v1")),
+            ("format", json!("/a{=v1")),
+            ("format", json!("/a=v1, /a=v2")),
+            ("format", json!("/{x}=v1, /{y}=v2")),
             ("image", json!("a b")),
         ] {
             let skip = asked(key, &value).unwrap_err();

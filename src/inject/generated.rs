@@ -15,6 +15,33 @@ const NAMES: [&str; 6] = [
     "a-very-long-one",
 ];
 
+const PATHS: [&str; 14] = [
+    "",
+    "/",
+    "/ready",
+    "/health?verbose=1",
+    "health",
+    "/a#b",
+    "/a?b#c",
+    "/\u{fc}",
+    "/a b",
+    "/a:",
+    "/a?b:",
+    "//a",
+    "/{a}",
+    "/<a>",
+];
+const FORMATS: [&str; 8] = [
+    "/score=v1, /embed=tei",
+    "/a b=v1",
+    "/a?x=v1",
+    "/a{=v1",
+    "/a=v1, /a=v2",
+    "/{x}=v1, /{y}=v2",
+    "/a:=v1",
+    "/\"a\"=json",
+];
+
 pub(super) struct Generator(Rng);
 
 impl Generator {
@@ -91,6 +118,10 @@ impl Generator {
             spec.insert("hostNetwork".to_owned(), json!(true));
         }
         if self.chance(30) {
+            let seconds = self.one(&[0, 1, 30, 86_402, 100_000]);
+            spec.insert("terminationGracePeriodSeconds".to_owned(), json!(seconds));
+        }
+        if self.chance(30) {
             let policy = self.one(&["Always", "Never"]);
             spec.insert("restartPolicy".to_owned(), json!(policy));
         }
@@ -104,7 +135,11 @@ impl Generator {
             return;
         }
         pod["metadata"] = json!({"labels": {"app": "a"}});
-        match self.0.u8(..5) {
+        match self.0.u8(..7) {
+            4 => {
+                let formats = self.one(&FORMATS);
+                pod["metadata"]["annotations"] = json!({"sidelight.dev/format": formats});
+            }
             0 => pod["metadata"]["annotations"] = json!({}),
             1 => pod["metadata"]["annotations"] = Value::Null,
             2 => pod["metadata"]["annotations"] = json!({"a/b": "c"}),
@@ -114,6 +149,22 @@ impl Generator {
                 pod["metadata"]["annotations"] = json!({format!("sidelight.dev/{key}"): port});
             }
             _ => {}
+        }
+    }
+
+    /// How a probe asks, as a kubelet takes it.
+    fn question(&mut self, probe: &mut Value) {
+        if self.chance(80) {
+            probe["httpGet"]["path"] = json!(self.one(&PATHS));
+        }
+        if self.chance(10) {
+            probe["httpGet"]["httpHeaders"] = json!([{"name": "Host", "value": "a"}]);
+        }
+        if self.chance(5) {
+            probe["httpGet"]["host"] = json!("127.0.0.1");
+        }
+        if self.chance(30) {
+            probe["timeoutSeconds"] = json!(self.one(&[1, 20, 60, 61, 100_000]));
         }
     }
 
@@ -138,6 +189,9 @@ impl Generator {
                 let port = by_name.unwrap_or(&port["containerPort"]);
                 let kind = self.one(&["httpGet", "tcpSocket"]);
                 container[probe] = json!({kind: {"port": port}});
+                if kind == "httpGet" {
+                    self.question(&mut container[probe]);
+                }
             }
         }
         if self.chance(40) {

@@ -132,6 +132,8 @@ struct Plan<'a> {
     outcomes: Vec<Done>,
     /// By Service, what each workload that it chooses would have done to it; `None`: that stays as it is.
     wishes: Vec<Vec<Option<Vec<Operation>>>>,
+    /// By Service, whether it leads to a sidecar by the name of a port.
+    by_name: Vec<bool>,
 }
 
 impl<'a> Plan<'a> {
@@ -142,6 +144,7 @@ impl<'a> Plan<'a> {
             operations: vec![Vec::new(); stream.documents.len()],
             outcomes: vec![Done::NoWorkload; objects.len()],
             wishes: vec![Vec::new(); objects.len()],
+            by_name: vec![false; objects.len()],
         };
         for (at, object) in objects.iter().enumerate() {
             if let Kind::Workload { template } = object.kind {
@@ -183,6 +186,7 @@ impl<'a> Plan<'a> {
                 for service in chosen {
                     let place = usable.iter().position(|&usable| usable == service);
                     let wish = place.map(|place| patched.services[place].clone());
+                    self.by_name[service] |= place.is_some_and(|place| patched.led[place].by_name);
                     self.wishes[service].push(Some(wish.unwrap_or_default()));
                 }
                 self.outcomes[at] = Done::Injected {
@@ -236,7 +240,7 @@ impl<'a> Plan<'a> {
         let objects = self.stream.objects.iter().enumerate();
         objects.filter_map(move |(at, service)| {
             let chooses = service.kind == Kind::Service
-                && service.namespace() == object.namespace()
+                && service.is_beside(object)
                 && service::selects(&service.value, template?);
             chooses.then_some(at)
         })
@@ -259,6 +263,8 @@ impl<'a> Plan<'a> {
             let operations = wish.iter().cloned().map(|o| o.below(&object.path));
             self.operations[object.document].extend(operations);
             Done::Redirected
+        } else if self.by_name[at] {
+            Done::ByName
         } else if service::is_redirected(&object.value) {
             Done::Skipped(Skip::AlreadyInjected)
         } else if refused.services.contains(&at) {

@@ -89,12 +89,19 @@ impl Operation {
 
     /// The same below `root`.
     #[must_use]
-    pub fn below(mut self, root: &str) -> Self {
+    pub fn below(self, root: &str) -> Self {
+        let path = format!("{root}{}", self.path());
+        self.at(path)
+    }
+
+    /// The same elsewhere.
+    #[must_use]
+    pub fn at(mut self, place: String) -> Self {
         match &mut self {
             Self::Add { path, .. }
             | Self::Remove { path }
             | Self::Replace { path, .. }
-            | Self::Test { path, .. } => path.insert_str(0, root),
+            | Self::Test { path, .. } => *path = place,
         }
         self
     }

@@ -21,13 +21,16 @@ pub struct Options {
     pub app_port_env: Option<String>,
     /// The `ConfigMap` with `sidelight.yaml`.
     pub config: Option<String>,
-    /// Most bytes that may wait to be read (`capture.queue_bytes`). The sidecar is told, and its
-    /// limit of memory follows from it.
-    pub queue_bytes: u64,
+    /// Most bytes that may wait to be read (`capture.queue_bytes`); `None`: 32 MiB, or what the
+    /// `ConfigMap` says. The limit of the sidecar's memory follows from it.
+    pub queue_bytes: Option<u64>,
     /// A limit of CPUs such as `500m` or `2`: as many threads carry requests. Without one they are
     /// as many as the node has.
     pub cpu_limit: Option<String>,
 }
+
+/// Where nobody says how many bytes may wait.
+pub(super) const QUEUE_BYTES: u64 = 32 << 20;
 
 impl Default for Options {
     fn default() -> Self {
@@ -40,7 +43,7 @@ impl Default for Options {
             upstream_port: None,
             app_port_env: None,
             config: None,
-            queue_bytes: 32 << 20,
+            queue_bytes: None,
             cpu_limit: None,
         }
     }
@@ -49,6 +52,6 @@ impl Default for Options {
 impl Options {
     /// The limit of the sidecar's memory, in bytes.
     pub fn memory_limit(&self) -> u64 {
-        config::memory_for(self.queue_bytes)
+        config::memory_for(self.queue_bytes.unwrap_or(QUEUE_BYTES))
     }
 }

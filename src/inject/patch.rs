@@ -11,7 +11,7 @@ use super::{
     operation::{Operation, apply_all},
     pod::{self, CONTAINER, PortRef, all_containers, free, text},
     renamed,
-    service::{self, Seen},
+    service::{self, Led, Seen},
     sidecar::{self, Plan},
     status::{self, Edits},
     target::{self, Target},
@@ -34,8 +34,10 @@ pub enum Outcome {
 pub struct Patched {
     /// In the pod. The last writes the status, which undoes all of them.
     pub operations: Vec<Operation>,
-    /// In each Service that was given; none where it does not lead to the model.
+    /// In each Service that was given; none where it does not lead to the model, or does so by name.
     pub services: Vec<Vec<Operation>>,
+    /// How each of them leads to the model.
+    pub led: Vec<Led>,
     /// How requests come to the sidecar.
     pub traffic: Traffic,
     /// Where the sidecar listens.
@@ -88,14 +90,16 @@ fn injected(pod: &Value, services: &[Seen], options: &Options) -> Result<Patched
     let asked = Asked::of(pod, options)?;
     may_be_injected(pod, options)?;
     let target = target::find(pod, asked.upstream_port.as_ref(), services)?;
-    if target.is_encrypted(pod) {
+    if target.is_encrypted(pod, services) {
         return Err(Skip::Encrypted(target.number));
     }
     let ways = Ways::new(pod, &asked, options);
-    let led: Vec<bool> = services
+    let led: Vec<Led> = services
         .iter()
-        .map(|s| service::leads_to(s.value, &target))
+        .map(|s| service::led(s.value, &target))
         .collect();
+    let by_name = led.iter().any(|led| led.by_name);
+    let by_number = led.iter().any(|led| led.by_number);
     let mut edits = Edits::of(pod);
     let mut changed = Vec::new();
     let mut plan = Plan {
@@ -106,16 +110,19 @@ fn injected(pod: &Value, services: &[Seen], options: &Options) -> Result<Patched
         ops: 0,
         ops_name: ways.own_name("sidelight-ops"),
         upstream: target.number,
-        readiness: target
-            .readiness(pod)
-            .map(|probe| text(probe, "/path").unwrap_or("/")),
+        readiness: target.readiness(pod),
+        volume: sidecar::free_volume(pod),
     };
-    let traffic = if led.contains(&true) {
+    let mut traffic = if by_number && !by_name {
         plan.listen = ways.listen(target.number)?;
         Traffic::Service
     } else {
-        ways.take_port(&mut edits, &mut plan, &target, &mut changed)?
+        let variable = asked.app_port_env.as_deref().filter(|_| !by_name);
+        ways.take_port(variable, &mut edits, &mut plan, &target, &mut changed)?
     };
+    if by_number {
+        traffic = Traffic::Service;
+    }
     plan.ops = ways.ops(&[plan.listen, plan.upstream])?;
     if let Some(&low) = [plan.listen, plan.ops]
         .iter()
@@ -124,8 +131,8 @@ fn injected(pod: &Value, services: &[Seen], options: &Options) -> Result<Patched
         return Err(Skip::PrivilegedPort(low));
     }
     if let Some(config) = &asked.config {
-        edits.append("/spec/volumes", sidecar::volume(config));
-        changed.push(format!("volume {}", sidecar::VOLUME));
+        edits.append("/spec/volumes", sidecar::volume(&plan.volume, config));
+        changed.push(format!("volume {}", plan.volume));
     }
     let list = if options.native {
         "/spec/initContainers"
@@ -134,14 +141,16 @@ fn injected(pod: &Value, services: &[Seen], options: &Options) -> Result<Patched
     };
     edits.append(list, plan.container(pod));
     changed.push(format!("container {CONTAINER}"));
-    let redirected = |(service, leads): (&Seen, &bool)| {
-        let port = plan.listen;
-        leads
-            .then(|| service::redirected(service, &target, port))
-            .unwrap_or_default()
+    let redirected = |(service, led): (&Seen, &Led)| {
+        if led.by_number {
+            service::redirected(service, &target, plan.listen)
+        } else {
+            Vec::new()
+        }
     };
     Ok(Patched {
         services: services.iter().zip(&led).map(redirected).collect(),
+        led,
         traffic,
         port: plan.listen,
         upstream: plan.upstream,
@@ -173,7 +182,19 @@ fn may_be_injected(pod: &Value, options: &Options) -> Result<(), Skip> {
     if pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)) {
         return Err(Skip::HostNetwork);
     }
-    if text(pod, "/spec/os/name") == Some("windows") {
+    let is_mirror = "/metadata/annotations/kubernetes.io~1config.mirror";
+    if pod.pointer(is_mirror).is_some() {
+        return Err(Skip::MirrorPod);
+    }
+    let systems = [
+        "/spec/os/name",
+        "/spec/nodeSelector/kubernetes.io~1os",
+        "/spec/nodeSelector/beta.kubernetes.io~1os",
+    ];
+    if systems
+        .iter()
+        .any(|path| text(pod, path) == Some("windows"))
+    {
         return Err(Skip::NotLinux);
     }
     let own = all_containers(pod).any(|container| text(container, "/name") == Some(CONTAINER));
@@ -241,10 +262,11 @@ impl<'a> Ways<'a> {
         self.own(self.asked.ops_port, self.options.ops_port, "ops-port", more)
     }
 
-    /// Without a Service: the sidecar takes the place of the model's port, by number where the
-    /// model can be moved, else by name.
+    /// The sidecar takes the place of the model's port, by number where a variable can move the model,
+    /// else by name.
     fn take_port(
         &self,
+        variable: Option<&str>,
         edits: &mut Edits,
         plan: &mut Plan<'_>,
         target: &Target,
@@ -253,11 +275,14 @@ impl<'a> Ways<'a> {
         let Some(port) = &target.port else {
             return Err(Skip::NumericTargetPort(target.number));
         };
-        let variable = self.asked.app_port_env.as_deref();
         if variable.is_none() && port.name.is_none() {
             return Err(Skip::NumericTargetPort(port.number));
         }
         if let Some(variable) = variable {
+            let host = self.pod.pointer(&format!("{}/hostPort", port.path()));
+            if host.and_then(pod::port_number).is_some() {
+                return Err(Skip::HostPort(port.number));
+            }
             moved::can_move(self.pod, port, variable)?;
             if let Some(asked) = self.asked.port.filter(|&asked| asked != port.number) {
                 let found = asked.to_string();
@@ -329,4 +354,4 @@ pub fn port_reference(text: &str) -> Result<PortRef, &'static str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

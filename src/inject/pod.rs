@@ -96,6 +96,12 @@ impl Port {
     }
 }
 
+/// Whether a name of a port, or a protocol, says that TLS is spoken: `https`, `https-api`, `HTTPS`.
+pub(super) fn is_https(text: &str) -> bool {
+    let begin = text.get(..5);
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case("https"))
+}
+
 pub(super) fn container_path(container: usize) -> String {
     format!("/spec/containers/{container}")
 }

@@ -18,6 +18,9 @@ pub enum Skip {
     /// Its ports are those of the node, where a second listener could meet one of another pod.
     #[error("it uses the network of the host; run Sidelight beside it by hand")]
     HostNetwork,
+    /// The kubelet has it from a file of its node, and goes by that.
+    #[error("it mirrors a static pod of a node; change the file there")]
+    MirrorPod,
     /// Nodes of Windows run no image of Linux.
     #[error("it runs on Windows, and Sidelight on Linux only")]
     NotLinux,
@@ -48,6 +51,11 @@ pub enum Skip {
         /// That is to be moved.
         port: u16,
     },
+    /// The port of the node would lead past the sidecar.
+    #[error(
+        "port {0} has a hostPort, which would follow the model; take that out, or leave app-port-env out"
+    )]
+    HostPort(u16),
     /// The annotations ask for a port of a container.
     #[error("port {0} is taken by a container; name another with sidelight.dev/{1}")]
     PortTaken(u16, &'static str),
@@ -58,7 +66,7 @@ pub enum Skip {
     PrivilegedPort(u16),
     /// What passes between clients and the model cannot be read.
     #[error(
-        "port {0} speaks TLS, as its name or its probe says; have the model speak HTTP in the pod"
+        "port {0} speaks TLS, as its name, its number, a probe or a Service says; have the model speak HTTP in the pod"
     )]
     Encrypted(u16),
     /// A value that cannot be meant.
@@ -93,6 +101,7 @@ impl Skip {
             Self::AlreadyInjected => "already_injected",
             Self::OwnSidecar(_) => "own_sidecar",
             Self::HostNetwork => "host_network",
+            Self::MirrorPod => "mirror_pod",
             Self::NotLinux => "not_linux",
             Self::SystemNamespace(_) => "system_namespace",
             Self::NoTcpPort => "no_tcp_port",
@@ -100,6 +109,7 @@ impl Skip {
             Self::UnknownPort(_) => "unknown_port",
             Self::NumericTargetPort(_) => "numeric_target_port",
             Self::AppPortEnv { .. } => "app_port_env",
+            Self::HostPort(_) => "host_port",
             Self::PortTaken(..) => "port_taken",
             Self::PrivilegedPort(_) => "privileged_port",
             Self::Encrypted(_) => "encrypted",
@@ -123,6 +133,7 @@ pub const REASONS: &[&str] = &[
     "already_injected",
     "own_sidecar",
     "host_network",
+    "mirror_pod",
     "not_linux",
     "system_namespace",
     "no_tcp_port",
@@ -130,6 +141,7 @@ pub const REASONS: &[&str] = &[
     "unknown_port",
     "numeric_target_port",
     "app_port_env",
+    "host_port",
     "port_taken",
     "privileged_port",
     "encrypted",

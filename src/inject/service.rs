@@ -49,9 +49,37 @@ pub(super) fn targets(service: &Value) -> Vec<PortRef> {
     tcp(service).map(|(_, target)| target).collect()
 }
 
-/// Whether any of its ports leads to `target`.
-pub(super) fn leads_to(service: &Value, target: &Target) -> bool {
-    tcp(service).any(|(_, reference)| target.is(&reference))
+/// By what its ports lead to `target`, if any does.
+pub(super) fn led(service: &Value, target: &Target) -> Led {
+    let mut led = Led::default();
+    for (_, reference) in tcp(service).filter(|(_, reference)| target.is(reference)) {
+        match reference {
+            PortRef::Number(_) => led.by_number = true,
+            PortRef::Name(_) => led.by_name = true,
+        }
+    }
+    led
+}
+
+/// How a Service leads to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Led {
+    /// By the name of the port: each pod says which that is, so that one with a sidecar and one without
+    /// can stand side by side while they are rolled out.
+    pub by_name: bool,
+    /// By the number of the port.
+    pub by_number: bool,
+}
+
+/// Whether a port that leads to `target` says that it carries TLS.
+pub(super) fn is_encrypted(service: &Value, target: &Target) -> bool {
+    tcp(service)
+        .filter(|(_, reference)| target.is(reference))
+        .any(|(at, _)| {
+            let port = &list(service, "/spec/ports")[at];
+            let says = |path| pod::text(port, path).is_some_and(pod::is_https);
+            says("/name") || says("/appProtocol")
+        })
 }
 
 /// A Service, and how values of it are written, by their pointers; `None`: as one would write them.
@@ -72,12 +100,14 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What makes its ports that lead to `target` lead to `port`, with the status that undoes it.
+/// What makes its ports that lead to `target` by its number lead to `port`, with the status that undoes
+/// it. Those that lead by name find the sidecar by it.
 pub(super) fn redirected(seen: &Seen, target: &Target, port: u16) -> Vec<Operation> {
     let service = seen.value;
     let mut edits = status::Edits::of(service);
     let mut changed = Vec::new();
-    for (at, _) in tcp(service).filter(|(_, reference)| target.is(reference)) {
+    let by_number = |reference: &PortRef| matches!(reference, PortRef::Number(_));
+    for (at, _) in tcp(service).filter(|(_, r)| by_number(r) && target.is(r)) {
         let path = format!("/spec/ports/{at}/targetPort");
         edits.set(&path, port.into());
         if let Some(written) = (seen.written)(&path) {

@@ -2,17 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, annotations::Asked, pod::CONTAINER};
+use super::{
+    Options,
+    annotations::Asked,
+    options::QUEUE_BYTES,
+    pod::{CONTAINER, list, text},
+    readiness::Readiness,
+};
+use crate::config;
 
 /// The user of the image, and of nobody else.
 const USER: u32 = 65532;
 /// The volume of the configuration.
-pub(super) const VOLUME: &str = "sidelight-config";
+const VOLUME: &str = "sidelight-config";
 const FOLDER: &str = "/etc/sidelight";
 /// Seconds in which a pod ends where it does not say.
 const GRACE: u64 = 30;
 /// Seconds in which load balancers learn that a pod leaves.
 const NOTICE: u64 = 5;
+
+/// Seconds in which a probe has to end. They are programs in the container, which ask over loopback:
+/// a mesh may lead all that comes from outside to a proxy that starts only behind this container.
+const PATIENCE: u64 = 5;
 
 /// What the container is made of.
 pub(super) struct Plan<'a> {
@@ -23,8 +34,10 @@ pub(super) struct Plan<'a> {
     pub(super) ops: u16,
     pub(super) ops_name: Option<&'static str>,
     pub(super) upstream: u16,
-    /// The path at which Kubernetes asks the model whether it is ready.
-    pub(super) readiness: Option<&'a str>,
+    /// How Kubernetes asks the model whether it is ready, if the agent can ask that in turn.
+    pub(super) readiness: Option<Readiness>,
+    /// The name of the volume of the configuration.
+    pub(super) volume: String,
 }
 
 impl Plan<'_> {
@@ -37,12 +50,15 @@ impl Plan<'_> {
         } else {
             NOTICE.min(grace / 3)
         };
+        let deadline = grace.saturating_sub(wait + 2).max(1);
         let mut container = json!({
             "name": CONTAINER,
             "image": self.asked.image,
-            "env": self.environment(grace.saturating_sub(wait + 2).max(1)),
+            "env": self.environment(deadline.min(config::LONGEST_DRAIN.as_secs())),
             "ports": self.ports(),
-            "readinessProbe": {"httpGet": {"path": self.readiness_path(), "port": self.ops}, "periodSeconds": 5, "timeoutSeconds": 3},
+            "readinessProbe": {
+                "exec": {"command": ["sidelight", "probe", self.asked_as_ready()]}, "periodSeconds": 5, "timeoutSeconds": PATIENCE,
+            },
             "resources": self.resources(),
             "securityContext": {
                 "allowPrivilegeEscalation": false,
@@ -58,7 +74,7 @@ impl Plan<'_> {
             container["restartPolicy"] = "Always".into();
             // the model starts behind it: whether that is ready must not be asked here
             container["startupProbe"] = json!({
-                "httpGet": {"path": "/live", "port": self.ops}, "periodSeconds": 1, "failureThreshold": 60,
+                "exec": {"command": ["sidelight", "probe", "live"]}, "periodSeconds": 1, "timeoutSeconds": PATIENCE, "failureThreshold": 60,
             });
         }
         // clients that keep a connection to it would not notice that the model is told to end
@@ -70,18 +86,18 @@ impl Plan<'_> {
         container["lifecycle"] = json!({"preStop": {"exec": {"command": leave}}});
         if self.asked.config.is_some() {
             container["volumeMounts"] =
-                json!([{"name": VOLUME, "mountPath": FOLDER, "readOnly": true}]);
+                json!([{"name": self.volume, "mountPath": FOLDER, "readOnly": true}]);
         }
         container
     }
 
-    /// `/ready` asks the model in turn. One that nobody asks today may know no path for it, and would
+    /// `ready` asks the model in turn. One that nobody asks today may know no path for it, and would
     /// never be sent a request.
-    fn readiness_path(&self) -> &'static str {
-        if self.readiness.is_some() || self.asked.config.is_some() {
-            "/ready"
+    fn asked_as_ready(&self) -> &'static str {
+        if self.readiness.is_some() {
+            "ready"
         } else {
-            "/live"
+            "live"
         }
     }
 
@@ -98,16 +114,26 @@ impl Plan<'_> {
                 "SIDELIGHT_UPSTREAM",
                 format!("http://127.0.0.1:{}", self.upstream),
             ),
-            value(
-                "SIDELIGHT_CAPTURE__QUEUE_BYTES",
-                self.options.queue_bytes.to_string(),
-            ),
+        ];
+        // where a ConfigMap may say how long bodies are, it says how many may wait, too
+        let queue = match (self.options.queue_bytes, &self.asked.config) {
+            (None, Some(_)) => None,
+            (asked, _) => Some(asked.unwrap_or(QUEUE_BYTES)),
+        };
+        if let Some(bytes) = queue {
+            all.push(value("SIDELIGHT_CAPTURE__QUEUE_BYTES", bytes.to_string()));
+        }
+        all.extend([
             // a native sidecar is told when the model has ended, any other has waited before
             value("SIDELIGHT_DRAIN__DELAY", "0s".to_owned()),
             value("SIDELIGHT_DRAIN__DEADLINE", format!("{deadline}s")),
-        ];
-        if let (Some(path), None) = (self.readiness, &self.asked.config) {
-            all.push(value("SIDELIGHT_MODEL__READY_PATH", path.to_owned()));
+        ]);
+        if let Some(Readiness { path, timeout }) = &self.readiness {
+            all.push(value("SIDELIGHT_MODEL__READY_PATH", path.clone()));
+            if let Some(timeout) = timeout {
+                let timeout = format!("{}s", timeout.as_secs());
+                all.push(value("SIDELIGHT_MODEL__PROBE_TIMEOUT", timeout));
+            }
         }
         if self.asked.config.is_some() {
             all.push(value(
@@ -148,6 +174,17 @@ impl Plan<'_> {
 }
 
 /// The volume of the configuration in this `ConfigMap`.
-pub(super) fn volume(config: &str) -> Value {
-    json!({"name": VOLUME, "configMap": {"name": config}})
+pub(super) fn volume(name: &str, config: &str) -> Value {
+    json!({"name": name, "configMap": {"name": config}})
+}
+
+/// A name for it that no volume of `pod` has.
+pub(super) fn free_volume(pod: &Value) -> String {
+    let taken = list(pod, "/spec/volumes");
+    let is_free = |name: &String| taken.iter().all(|v| text(v, "/name") != Some(name));
+    let numbered = (1..=taken.len()).map(|n| format!("{VOLUME}-{n}"));
+    let mut names = std::iter::once(VOLUME.to_owned()).chain(numbered);
+    names
+        .find(is_free)
+        .expect("there are more names than volumes")
 }

@@ -5,8 +5,13 @@ use serde_json::Value;
 use super::{
     Skip,
     pod::{self, Port, PortRef, app_containers},
+    readiness::Readiness,
     service::{self, Seen},
 };
+
+const PROBES: [&str; 3] = ["readinessProbe", "livenessProbe", "startupProbe"];
+/// Ports that are TLS by custom.
+const ENCRYPTED: [u16; 2] = [443, 8443];
 
 /// The model's port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,21 +92,40 @@ impl Target {
         }
     }
 
-    /// How Kubernetes asks whether the model may be sent requests, if over HTTP at this port.
-    pub(super) fn readiness<'a>(&self, pod: &'a Value) -> Option<&'a Value> {
+    /// How Kubernetes asks the model whether it may be sent requests, if the agent can ask that.
+    pub(super) fn readiness(&self, pod: &Value) -> Option<Readiness> {
+        self.asked_over_http(pod, "readinessProbe")?;
         let container = pod.pointer(&pod::container_path(self.container?))?;
-        let probe = container.pointer("/readinessProbe/httpGet")?;
-        let port = PortRef::of(probe.get("port")?)?;
-        self.is(&port).then_some(probe)
+        Readiness::of(container.get("readinessProbe")?)
     }
 
-    /// Whether it says that it speaks TLS.
-    pub(super) fn is_encrypted(&self, pod: &Value) -> bool {
+    /// What a probe asks over HTTP at this port.
+    fn asked_over_http<'a>(&self, pod: &'a Value, probe: &str) -> Option<&'a Value> {
+        let container = pod.pointer(&pod::container_path(self.container?))?;
+        let question = container.get(probe)?.get("httpGet")?;
+        let port = PortRef::of(question.get("port")?)?;
+        self.is(&port).then_some(question)
+    }
+
+    /// Whether it speaks TLS, as far as anything says so: its name, a probe, a Service, or, where no probe
+    /// speaks HTTP to it, its number.
+    pub(super) fn is_encrypted(&self, pod: &Value, services: &[Seen]) -> bool {
         let name = self.port.as_ref().and_then(|port| port.name.as_deref());
-        let scheme = self
-            .readiness(pod)
-            .and_then(|probe| pod::text(probe, "/scheme"));
-        name == Some("https") || scheme == Some("HTTPS")
+        if name.is_some_and(pod::is_https) {
+            return true;
+        }
+        let asked = PROBES.iter().filter_map(|probe| {
+            let question = self.asked_over_http(pod, probe)?;
+            Some(pod::text(question, "/scheme").is_some_and(pod::is_https))
+        });
+        let asked: Vec<bool> = asked.collect();
+        if !asked.is_empty() {
+            return asked.contains(&true);
+        }
+        ENCRYPTED.contains(&self.number)
+            || services
+                .iter()
+                .any(|service| service::is_encrypted(service.value, self))
     }
 
     /// Whether a Service that leads to `reference` leads here.

@@ -264,19 +264,13 @@ fn versions(board: Board, scrape: &Scrape) -> Vec<state::Version> {
 
 async fn agent(ops: &Ops, now: Timestamp) -> Agent {
     let checks = probes::checks(ops).await;
-    let (phase, is_serving) = match ops.drain.phase() {
-        Phase::Serving => ("serving", true),
-        Phase::Leaving => ("leaving", false),
-        Phase::Draining => ("draining", false),
-        Phase::Stopped => ("stopped", false),
+    let phase = match ops.drain.phase() {
+        Phase::Serving => "serving",
+        Phase::Leaving => "leaving",
+        Phase::Draining => "draining",
+        Phase::Stopped => "stopped",
     };
-    let all = [
-        (checks.model_loaded, "model_not_loaded"),
-        (checks.data_threads, "data_thread_stuck"),
-        (is_serving, "leaving"),
-    ];
-    let not_ready = all.into_iter().filter(|(is_well, _)| !is_well);
-    let not_ready: Vec<_> = not_ready.map(|(_, why)| why).collect();
+    let not_ready = checks.not_ready();
     let started = ops.dashboard.started;
     Agent {
         version: env!("CARGO_PKG_VERSION"),

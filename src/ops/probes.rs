@@ -31,6 +31,9 @@ struct NoChecks {}
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
+    /// Why not: `model_not_loaded`, `data_thread_stuck`, `leaving`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<&'static str>,
     checks: Checks,
 }
 
@@ -41,6 +44,19 @@ pub(super) struct Checks {
     pub(super) model_version: Option<String>,
     pub(super) data_threads: bool,
     serving: bool,
+}
+
+impl Checks {
+    /// What is in the way.
+    pub(super) fn not_ready(&self) -> Vec<&'static str> {
+        let all = [
+            (self.model_loaded, "model_not_loaded"),
+            (self.data_threads, "data_thread_stuck"),
+            (self.serving, "leaving"),
+        ];
+        let wrong = all.into_iter().filter(|(is_well, _)| !is_well);
+        wrong.map(|(_, why)| why).collect()
+    }
 }
 
 /// The agent runs, whatever the model does.
@@ -57,8 +73,10 @@ pub(super) fn health() -> Response {
 /// A request sent now would be answered by the model.
 pub(super) async fn ready(ops: &Ops) -> Response {
     let checks = checks(ops).await;
+    let reasons = checks.not_ready();
     let readiness = Readiness {
-        ready: checks.model_loaded && checks.serving && checks.data_threads,
+        ready: reasons.is_empty(),
+        reasons,
         checks,
     };
     let status = if readiness.ready {

@@ -8,6 +8,7 @@ import collections
 import http.client
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -98,6 +99,9 @@ class Container:
                 return True
             except OSError:
                 return False
+        if "exec" in probe:
+            # in the container, by its own environment
+            return self._run_in(probe["exec"]["command"], patience) == 0
         action = probe["httpGet"]
         try:
             port = self.pod.port(action["port"], self.spec)
@@ -106,6 +110,16 @@ class Container:
             return 200 <= answer.status < 400
         except (OSError, http.client.HTTPException):
             return False
+
+    def _run_in(self, command, patience):
+        """The exit code of a program in the container; killed when it takes too long."""
+        done = self.pod.process(self.spec, command)
+        try:
+            return done.wait(patience)
+        except (h.Failed, subprocess.TimeoutExpired):
+            return None
+        finally:
+            done.kill()
 
     def end(self, grace, turn):
         """The hook, its turn, SIGTERM, and SIGKILL when the grace period is over."""

@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import types
 
 import harness as h
 from harness import HOST, PATIENCE, Process, check, equal, request, wait_until
@@ -31,8 +32,8 @@ class Container(Process):
         arguments = [re.sub(r"\$\((\w+)\)", lambda match: variables[match[1]], one)
                      for one in container.get("args", [])]
         self.arguments = [self.here(one, there) for one in arguments]
-        env = h.clean_environment(**{name: self.here(value, there) for name, value in variables.items()})
-        super().__init__([h.BINARY, *self.arguments], container["name"], env=env, stdin=subprocess.PIPE)
+        self.env = h.clean_environment(**{name: self.here(value, there) for name, value in variables.items()})
+        super().__init__([h.BINARY, *self.arguments], container["name"], env=self.env, stdin=subprocess.PIPE)
 
     def here(self, text, there):
         for before, after in there:
@@ -41,8 +42,13 @@ class Container(Process):
         return re.sub(r"(0\.0\.0\.0|127\.0\.0\.1):(\d+)", lambda match: f"{HOST}:{self.ports[int(match[2])]}", text)
 
     def asked(self, pod, kind):
-        """What a probe is answered, at the path and the port that it names."""
+        """What a probe is answered, at the path and the port that it names; of a program 200, or 503 for a bad end."""
         check(self.is_alive(), lambda: f"{self.name} has ended\n{self.tail()}")
+        if "exec" in self.container[kind]:
+            name, *arguments = self.container[kind]["exec"]["command"]
+            equal(name, "sidelight", "what the image has")
+            done = subprocess.run([h.BINARY, *arguments], env=self.env, capture_output=True, timeout=PATIENCE, check=False)
+            return types.SimpleNamespace(status=503 if done.returncode else 200)
         probe = self.container[kind]["httpGet"]
         # not by the probe's own deadline: this machine may have much else to do
         return request(self.ports[number(pod, probe["port"])], "GET", probe["path"])

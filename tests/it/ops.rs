@@ -74,6 +74,7 @@ fn who_is_on_this_machine_has_it_leave_and_nobody_else() {
     assert!(ready().body().contains(serving));
     assert_eq!(leave("127.0.0.1"), (200, Phase::Leaving));
     assert!(!ready().body().contains(serving));
+    assert!(ready().body().contains("\"leaving\""), "{}", ready().body());
     assert_eq!(ready().status(), 503);
     port.drain.advance(Phase::Draining);
     assert_eq!(leave("127.0.0.1"), (200, Phase::Draining));

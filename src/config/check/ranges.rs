@@ -112,7 +112,7 @@ const RANGES: &[(&str, Range)] = {
         ),
         (
             "model.probe_timeout",
-            Time(|c| Some(c.model.probe_timeout), MILLI, MINUTE),
+            Time(|c| Some(c.model.probe_timeout), MILLI, LONGEST_PROBE),
         ),
         (
             "metrics.max_series",
@@ -211,10 +211,15 @@ const RANGES: &[(&str, Range)] = {
         ("drain.delay", Time(|c| c.drain.delay, Duration::ZERO, HOUR)),
         (
             "drain.deadline",
-            Time(|c| Some(c.drain.deadline), Duration::ZERO, DAY),
+            Time(|c| Some(c.drain.deadline), Duration::ZERO, LONGEST_DRAIN),
         ),
     ]
 };
+
+/// The most that `drain.deadline` can be.
+pub const LONGEST_DRAIN: Duration = DAY;
+/// The most that `model.probe_timeout` can be.
+pub const LONGEST_PROBE: Duration = MINUTE;
 
 const TENTH: Duration = Duration::from_millis(100);
 

@@ -53,6 +53,15 @@ fn places(tree: &Node) -> Vec<usize> {
     kept.map(|(place, _)| place).collect()
 }
 
+/// Whether entries with these templates can stand beside each other.
+pub fn are_routes(paths: &[&str]) -> bool {
+    let is_new = |(at, path): (usize, &&str)| {
+        let mut before = paths[..at].iter();
+        template(path).is_ok() && !before.any(|by| covers(by, path) && covers(path, by))
+    };
+    paths.iter().enumerate().all(is_new)
+}
+
 /// Whether a text is a path template; what was expected if not.
 fn template(path: &str) -> Result<(), &'static str> {
     texts::path(path)?;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use http::uri::PathAndQuery;
+
 use super::Findings;
 use crate::config::{Config, Features};
 
@@ -19,7 +21,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     name("model.version", &config.model.version, findings);
     name("log.logger", &config.log.logger, findings);
     if let Some(ready) = &config.model.ready_path
-        && let Err(reason) = path(ready)
+        && let Err(reason) = question(ready)
     {
         findings.refuse(
             "model.ready_path",
@@ -72,6 +74,24 @@ pub(super) fn path(text: &str) -> Result<(), &'static str> {
         return Err("expected a path as it is sent: visible ASCII, the rest as %XX");
     }
     Ok(())
+}
+
+/// Whether a model server can be asked for a text by GET; what was expected if not.
+pub(super) fn question(text: &str) -> Result<(), &'static str> {
+    let (before, query) = text.split_once('?').unwrap_or((text, ""));
+    path(before)?;
+    if query.contains('#') {
+        return Err("expected a path without #");
+    }
+    match text.parse::<PathAndQuery>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err("expected a path as it is sent: other characters as %XX"),
+    }
+}
+
+/// Whether `model.ready_path` can be this.
+pub fn is_ready_path(text: &str) -> bool {
+    question(text).is_ok()
 }
 
 /// The token has to pass through a header field. It is never shown.

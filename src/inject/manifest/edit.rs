@@ -4,7 +4,7 @@
 //! it. Whoever calls compares what it means then with what it should, so that nothing that is not
 //! understood here can do harm.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
@@ -21,6 +21,53 @@ pub(super) struct NoEdit;
 /// `text` with `operations` done, of which the meaning is to be looked at.
 pub(super) fn edited(text: &str, operations: &[Operation]) -> Result<String, NoEdit> {
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    by_item(text, operations, end).map_or_else(|| in_turn(text, operations, end), Ok)
+}
+
+/// Each item of a List by itself, so that the time does not grow with the square of their number. `None`:
+/// what is to be done is not in items alone, or one of them does not stand by itself.
+fn by_item(text: &str, operations: &[Operation], end: &'static str) -> Option<String> {
+    let mut items: BTreeMap<usize, Vec<Operation>> = BTreeMap::new();
+    for operation in operations {
+        let (at, rest) = operation.path().strip_prefix("/items/")?.split_once('/')?;
+        let within = operation.clone().at(format!("/{rest}"));
+        items.entry(index(at)?).or_default().push(within);
+    }
+    let root = yaml::read(text).ok()??;
+    let page = Page {
+        text,
+        root: &root,
+        end,
+    };
+    let Kind::List {
+        is_flow,
+        items: all,
+    } = &page.find("/items").ok()?.kind
+    else {
+        return None;
+    };
+    let (mut edited, mut done) = (String::with_capacity(2 * text.len()), 0);
+    for (at, operations) in items {
+        let item = all.get(at)?;
+        // of a block from the line of the dash on: as a list of one item it keeps its columns
+        let (span, root) = if *is_flow {
+            (item.span.clone(), "")
+        } else {
+            let first = page.line_start(page.dash(item).ok()?);
+            (first..page.line_end(item.span.end), "/0")
+        };
+        let operations: Vec<_> = operations.into_iter().map(|o| o.below(root)).collect();
+        let new = in_turn(&text[span.clone()], &operations, end).ok()?;
+        edited.push_str(text.get(done..span.start)?);
+        edited.push_str(&new);
+        done = span.end;
+    }
+    edited.push_str(&text[done..]);
+    Some(edited)
+}
+
+/// One step behind the other; the text is read anew for each.
+fn in_turn(text: &str, operations: &[Operation], end: &'static str) -> Result<String, NoEdit> {
     let mut text = text.to_owned();
     for operation in operations {
         let root = yaml::read(&text).ok().flatten().ok_or(NoEdit)?;

@@ -18,6 +18,10 @@ pub struct Line {
     pub unknown: Vec<String>,
 }
 
+/// Pods without a sidecar have nobody listen at its port.
+const ORDER: &str =
+    "leads to Sidelight by number: apply the workloads first, wait for their rollout, then this";
+
 /// What was done with an object.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -31,8 +35,10 @@ pub enum Outcome {
         /// Where the model listens.
         upstream: u16,
     },
-    /// A Service that leads to a sidecar.
+    /// A Service that leads to a sidecar from now on.
     Redirected,
+    /// A Service that leads to a sidecar by the name of its port, and stays as it is.
+    ByName,
     /// As it was before Sidelight.
     Uninjected,
     /// It stays as it is.
@@ -57,6 +63,7 @@ impl Outcome {
         match self {
             Self::Injected { .. } => "injected",
             Self::Redirected => "redirected",
+            Self::ByName => "by_name",
             Self::Uninjected => "uninjected",
             Self::Skipped(skip) => skip.reason(),
             Self::SharedService => "shared_service",
@@ -82,7 +89,11 @@ impl fmt::Display for Outcome {
                     .bypass()
                     .map_or(Ok(()), |bypass| write!(f, "; {bypass}"));
             }
-            Self::Redirected => return f.write_str("leads to Sidelight"),
+            Self::Redirected => return f.write_str(ORDER),
+            Self::ByName => {
+                return f
+                    .write_str("leads to Sidelight by the name of the port, and stays as it is");
+            }
             Self::Uninjected => return f.write_str("as it was before"),
             Self::Skipped(skip) => return write!(f, "skipped ({}): {skip}", self.word()),
             Self::Unread(why) => return write!(f, "skipped ({}): {why}", self.word()),

@@ -4,6 +4,7 @@ use super::*;
 use crate::inject::{
     generated::Generator,
     manifest::yaml::{meaning, read},
+    pod, status,
 };
 
 fn source(text: &str) -> Vec<Source> {
@@ -67,6 +68,53 @@ fn a_text_becomes_what_the_patch_of_the_pod_makes_of_it_and_comes_back() {
         }
     }
     assert!(counted.iter().all(|&count| count > 200), "{counted:?}");
+}
+
+#[test]
+fn of_every_golden_case_the_agent_takes_every_setting() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inject");
+    let mut looked_at = 0;
+    for case in std::fs::read_dir(folder).unwrap() {
+        let file = case.unwrap().path().join("output.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        for object in Stream::of(&source(&text)).objects {
+            let template = object.template().cloned().unwrap_or_default();
+            let ours = pod::all_containers(&template).find(|c| c["name"] == pod::CONTAINER);
+            // one that somebody wrote by hand is not ours
+            if let Some(container) = ours.filter(|_| status::is_in(&template)) {
+                let found = patch::tests::loaded(container);
+                assert!(found.is_ok(), "{}: {found:?}", file.display());
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at > 30, "{looked_at}");
+}
+
+#[test]
+fn a_list_costs_as_much_as_its_items_do() {
+    let item = |at: usize| {
+        format!(
+            "- apiVersion: v1\n  kind: Pod\n  metadata: {{name: m{at}}}\n  spec:\n    containers:\n    - name: model\n      ports:\n      - {{containerPort: 8000, name: http}}\n"
+        )
+    };
+    let items: String = (0..500).map(item).collect();
+    let text = format!("apiVersion: v1\nkind: List\nitems:\n{items}# end\n");
+    let before = super::yaml::READ.get();
+    let done = inject(&source(&text), &Options::default());
+    let read = super::yaml::READ.get() - before;
+    assert!(
+        done.report
+            .iter()
+            .all(|line| line.outcome.word() == "injected")
+    );
+    // what is read of an item grows with what is put into it; of the list it would be a thousand times
+    assert!(
+        read < 60 * text.len() + 4 * done.text.len(),
+        "{read} of {}",
+        text.len()
+    );
+    assert_eq!(uninject(&source(&done.text)).text, text);
 }
 
 #[test]

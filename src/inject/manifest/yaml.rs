@@ -8,6 +8,12 @@ use serde_json::{Map, Number, Value};
 /// Most nodes that aliases may make of a document.
 const MOST_NODES: usize = 200_000;
 
+#[cfg(test)]
+thread_local! {
+    /// Bytes that were read.
+    pub(super) static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Why a text is not read. No part of the text is in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unread {
@@ -76,6 +82,8 @@ impl Node {
 
 /// The one node of `text`; `None` where there is nothing but comments.
 pub(super) fn read(text: &str) -> Result<Option<Node>, Unread> {
+    #[cfg(test)]
+    READ.set(READ.get() + text.len());
     let mut events = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| Unread::Broken {

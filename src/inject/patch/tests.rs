@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::config::Config;
 use crate::inject::{generated::Generator, service::selects};
 
 /// As many pods as the properties are tried on.
@@ -48,6 +49,62 @@ fn annotated(mut pod: Value, annotations: Value) -> Value {
 fn sidecar(pod: &Value) -> &Value {
     let all = all_containers(pod).find(|container| container["name"] == CONTAINER);
     all.expect("it was injected")
+}
+
+/// What the agent in this container makes of its environment.
+pub(in crate::inject) fn loaded(container: &Value) -> Result<Config, String> {
+    let env = pod::list(container, "/env").iter();
+    let env = env.filter_map(|variable| {
+        let name = text(variable, "/name")?.to_owned();
+        // the file is not here
+        let is_file = name == crate::config::CONFIG;
+        let value = text(variable, "/value").filter(|_| !is_file)?;
+        Some((name, value.to_owned()))
+    });
+    let sources = crate::config::Sources {
+        env: env.collect(),
+        ..Default::default()
+    };
+    let loaded = sources.load().map_err(|errors| errors.to_string())?;
+    match loaded.warnings.as_slice() {
+        [] => Ok(loaded.config),
+        warnings => Err(warnings.join("\n")),
+    }
+}
+
+/// What a probe of the sidecar asks it, over loopback: no mesh and no family of addresses is in between.
+fn asks(probe: &Value) -> &str {
+    let command = &probe["exec"]["command"];
+    assert_eq!(
+        (&command[0], &command[1]),
+        (&json!("sidelight"), &json!("probe"))
+    );
+    assert!(probe["timeoutSeconds"].as_u64() > Some(1), "{probe}");
+    command[2].as_str().unwrap()
+}
+
+#[test]
+fn over_generated_pods_the_agent_takes_every_setting() {
+    let (mut asked, mut patient) = (0, 0);
+    for seed in 0..PODS {
+        let mut generator = Generator::new(seed);
+        let (pod, options) = (generator.pod(), generator.options());
+        let Outcome::Patched(patched) = injected(&pod, &[], &options) else {
+            continue;
+        };
+        let injected = after(&pod, &patched.operations);
+        let container = sidecar(&injected);
+        let config = loaded(container).unwrap_or_else(|why| panic!("{seed}: {why}\n{container}"));
+        asked += usize::from(config.model.ready_path.is_some());
+        patient += usize::from(config.model.probe_timeout.as_secs() > 1);
+        let is_asked = container["readinessProbe"]["exec"]["command"][2] == "ready";
+        assert_eq!(is_asked, config.model.ready_path.is_some(), "{seed}");
+        assert!(
+            config.drain.deadline <= crate::config::LONGEST_DRAIN,
+            "{seed}"
+        );
+    }
+    assert!(asked > 20 && patient > 1, "{asked} {patient}");
 }
 
 #[test]
@@ -119,10 +176,10 @@ fn is_sound(pod: &Value, patched: &Patched, seed: u64) {
 }
 
 #[test]
-fn a_service_of_the_same_stream_leads_to_the_sidecar_and_the_model_stays() {
+fn a_service_that_leads_by_number_leads_to_the_sidecar_and_the_model_stays() {
     let pod = pod(json!([{"containerPort": 8000, "name": "http"}, {"containerPort": 8001}]));
     let service = json!({"metadata": {"name": "iris"}, "spec": {"selector": {"app": "iris"}, "ports": [
-        {"port": 80, "targetPort": "http"}, {"port": 8000},
+        {"port": 80, "targetPort": 8000}, {"port": 8000},
     ]}});
     let patched = patched(&pod, &[&service], &Options::default());
     assert_eq!(patched.traffic, Traffic::Service);
@@ -136,6 +193,113 @@ fn a_service_of_the_same_stream_leads_to_the_sidecar_and_the_model_stays() {
     );
     let injected = after(&pod, &patched.operations);
     assert_eq!(injected["spec"]["containers"], pod["spec"]["containers"]);
+}
+
+#[test]
+fn a_service_that_leads_by_name_stays_for_pods_that_have_no_sidecar_yet() {
+    let pod = pod(json!([{"containerPort": 8000, "name": "http"}, {"containerPort": 8001}]));
+    let service = |ports: Value| json!({"metadata": {}, "spec": {"ports": ports}});
+    let by_name = service(json!([{"port": 80, "targetPort": "http"}]));
+    let options = Options {
+        // as before, a Service of the run comes before the variable
+        app_port_env: Some("PORT".to_owned()),
+        ..Options::default()
+    };
+    let alone = patched(&pod, &[&by_name], &options);
+    assert_eq!(alone.traffic, Traffic::Name);
+    assert_eq!(alone.services, [[]]);
+    let injected = after(&pod, &alone.operations);
+    let ports = |container: &Value| container["ports"][0].clone();
+    assert_eq!(ports(sidecar(&injected))["name"], "http");
+    assert_eq!(
+        ports(&injected["spec"]["containers"][0])["name"],
+        "http-app"
+    );
+    // beside it one that leads by number: only that is changed
+    let both = service(json!([{"port": 80, "targetPort": "http"}, {"port": 8000}]));
+    let patched = patched(&pod, &[&by_name, &both], &options);
+    assert_eq!(patched.traffic, Traffic::Service);
+    assert_eq!(patched.services[0], []);
+    assert_eq!(
+        after(&both, &patched.services[1])["spec"]["ports"],
+        json!([{"port": 80, "targetPort": "http"}, {"port": 8000, "targetPort": 18080}])
+    );
+}
+
+#[test]
+fn whatever_says_that_a_model_speaks_tls_is_believed() {
+    let probed = |port: u16, name: &str, probe: &str, scheme: &str| {
+        let mut pod = pod(json!([{"containerPort": port, "name": name}]));
+        pod["spec"]["containers"][0][probe] = json!({"httpGet": {"port": port, "scheme": scheme}});
+        injected(&pod, &[], &Options::default())
+    };
+    for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
+        let outcome = probed(8000, "api", probe, "HTTPS");
+        assert_eq!(outcome, Outcome::Skipped(Skip::Encrypted(8000)), "{probe}");
+        // a number says less than a probe that is answered
+        assert!(matches!(
+            probed(8443, "api", probe, "HTTP"),
+            Outcome::Patched(_)
+        ));
+    }
+    for (port, name) in [(8000, "https-api"), (443, "api"), (8443, "api")] {
+        let pod = pod(json!([{"containerPort": port, "name": name}]));
+        assert_eq!(skipped(&pod, &Options::default()), Skip::Encrypted(port));
+    }
+    for says in [
+        json!({"name": "https-api"}),
+        json!({"appProtocol": "HTTPS"}),
+    ] {
+        let mut service = json!({"spec": {"ports": [{"port": 443, "targetPort": 8000}]}});
+        let port = service["spec"]["ports"][0].as_object_mut().unwrap();
+        port.extend(says.as_object().unwrap().clone());
+        let pod = pod(json!([{"containerPort": 8000, "name": "api"}]));
+        let outcome = injected(&pod, &[&service], &Options::default());
+        assert_eq!(outcome, Outcome::Skipped(Skip::Encrypted(8000)));
+    }
+}
+
+#[test]
+fn a_port_of_the_node_does_not_move_with_the_model() {
+    let pod = pod(json!([{"containerPort": 8000, "name": "http", "hostPort": 80}]));
+    let options = Options {
+        app_port_env: Some("PORT".to_owned()),
+        ..Options::default()
+    };
+    assert_eq!(skipped(&pod, &options), Skip::HostPort(8000));
+}
+
+#[test]
+fn a_volume_of_our_name_is_left_alone() {
+    let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    pod["spec"]["volumes"] = json!([{"name": "sidelight-config", "emptyDir": {}}]);
+    let options = Options {
+        config: Some("mine".to_owned()),
+        ..Options::default()
+    };
+    let injected = after(&pod, &patched(&pod, &[], &options).operations);
+    assert_eq!(injected["spec"]["volumes"][1]["name"], "sidelight-config-1");
+    assert_eq!(
+        sidecar(&injected)["volumeMounts"][0]["name"],
+        "sidelight-config-1"
+    );
+    assert_eq!(after(&injected, &uninject(&injected).unwrap()), pod);
+}
+
+#[test]
+fn pods_of_windows_and_of_the_kubelet_itself_are_left_alone() {
+    for key in ["kubernetes.io/os", "beta.kubernetes.io/os"] {
+        let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+        pod["spec"]["nodeSelector"] = json!({key: "windows"});
+        assert_eq!(skipped(&pod, &Options::default()), Skip::NotLinux);
+        pod["spec"]["nodeSelector"] = json!({key: "linux"});
+        patched(&pod, &[], &Options::default());
+    }
+    let mirror = annotated(
+        pod(json!([{"containerPort": 8000, "name": "http"}])),
+        json!({"kubernetes.io/config.mirror": "0b3e"}),
+    );
+    assert_eq!(skipped(&mirror, &Options::default()), Skip::MirrorPod);
 }
 
 #[test]
@@ -291,8 +455,8 @@ fn a_sidecar_of_either_kind_starts_before_or_ends_after_the_model() {
     let native = after(&pod, &patched(&pod, &[], &Options::default()).operations);
     let container = &native["spec"]["initContainers"][0];
     assert_eq!(container["restartPolicy"], "Always");
-    assert_eq!(container["startupProbe"]["httpGet"]["path"], "/live");
-    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/live");
+    assert_eq!(asks(&container["startupProbe"]), "live");
+    assert_eq!(asks(&container["readinessProbe"]), "live");
     let hook = |container: &Value| container["lifecycle"]["preStop"]["exec"]["command"].clone();
     assert_eq!(hook(container), json!(["sidelight", "leave"]));
     let options = Options {
@@ -312,14 +476,79 @@ fn a_model_is_asked_whether_it_is_ready_only_where_it_says_how() {
         json!({"httpGet": {"path": "/up", "port": "http"}});
     let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
     let container = sidecar(&injected);
-    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/ready");
+    assert_eq!(asks(&container["readinessProbe"]), "ready");
     let told = container["env"].as_array().unwrap();
     assert!(told.contains(&json!({"name": "SIDELIGHT_MODEL__READY_PATH", "value": "/up"})));
     // a probe of another port says nothing of this one
     pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]["port"] = json!(9000);
     let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
     let probe = &sidecar(&injected)["readinessProbe"];
-    assert_eq!(probe["httpGet"]["path"], "/live");
+    assert_eq!(asks(probe), "live");
+}
+
+#[test]
+fn a_model_is_asked_as_kubernetes_asks_it_or_not_at_all() {
+    let sidecar_of = |probe: Value, config: Option<&str>| {
+        let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+        pod["spec"]["containers"][0]["readinessProbe"] = probe;
+        let options = Options {
+            config: config.map(str::to_owned),
+            ..Options::default()
+        };
+        let injected = after(&pod, &patched(&pod, &[], &options).operations);
+        sidecar(&injected).clone()
+    };
+    let probe = json!({"httpGet": {"path": "/up?deep=1", "port": 8000}, "timeoutSeconds": 20});
+    for config in [None, Some("mine")] {
+        let container = sidecar_of(probe.clone(), config);
+        assert_eq!(asks(&container["readinessProbe"]), "ready");
+        let model = loaded(&container).unwrap().model;
+        assert_eq!(model.ready_path.as_deref(), Some("/up?deep=1"));
+        assert_eq!(model.probe_timeout.as_secs(), 20);
+    }
+    let alone = |question| sidecar_of(json!({"httpGet": question}), None);
+    for container in [
+        alone(json!({"port": 8000, "httpHeaders": [{"name": "Authorization", "value": "x"}]})),
+        alone(json!({"port": 8000, "host": "127.0.0.1"})),
+        alone(json!({"port": 8000, "path": "/\u{fc}"})),
+        sidecar_of(Value::Null, Some("mine")),
+    ] {
+        assert_eq!(asks(&container["readinessProbe"]), "live");
+        assert_eq!(loaded(&container).unwrap().model.ready_path, None);
+    }
+}
+
+#[test]
+fn a_configmap_says_how_much_may_wait_unless_a_flag_does() {
+    let pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    let told = |config: Option<&str>, queue_bytes| {
+        let options = Options {
+            config: config.map(str::to_owned),
+            queue_bytes,
+            ..Options::default()
+        };
+        let injected = after(&pod, &patched(&pod, &[], &options).operations);
+        let env = sidecar(&injected)["env"].as_array().unwrap().iter();
+        let mut env = env.filter(|v| v["name"] == "SIDELIGHT_CAPTURE__QUEUE_BYTES");
+        env.next().map(|v| v["value"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told(None, None).as_deref(), Some("33554432"));
+    assert_eq!(told(Some("mine"), None), None);
+    assert_eq!(
+        told(Some("mine"), Some(7 << 20)).as_deref(),
+        Some("7340032")
+    );
+}
+
+#[test]
+fn a_grace_period_of_days_is_no_setting_that_the_agent_refuses() {
+    let mut pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
+    for (grace, expected) in [(100_000, 86_400), (30, 28), (1, 1), (0, 1)] {
+        pod["spec"]["terminationGracePeriodSeconds"] = json!(grace);
+        let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
+        let config = loaded(sidecar(&injected)).unwrap();
+        assert_eq!(config.drain.deadline.as_secs(), expected);
+    }
 }
 
 #[test]
@@ -357,7 +586,7 @@ fn the_container_fits_the_restricted_standard_whatever_the_pod_says() {
 fn memory_follows_the_budget_and_the_sidecar_is_told() {
     let pod = pod(json!([{"containerPort": 8000, "name": "http"}]));
     let options = Options {
-        queue_bytes: 100 << 20,
+        queue_bytes: Some(100 << 20),
         cpu_limit: Some("2".to_owned()),
         ..Options::default()
     };
@@ -408,25 +637,12 @@ fn the_environment_is_one_that_the_agent_starts_with() {
         json!({"sidelight.dev/format": "/score=v1, /embed=tei"}),
     );
     let injected = after(&pod, &patched(&pod, &[], &Options::default()).operations);
-    let env = sidecar(&injected)["env"].as_array().unwrap().iter();
-    let env: Vec<(String, String)> = env
-        .filter_map(|v| {
-            Some((
-                v["name"].as_str()?.to_owned(),
-                v.get("value")?.as_str()?.to_owned(),
-            ))
-        })
-        .collect();
-    let sources = crate::config::Sources {
-        env,
-        ..Default::default()
-    };
-    let config = sources.load().unwrap().config;
+    let config = loaded(sidecar(&injected)).unwrap();
     assert_eq!(config.proxy.listen.port(), 18080);
     assert_eq!(config.routes.len(), 2);
     assert_eq!(
         config.capture.queue_bytes.to_string(),
-        Options::default().queue_bytes.to_string()
+        (32 << 20).to_string()
     );
     let wait = config.drain.deadline + config.drain.delay.unwrap_or_default();
     assert!(wait < std::time::Duration::from_secs(30), "{wait:?}");

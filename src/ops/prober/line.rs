@@ -43,7 +43,10 @@ impl Line<'_> {
         let path = question.path();
         let asked = match question {
             Question::Path(_) if !is_http2 => self.get(path).await,
-            Question::Path(_) => self.over_http2(http2::get, path).await.map(|r| of_page(&r)),
+            Question::Path(_) => {
+                let asked = self.over_http2(http2::get, path).await;
+                asked.map(|reply| self.of_page(&reply))
+            }
             Question::Service(_) => self
                 .over_http2(grpc::call, path)
                 .await
@@ -90,7 +93,7 @@ impl Line<'_> {
             None => http::get(host, port, path, patience, BODY_LIMIT).await,
         };
         match asked {
-            Ok((status, _, body)) => Ok(of_status(status, &body)),
+            Ok((status, _, body)) => Ok(self.of_status(status, &body)),
             Err(_) if self.agrees_on_http2().await => Err(ClientError::OnlyHttp2),
             Err(error) => Err(error),
         }
@@ -124,23 +127,26 @@ impl Line<'_> {
         let connecting = http::connect(&self.upstream.host, self.upstream.port);
         http2::ask_over(connecting, question, patience, BODY_LIMIT).await
     }
-}
 
-fn of_status(status: StatusCode, body: &[u8]) -> Answer {
-    match status {
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-            Answer::Unknown
+    fn of_status(&self, status: StatusCode, body: &[u8]) -> Answer {
+        match status {
+            StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_IMPLEMENTED => Answer::Unknown,
+            _ => {
+                let is_chosen = self.settings.model.ready_path.is_some();
+                Answer::Says(said(status, body, is_chosen))
+            }
         }
-        _ => Answer::Says(said(status, body)),
     }
-}
 
-/// A server of gRPC has no pages, and says so in many ways: 200 with an outcome among them.
-fn of_page(reply: &http2::Reply) -> Answer {
-    if grpc::is_grpc(reply) || reply.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-        return Answer::Unknown;
+    /// A server of gRPC has no pages, and says so in many ways: 200 with an outcome among them.
+    fn of_page(&self, reply: &http2::Reply) -> Answer {
+        if grpc::is_grpc(reply) || reply.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return Answer::Unknown;
+        }
+        self.of_status(reply.status, &reply.body)
     }
-    of_status(reply.status, &reply.body)
 }
 
 fn of_service(reply: &http2::Reply) -> Answer {

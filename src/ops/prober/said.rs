@@ -9,14 +9,15 @@ use crate::health::ModelState;
 /// Longest version; it is a label.
 const MAX_VERSION: usize = 128;
 
-/// What an answer says of the model: a 2xx that its body does not take back.
-pub(super) fn said(status: StatusCode, body: &[u8]) -> ModelState {
+/// What an answer says of the model: a 2xx that its body does not take back. Of a path that somebody `chose`
+/// a 3xx says the same, as it does to Kubernetes; of one that was guessed it leads anywhere.
+pub(super) fn said(status: StatusCode, body: &[u8], chose: bool) -> ModelState {
     let body = Body::read(body);
     let checks = body.checks.unwrap_or_default();
     let is_denied = is_false(&body.ready) || is_false(&checks.model_loaded);
     let version = checks.model_version.or(body.model_version);
     ModelState {
-        loaded: status.is_success() && !is_denied,
+        loaded: (status.is_success() || chose && status.is_redirection()) && !is_denied,
         version: version.and_then(|version| as_text(&version)),
     }
 }
@@ -63,7 +64,7 @@ mod tests {
 
     fn said_of(status: u16, body: &str) -> (bool, Option<String>) {
         let status = StatusCode::from_u16(status).unwrap();
-        let state = said(status, body.as_bytes());
+        let state = said(status, body.as_bytes(), false);
         (state.loaded, state.version)
     }
 
@@ -82,6 +83,23 @@ mod tests {
             said_of(200, r#"{"ready":null,"checks":null}"#),
             (true, None)
         );
+    }
+
+    #[test]
+    fn a_3xx_means_loaded_only_of_a_path_that_somebody_chose() {
+        for (status, chose, expected) in [
+            (302, true, true),
+            (302, false, false),
+            (404, true, false),
+            (503, true, false),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(
+                said(status, b"", chose).loaded,
+                expected,
+                "{status} {chose}"
+            );
+        }
     }
 
     #[test]

@@ -245,7 +245,9 @@ fn texts_that_become_labels_and_paths_are_looked_at() {
         ("model: {version: \"a\\nb\"}", "model.version"),
         ("log: {logger: ''}", "log.logger"),
         ("model: {ready_path: ready}", "model.ready_path"),
-        ("model: {ready_path: '/ready?a=b'}", "model.ready_path"),
+        ("model: {ready_path: '/ready#a'}", "model.ready_path"),
+        ("model: {ready_path: '/ready?a#b'}", "model.ready_path"),
+        ("model: {ready_path: '/<ready>'}", "model.ready_path"),
         ("log: {file: {path: ''}}", "log.file.path"),
         ("state: {dir: ''}", "state.dir"),
         (
