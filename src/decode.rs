@@ -63,6 +63,7 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 pub use lot::Lot;
+pub use seldon::{Told, told};
 use meaning::{Meaning, Raw, Rules};
 use memchr::{
     memchr,
@@ -211,6 +212,8 @@ fn begins_object(body: &[u8]) -> bool {
 struct Answer {
     model: Option<String>,
     version: Option<String>,
+    /// The name of the prediction, by which feedback tells of it.
+    puid: Option<String>,
     raw: Raw,
     /// The task that will have the answer, or that it is of.
     task: Option<String>,
@@ -417,6 +420,7 @@ fn inference(format: &'static str, pair: &Pair<'_>, mut asked: Asked, answer: An
             .or(answer.version)
             .or(asked.version)
             .or_else(|| shown::segment(named.version?)),
+        puid: answer.puid,
         rows,
         features,
         outputs,
