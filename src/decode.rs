@@ -63,13 +63,13 @@ pub use inference::{
     Column, Inference, Name, Output, Prediction, Probabilities, Scalar, Source, Values,
 };
 pub use lot::Lot;
-pub use seldon::{Told, told};
 use meaning::{Meaning, Raw, Rules};
 use memchr::{
     memchr,
     memmem::{Finder, find},
 };
 use messages::Named;
+pub use seldon::{Told, told};
 use serde::de::IgnoredAny;
 pub use stated::{identity, named};
 pub use subject::subject;
@@ -213,7 +213,7 @@ struct Answer {
     model: Option<String>,
     version: Option<String>,
     /// The name of the prediction, by which feedback tells of it.
-    puid: Option<String>,
+    puid: Option<Box<str>>,
     raw: Raw,
     /// The task that will have the answer, or that it is of.
     task: Option<String>,

@@ -72,10 +72,10 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     };
     let (model, version) = (found.model.take(), found.version.take());
     let puid = found.puid.take();
-    let raw = match (of_data(&mut found, pair.bytes())?, found.plain) {
-        (Some(raw), _) => raw,
-        (None, Some(plain)) if claims(pair) => of_plain(pair, plain, items)?,
-        (None, _) => None,
+    let raw = match found.plain.take() {
+        _ if found.has_data() => of_data(&mut found, pair.bytes())?,
+        Some(plain) if claims(pair) => of_plain(pair, plain, items)?,
+        _ => None,
     };
     Ok(raw.map(|raw| Answer {
         model,
@@ -87,19 +87,16 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
     }))
 }
 
-/// What `data` holds; `None`: it has none of its kinds.
-fn of_data(
-    found: &mut Found<Option<Raw>>,
-    bytes: usize,
-) -> Result<Option<Option<Raw>>, DecodeError> {
+/// What `data` holds.
+fn of_data(found: &mut Found<Option<Raw>>, bytes: usize) -> Result<Option<Raw>, DecodeError> {
     let too_large = |_| DecodeError::TooLarge { format: FORMAT };
     Ok(match (found.tensor.take(), found.tftensor.take()) {
-        (Some(tensor), _) => Some(tensor.raw()),
+        (Some(tensor), _) => tensor.raw(),
         (None, Some(tensor)) => {
             let raw = v2::raw(vec![tensor], bytes).map_err(too_large)?;
-            Some(Some(raw).filter(|raw| raw.items() > 0))
+            Some(raw).filter(|raw| raw.items() > 0)
         }
-        (None, None) => found.rows.take(),
+        (None, None) => found.rows.take().flatten(),
     })
 }
 

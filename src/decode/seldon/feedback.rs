@@ -21,7 +21,7 @@ use super::{
 #[derive(Debug, Default, PartialEq)]
 pub struct Told {
     /// Which one it is: `meta.puid` of the answer that the client got, else of what it asked.
-    pub puid: Option<String>,
+    pub puid: Option<Box<str>>,
     /// What each item should have been; empty where there is no truth. [`Prediction::Unknown`]: neither a
     /// class nor a number.
     pub truths: Vec<Prediction>,
@@ -67,16 +67,14 @@ fn of_truth(
     text: &[u8],
     items: Items,
 ) -> Result<Option<Raw>, DecodeError> {
-    let raw = match of_data(truth, text.len())? {
-        Some(raw) => raw,
-        None => match truth.plain.take().flatten() {
-            Some(raw) if is_known(&raw) => Some(raw),
-            plain => {
-                let parts = walk::read(FORMAT, text, Parts(Message(Enclosed(items))))?;
-                let enclosed = parts.truth.flatten().and_then(|found| found.plain);
-                enclosed.flatten().or(plain)
-            }
-        },
+    let raw = match truth.plain.take().flatten() {
+        _ if truth.has_data() => of_data(truth, text.len())?,
+        Some(raw) if is_known(&raw) => Some(raw),
+        plain => {
+            let parts = walk::read(FORMAT, text, Parts(Message(Enclosed(items))))?;
+            let enclosed = parts.truth.flatten().and_then(|found| found.plain);
+            enclosed.flatten().or(plain)
+        }
     };
     Ok(raw.map(|raw| named(raw, std::mem::take(&mut truth.names))))
 }
@@ -86,8 +84,8 @@ struct Parts<N>(N);
 
 struct Read<T> {
     truth: Option<T>,
-    answered: Option<String>,
-    asked: Option<String>,
+    answered: Option<Box<str>>,
+    asked: Option<Box<str>>,
 }
 
 impl<'de, N: Node<'de> + Copy> Node<'de> for Parts<N> {
@@ -121,13 +119,13 @@ impl<'de, N: Node<'de> + Copy> Node<'de> for Parts<N> {
 struct PuidOf;
 
 impl<'de> Node<'de> for PuidOf {
-    type Found = Option<String>;
+    type Found = Option<Box<str>>;
 
-    fn leaf(self, _: Leaf<'_>) -> Option<String> {
+    fn leaf(self, _: Leaf<'_>) -> Option<Box<str>> {
         None
     }
 
-    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<String>, A::Error> {
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Box<str>>, A::Error> {
         let mut puid = None;
         while let Some(name) = object.next_key_seed(Name)? {
             if name == "meta" {
@@ -175,7 +173,10 @@ mod tests {
                 r#"{"data":{"ndarray":["a","b"]}}"#,
                 vec![class("a"), class("b")],
             ),
-            (r#"{"data":{"ndarray":[[2],[0]]}}"#, vec![Index(2), Index(0)]),
+            (
+                r#"{"data":{"ndarray":[[2],[0]]}}"#,
+                vec![Index(2), Index(0)],
+            ),
             (
                 r#"{"data":{"ndarray":[[1.5],[205.25]]}}"#,
                 vec![Value(1.5), Value(205.25)],

@@ -28,7 +28,7 @@ pub(super) struct Found<T> {
     pub(super) has_bytes: bool,
     pub(super) model: Option<String>,
     pub(super) version: Option<String>,
-    pub(super) puid: Option<String>,
+    pub(super) puid: Option<Box<str>>,
 }
 
 impl<T> Default for Found<T> {
@@ -62,12 +62,13 @@ impl<T> Found<T> {
         }
     }
 
+    /// Whether there is one of the kinds of `data`.
+    pub(super) fn has_data(&self) -> bool {
+        self.rows.is_some() || self.tftensor.is_some() || self.tensor.is_some()
+    }
+
     fn is_message(&self) -> bool {
-        self.rows.is_some()
-            || self.tftensor.is_some()
-            || self.tensor.is_some()
-            || self.plain.is_some()
-            || self.has_bytes
+        self.has_data() || self.plain.is_some() || self.has_bytes
     }
 }
 
@@ -206,7 +207,7 @@ pub(super) struct Stated {
     /// Of the only step of the request's path, the name and the image's tag.
     path: Option<(Option<String>, Option<String>)>,
     /// The name of the prediction.
-    pub(super) puid: Option<String>,
+    pub(super) puid: Option<Box<str>>,
 }
 
 /// The place of `meta`.
@@ -237,13 +238,13 @@ impl<'de> Node<'de> for Meta {
 struct Puid;
 
 impl Node<'_> for Puid {
-    type Found = Option<String>;
+    type Found = Option<Box<str>>;
 
-    fn leaf(self, leaf: Leaf<'_>) -> Option<String> {
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Box<str>> {
         let Leaf::Text(puid) = leaf else {
             return None;
         };
-        Exchange::puid_of(puid).map(str::to_owned)
+        Exchange::puid_of(puid).map(Into::into)
     }
 }
 
