@@ -87,6 +87,8 @@ def seen():
                ("{{reason}}", rate("reason", "sidelight_feedback_dropped_total")),
                ("replaced, {{job}}", rate("job", "sidelight_feedback_replaced_total")),
                ("damaged, {{job}}", rate("job", "sidelight_feedback_damaged_total"))]),
+        lines("Feedback that passed", "Seldon's, through the proxy, by what became of it.", "cps",
+              [("{{outcome}}", rate("outcome", "sidelight_feedback_passed_total"))]),
         lines("Files of predictions", "At most feedback.max_bytes.", "bytes",
               [("{{instance}}", f"max by (instance) (sidelight_feedback_bytes{{{REPLICA}}})")]),
         lines("Scrapes", "How long Prometheus takes to read a Sidelight.", "s",

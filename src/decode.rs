@@ -69,6 +69,7 @@ use memchr::{
     memmem::{Finder, find},
 };
 use messages::Named;
+pub use seldon::{Told, told};
 use serde::de::IgnoredAny;
 pub use stated::{identity, named};
 pub use subject::subject;
@@ -211,6 +212,8 @@ fn begins_object(body: &[u8]) -> bool {
 struct Answer {
     model: Option<String>,
     version: Option<String>,
+    /// The name of the prediction, by which feedback tells of it.
+    puid: Option<Box<str>>,
     raw: Raw,
     /// The task that will have the answer, or that it is of.
     task: Option<String>,
@@ -417,6 +420,7 @@ fn inference(format: &'static str, pair: &Pair<'_>, mut asked: Asked, answer: An
             .or(answer.version)
             .or(asked.version)
             .or_else(|| shown::segment(named.version?)),
+        puid: answer.puid,
         rows,
         features,
         outputs,

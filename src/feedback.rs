@@ -41,7 +41,7 @@ pub use drop::{Baseline, Change, DropRules, Episode, Watch, WatchState};
 pub use estimate::{Estimate, Estimator, EstimatorState};
 pub use labelled::{Labelled, LabelledClass, LabelledValue, Probabilities};
 pub use models::{Outcomes, Stated};
-pub use offer::{Counts, Offer};
+pub use offer::{Counts, Offer, Passed};
 pub use performance::{LabelError, Performance, PerformanceState, Rules};
 pub use posted::{Label, MAX_LABELS, Posted, PostedError, Truth, posted};
 pub use record::Draft;

@@ -83,6 +83,8 @@ pub struct Exchange {
     pub route: Option<Arc<Route>>,
     /// What fields that the route names say of the model; `None`: nothing, as for most routes.
     pub named: Option<Box<Named>>,
+    /// `Seldon-Puid`, where labels may name the prediction by it; [`Exchange::puid_of`] says what it may be.
+    pub puid: Option<Box<str>>,
     /// Address of the client's end of the connection.
     pub client_ip: IpAddr,
     /// When the request's head was there, since 1970.
@@ -177,6 +179,7 @@ impl Default for Exchange {
             endpoint: Arc::default(),
             route: None,
             named: None,
+            puid: None,
             client_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             started: Duration::ZERO,
             status: 0,
@@ -223,6 +226,24 @@ impl Exchange {
         }
         if let Some(version) = Named::value(fields, wanted.version.as_ref()) {
             named.version = Some(version);
+        }
+    }
+
+    /// A name that `Seldon` has for a prediction, if it may be the key of one, as request ids may.
+    pub fn puid_of(text: &str) -> Option<&str> {
+        let is_id =
+            (1..=Named::MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        is_id.then_some(text)
+    }
+
+    /// Notes the name that a head of `Seldon` has for a prediction. A later head, that of the answer, has
+    /// the last word. Only where labels are wanted.
+    pub fn note_puid(&mut self, fields: &HeaderMap) {
+        if self.interest == Interest::Labels || policy::is_seldon(&self.path) {
+            let value = fields.get("seldon-puid").and_then(|v| v.to_str().ok());
+            if let Some(puid) = value.and_then(Self::puid_of) {
+                self.puid = Some(puid.into());
+            }
         }
     }
 
@@ -327,6 +348,7 @@ impl Exchange {
     pub fn held_bytes(&self) -> usize {
         size_of::<Self>()
             + self.named.as_ref().map_or(0, |named| named.held_bytes())
+            + self.puid.as_ref().map_or(0, |puid| puid.len())
             + self.request_id.capacity()
             + self.path.capacity()
             + self.query.as_ref().map_or(0, String::capacity)

@@ -10,6 +10,8 @@ use crate::config::RouteKind;
 pub enum Interest {
     /// It may be a prediction: both bodies.
     Bodies,
+    /// It tells what predictions should have been, where labels are wanted: its request's body.
+    Labels,
     /// It is none: times, status and names are enough.
     Head,
 }
@@ -87,6 +89,20 @@ pub fn asks_by_query(path: &str, query: &str, fields: &HeaderMap, route: Option<
             Some(route) => route.kind != RouteKind::Ignore,
             None => matches!(purpose(&Method::GET, path), None | Some(Purpose::Job)),
         }
+}
+
+/// Whether a request that is no prediction tells labels, as clients of `Seldon` do. A route of the
+/// configuration has the last word on its path.
+pub fn tells_labels(
+    method: &Method,
+    path: &str,
+    fields: &HeaderMap,
+    route: Option<&Route>,
+) -> bool {
+    *method == Method::POST
+        && route.is_none()
+        && (path.ends_with("/api/v1.0/feedback") || path.ends_with("/api/v0.1/feedback"))
+        && !is_probe(fields)
 }
 
 /// Paths to which `Seldon` takes predictions, below any prefix.
@@ -469,6 +485,25 @@ mod tests {
         assert!(!asks_by_query("/predict", "json={}", &fields, None));
         let route = Route::new("/predict");
         assert!(!asks_by_query("/predict", "json={}", &fields, Some(&route)));
+    }
+
+    #[test]
+    fn labels_are_told_where_seldon_takes_them_and_no_route_says_otherwise() {
+        let tells = |method: &Method, path: &str, route: Option<&Route>| {
+            tells_labels(method, path, &HeaderMap::new(), route)
+        };
+        for path in [
+            "/api/v1.0/feedback",
+            "/api/v0.1/feedback",
+            "/seldon/ns/iris/api/v1.0/feedback",
+        ] {
+            assert!(tells(&Method::POST, path, None), "{path}");
+            assert!(!tells(&Method::GET, path, None), "{path}");
+            assert!(!tells(&Method::POST, path, Some(&Route::new(path))));
+        }
+        for path in ["/feedback", "/api/v1.0/predictions", "/api/v1.0/feedback/x"] {
+            assert!(!tells(&Method::POST, path, None), "{path}");
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Inference {
     pub model: Option<String>,
     /// Model version on the wire, not empty, at most [`Inference::MAX_WORD`] bytes.
     pub version: Option<String>,
+    /// The name of the prediction on the wire, by which feedback tells of it; visible ASCII.
+    pub puid: Option<Box<str>>,
     /// Rows of input; 0 where the request could not be read.
     pub rows: usize,
     /// Each with `rows` values, in the order of the wire, or as many as [`Inference::sample`] left;

@@ -14,6 +14,7 @@
 //! From the protocol's description in `Seldon` Core's documentation (external prediction interface,
 //! the proto buffer `SeldonMessage`).
 
+mod feedback;
 mod message;
 mod tftensor;
 
@@ -31,7 +32,12 @@ use super::{
     table::Table,
     v2, walk,
 };
-use crate::capture::policy;
+use crate::{
+    capture::{Exchange, policy},
+    config,
+};
+
+pub use self::feedback::{Told, told};
 
 const FORMAT: &str = "seldon";
 
@@ -61,39 +67,48 @@ fn answer(pair: &Pair<'_>) -> Result<Option<Answer>, DecodeError> {
         has_maps: false,
         has_numbers: false,
     };
-    let Some(found) = walk::read(FORMAT, pair.response, Message(items))? else {
+    let Some(mut found) = walk::read(FORMAT, pair.response, Message(items))? else {
         return Ok(None);
     };
-    let (model, version) = (found.model, found.version);
-    let too_large = |_| DecodeError::TooLarge { format: FORMAT };
-    let raw = match (found.tensor, found.tftensor) {
-        (Some(tensor), _) => tensor.raw(),
-        (None, Some(tensor)) => {
-            let raw = v2::raw(vec![tensor], pair.bytes()).map_err(too_large)?;
-            Some(raw).filter(|raw| raw.items() > 0)
-        }
-        (None, None) => match (found.rows, found.plain) {
-            (Some(rows), _) => rows,
-            (None, Some(plain)) if claims(pair) => of_plain(pair, plain, items)?,
-            (None, _) => None,
-        },
+    let (model, version) = (found.model.take(), found.version.take());
+    let puid = found.puid.take();
+    let raw = match found.plain.take() {
+        _ if found.has_data() => of_data(&mut found, pair.bytes())?,
+        Some(plain) if claims(pair) => of_plain(pair, plain, items)?,
+        _ => None,
     };
     Ok(raw.map(|raw| Answer {
         model,
         version,
+        puid,
         raw: named(raw, found.names),
         sure: true,
         ..Answer::default()
     }))
 }
 
+/// What `data` holds.
+fn of_data(found: &mut Found<Option<Raw>>, bytes: usize) -> Result<Option<Raw>, DecodeError> {
+    let too_large = |_| DecodeError::TooLarge { format: FORMAT };
+    Ok(match (found.tensor.take(), found.tftensor.take()) {
+        (Some(tensor), _) => tensor.raw(),
+        (None, Some(tensor)) => {
+            let raw = v2::raw(vec![tensor], bytes).map_err(too_large)?;
+            Some(raw).filter(|raw| raw.items() > 0)
+        }
+        (None, None) => found.rows.take().flatten(),
+    })
+}
+
+/// Whether something is known of one of its items.
+fn is_known(raw: &Raw) -> bool {
+    let mut outputs = raw.outputs.iter();
+    raw.vectors.is_some() || outputs.any(|output| output.prediction != Prediction::Unknown)
+}
+
 /// What `strData` or `jsonData` holds: items as any format has them, or rows under a name of their own. A flat
 /// list of numbers is one row where one was asked about.
 fn of_plain(pair: &Pair<'_>, plain: Option<Raw>, items: Items) -> Result<Option<Raw>, DecodeError> {
-    let is_known = |raw: &Raw| {
-        let mut outputs = raw.outputs.iter();
-        raw.vectors.is_some() || outputs.any(|output| output.prediction != Prediction::Unknown)
-    };
     let raw = match plain {
         Some(raw) if is_known(&raw) => Some(raw),
         plain => {

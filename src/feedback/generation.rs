@@ -205,7 +205,7 @@ impl Generation {
                 newest = newest.max(record::made_at(record).unwrap_or(0.0));
                 let before = predictions.insert(id.as_bytes(), record.as_slice())?;
                 if let Some(before) = before {
-                    replaced += 1;
+                    replaced += u64::from(record::alias_of(record).is_none());
                     for item in 0..record::items(before.value()) {
                         labels.remove(key(id, item))?;
                     }

@@ -134,6 +134,9 @@ fn lines(text: &[u8], posted: &mut Posted, alone: &serde_json::Error) -> Result<
 }
 
 impl Posted {
+    /// About so many bytes a label takes, but for its id: a class is rarely longer.
+    pub(super) const LABEL: usize = size_of::<Label>() + 32;
+
     fn len(&self) -> usize {
         self.labels.len() + usize::try_from(self.invalid).unwrap_or(usize::MAX)
     }
@@ -143,6 +146,16 @@ impl Posted {
             Ok(label) => self.labels.push(label),
             Err((path, message)) => self.fault(place, path, message),
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds what `other` has.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.labels.append(&mut other.labels);
+        self.invalid += other.invalid;
     }
 
     /// `place`: which label; `path`: which of its fields, empty: all of it.
@@ -256,8 +269,15 @@ impl Entry {
 }
 
 impl Truth {
-    /// `2.0` is 2: who writes numbers by way of floats means the same.
-    fn of(number: f64) -> Self {
+    /// A class by name; `None`: it is empty or too long.
+    pub fn named(name: &str) -> Option<Self> {
+        (1..=MAX_WORD)
+            .contains(&name.len())
+            .then(|| Self::Text(name.to_owned()))
+    }
+
+    /// A finite number. `2.0` is 2: who writes numbers by way of floats means the same.
+    pub fn of(number: f64) -> Self {
         // beyond it not every whole number is one
         const WHOLE: f64 = 9_007_199_254_740_992.0;
         if number.fract() == 0.0 && number.abs() <= WHOLE {

@@ -8,12 +8,18 @@
 //! words: all texts
 //! ```
 //!
+//! An alias is another id of a request, and has no items: `2`, 16 times `0`, and the id.
+//!
 //! An item has the same length whatever it is, so one of thousands is read without the others.
 
 use std::sync::Arc;
 
 /// The first byte of what this version writes.
 const FORMAT: u8 = 1;
+/// The first byte of an alias.
+const IS_ALIAS: u8 = 2;
+/// Bytes of an alias before its id: those in the place of a number of items are 0.
+pub(super) const ALIAS: usize = 17;
 /// Bytes before the names of model and version.
 const HEAD: usize = 1 + 8 + 2 + 2 + 4 + 4;
 /// Bytes of an item without its shares.
@@ -211,6 +217,21 @@ pub enum NoRecord {
     Empty,
     /// It is larger than [`MAX_RECORD`].
     TooLarge,
+}
+
+/// Another id by which a request is found that has `id`.
+pub(super) fn alias(id: &str) -> Vec<u8> {
+    let mut bytes = vec![0; ALIAS];
+    bytes[0] = IS_ALIAS;
+    bytes.extend_from_slice(id.as_bytes());
+    bytes
+}
+
+/// The id that an alias stands for; `None`: it is none.
+pub(super) fn alias_of(record: &[u8]) -> Option<&str> {
+    let (head, id) = record.split_at_checked(ALIAS)?;
+    let id = std::str::from_utf8(id).ok()?;
+    (head[0] == IS_ALIAS).then_some(id)
 }
 
 /// When a record's prediction was made; `None`: it is none.

@@ -214,6 +214,36 @@ impl Store {
         &mut self,
         wanted: &[(&str, u32)],
     ) -> Result<HashMap<usize, Located>, FileError> {
+        let mut found = self.look_up(wanted)?;
+        // of requests that are found by another id
+        let aliases = found.iter_mut();
+        let aliases: Vec<(usize, String)> = aliases
+            .filter_map(|(place, located)| Some((*place, located.id.take()?)))
+            .collect();
+        if aliases.is_empty() {
+            return Ok(found);
+        }
+        let behind: Vec<(&str, u32)> = aliases
+            .iter()
+            .map(|(place, id)| (id.as_str(), wanted[*place].1))
+            .collect();
+        let mut behind = self.look_up(&behind)?;
+        for (at, (place, id)) in aliases.into_iter().enumerate() {
+            match behind.remove(&at) {
+                Some(located) if located.id.is_none() => {
+                    let id = Some(id);
+                    found.insert(place, Located { id, ..located });
+                }
+                _ => {
+                    found.remove(&place);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same, where an alias is found with the id that it stands for and no item.
+    fn look_up(&self, wanted: &[(&str, u32)]) -> Result<HashMap<usize, Located>, FileError> {
         let mut found: HashMap<usize, Located> = HashMap::with_capacity(wanted.len());
         for file in self.files.iter().rev() {
             let open: Vec<usize> = (0..wanted.len())
@@ -226,7 +256,9 @@ impl Store {
             let number = file.number;
             file.find(ids, |place, record| {
                 let item = record::item(record, wanted[place].1);
-                found.insert(place, Located { file: number, item });
+                let id = record::alias_of(record).map(str::to_owned);
+                let file = number;
+                found.insert(place, Located { file, id, item });
             })?;
         }
         Ok(found)
@@ -287,6 +319,8 @@ impl Store {
 pub(super) struct Located {
     /// The number of the file.
     pub(super) file: u64,
+    /// The id of its request, where it was found by another.
+    pub(super) id: Option<String>,
     /// `None`: the request has fewer items.
     pub(super) item: Option<record::Predicted>,
 }

@@ -15,7 +15,7 @@ use super::{
     desk::{self, Asked, Desk, NoAnswer, Taken},
     generation::{self, FileError, Joining, Outcome, key},
     models::{Models, Stated},
-    offer::{self, Counts, Offer, Take, Waiting, add},
+    offer::{self, Counts, Labels, Offer, Offered, Take, Waiting, add},
     posted::{Label, Posted},
     record::{self, Predicted},
     states::{self, States},
@@ -151,6 +151,9 @@ struct Worker {
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
     since: Option<Instant>,
+    /// Labels that passed, which are joined with what waits.
+    passed: Vec<Labels>,
+    passed_since: Option<Instant>,
     published: Instant,
     has_news: bool,
     /// Whether it has gone on from before.
@@ -175,6 +178,8 @@ impl Worker {
             waiting: Vec::new(),
             waiting_bytes: 0,
             since: None,
+            passed: Vec::new(),
+            passed_since: None,
             published: Instant::now(),
             has_begun: false,
             order: 0,
@@ -194,7 +199,7 @@ impl Worker {
                 default(rest) => (None, None),
             };
             match waiting {
-                Some(Ok(waiting)) => self.wait(&take, waiting),
+                Some(Ok(offered)) => self.wait(&take, offered),
                 // nobody offers any more: what is asked is still answered
                 Some(Err(_)) => take.receiver = never(),
                 None => {}
@@ -203,12 +208,14 @@ impl Worker {
                 Some(Ok(Asked::Leave) | Err(_)) => break,
                 Some(Ok(question)) => {
                     self.take_waiting(&take);
+                    self.contained(|worker| worker.join_passed(&take));
                     self.contained(|worker| worker.answer(question, &take));
                 }
                 None => {}
             }
             if self.is_due() {
                 self.contained(Self::commit);
+                self.contained(|worker| worker.join_passed(&take));
             }
             self.publish();
             if self.saved_at.elapsed() >= SAVE || self.unsaved() >= MANY {
@@ -217,6 +224,7 @@ impl Worker {
         }
         self.take_waiting(&take);
         self.contained(Self::commit);
+        self.contained(|worker| worker.join_passed(&take));
         self.contained(Self::save);
     }
 
@@ -231,7 +239,7 @@ impl Worker {
 
     fn rest(&self) -> Duration {
         let commit = self
-            .since
+            .due_since()
             .map(|since| COMMIT.saturating_sub(since.elapsed()));
         let publish = self
             .has_news
@@ -341,11 +349,22 @@ impl Worker {
         self.store.as_mut()
     }
 
-    fn wait(&mut self, take: &Take, waiting: Waiting) {
-        take.took(&waiting);
+    fn wait(&mut self, take: &Take, offered: Offered) {
+        let (waiting, alias) = match offered {
+            Offered::Prediction(waiting, alias) => (waiting, alias),
+            Offered::Labels(labels) => {
+                self.passed.push(labels);
+                self.passed_since.get_or_insert_with(Instant::now);
+                return;
+            }
+        };
+        take.took(&waiting, alias.as_deref());
         self.models.predicted(&waiting.1);
-        self.waiting_bytes += waiting.0.len() + waiting.1.len();
-        self.waiting.push(waiting);
+        let alias = alias.map(|alias| (alias, record::alias(&waiting.0)));
+        for waiting in [Some(waiting), alias].into_iter().flatten() {
+            self.waiting_bytes += waiting.0.len() + waiting.1.len();
+            self.waiting.push(waiting);
+        }
         self.since.get_or_insert_with(Instant::now);
         if self.waiting_bytes >= MAX_BATCH {
             self.contained(Self::commit);
@@ -356,20 +375,54 @@ impl Worker {
     fn take_waiting(&mut self, take: &Take) {
         for _ in 0..take.receiver.len() {
             match take.receiver.try_recv() {
-                Ok(waiting) => self.wait(take, waiting),
+                Ok(offered) => self.wait(take, offered),
                 Err(_) => break,
             }
         }
     }
 
     fn is_due(&self) -> bool {
-        self.since.is_some_and(|since| since.elapsed() >= COMMIT)
+        let since = self.due_since();
+        since.is_some_and(|since| since.elapsed() >= COMMIT)
+    }
+
+    /// Since when something waits for the disk.
+    fn due_since(&self) -> Option<Instant> {
+        [self.since, self.passed_since].into_iter().flatten().min()
+    }
+
+    /// Predictions that wait.
+    fn waiting(&self) -> usize {
+        let all = self.waiting.iter();
+        all.filter(|(_, record)| record::alias_of(record).is_none())
+            .count()
+    }
+
+    /// Joins labels that passed through the proxy. Nobody waits to be told what became of them.
+    fn join_passed(&mut self, take: &Take) {
+        self.passed_since = None;
+        // their room is given back at the end
+        let mut passed = std::mem::take(&mut self.passed);
+        let mut all = Posted::default();
+        for labels in &mut passed {
+            all.append(std::mem::take(&mut labels.posted));
+        }
+        if all.is_empty() {
+            return;
+        }
+        let count = all.labels.len() as u64;
+        if self.join(all, take).is_err() {
+            // some may have been joined, as of one request that is told so
+            *self.unmatched.entry("not_saved").or_default() += count;
+        }
     }
 
     fn forget_waiting(&mut self) {
-        add(&self.shown.counts.not_saved, self.waiting.len());
+        add(&self.shown.counts.not_saved, self.waiting());
         self.waiting.clear();
         (self.waiting_bytes, self.since) = (0, None);
+        self.passed.clear();
+        self.passed_since = None;
     }
 
     /// Writes down what waits.
@@ -378,21 +431,22 @@ impl Worker {
             return;
         }
         hook("feedback");
+        let predictions = self.waiting();
         let waiting = std::mem::take(&mut self.waiting);
         (self.waiting_bytes, self.since) = (0, None);
         let kept = self.store().map(|store| store.keep(&waiting, now()));
         let counts = &self.shown.counts;
         match kept {
             Some(Ok(replaced)) => {
-                add(&counts.kept, waiting.len());
+                add(&counts.kept, predictions);
                 counts.replaced.fetch_add(replaced, Ordering::Relaxed);
                 self.refused_at = None;
             }
             Some(Err(error)) => {
-                add(&counts.not_saved, waiting.len());
+                add(&counts.not_saved, predictions);
                 self.refuse(&error);
             }
-            None => add(&counts.not_saved, waiting.len()),
+            None => add(&counts.not_saved, predictions),
         }
         self.has_news = true;
         self.count_bytes();
@@ -493,8 +547,9 @@ impl Worker {
                     continue;
                 }
             };
+            let id = located.id.as_deref().unwrap_or(&label.request_id);
             let joining = Joining {
-                key: key(&label.request_id, label.item),
+                key: key(id, label.item),
                 label: generation::label(&truth::bytes(&truth)),
                 joined: joined_bytes(&item, &truth),
                 number: store.order,

@@ -211,7 +211,7 @@ catalogue! {
     NOTIFICATIONS_WAITING "sidelight_notifications_waiting" Kind::Gauge, [],
         "Notices that wait for their receiver or are on their way to it.";
     LABELS_UNMATCHED "sidelight_labels_unmatched_total" Kind::Counter, ["reason"],
-        "Labels without a prediction: unknown (none of that id and item is kept) or invalid.";
+        "Labels without a prediction: unknown (none of that id and item is kept), invalid, or not_saved: the disk refused when feedback through the proxy was joined.";
     FEEDBACK_KEPT "sidelight_feedback_kept_total" Kind::Counter, [],
         "Exchanges whose predictions were kept for labels; only with feedback.enabled, as the others of this name.";
     FEEDBACK_DROPPED "sidelight_feedback_dropped_total" Kind::Counter, ["reason"],
@@ -220,6 +220,8 @@ catalogue! {
         "Predictions that took the place of a recent one under the same request id.";
     FEEDBACK_DAMAGED "sidelight_feedback_damaged_total" Kind::Counter, [],
         "Files of predictions or labels that were damaged and kept aside.";
+    FEEDBACK_PASSED "sidelight_feedback_passed_total" Kind::Counter, ["outcome"],
+        "Seldon's feedback that passed through the proxy: taken (its labels are looked for), no_truth (a reward alone is no label), no_puid, refused (no 2xx), unread or queue_full.";
     FEEDBACK_BYTES "sidelight_feedback_bytes" Kind::Gauge, [],
         "Bytes of the files with predictions and labels.";
     OTLP_EXPORTED "sidelight_otlp_exported_total" Kind::Counter, ["signal", "outcome"],

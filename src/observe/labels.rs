@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use crate::{
     drift::class_label,
-    feedback::{ClassReport, DropReport, Known, Shown, Stated, ValueReport},
+    feedback::{ClassReport, DropReport, Known, Passed, Shown, Stated, ValueReport},
     metrics::{
         Table,
         catalogue::{self, Family},
@@ -42,6 +42,10 @@ fn counts(table: &mut Table, shown: &Shown) {
     }
     push(&catalogue::FEEDBACK_REPLACED, &[], &counts.replaced);
     push(&catalogue::FEEDBACK_DAMAGED, &[], &counts.damaged);
+    for outcome in Passed::ALL {
+        let counter = &counts.passed[outcome as usize];
+        push(&catalogue::FEEDBACK_PASSED, &[outcome.label()], counter);
+    }
     push(&catalogue::FEEDBACK_BYTES, &[], &counts.bytes);
 }
 

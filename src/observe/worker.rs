@@ -14,7 +14,7 @@ use super::{
     board::Board,
     cardinality::OTHER,
     command::{self, Command, Handle},
-    kept::keep,
+    kept::{keep, pass},
     models::{Models, TOO_LONG},
     numbers::Numbers,
     recent::Recent,
@@ -276,7 +276,10 @@ impl Worker {
 
     fn observe(&mut self, exchange: &Exchange) {
         self.record.fault(exchange.fault);
-        if exchange.interest == Interest::Head {
+        if exchange.interest != Interest::Bodies {
+            if exchange.interest == Interest::Labels {
+                self.unpanicked(|worker| pass(&worker.offer, exchange, &worker.capture));
+            }
             return self.unpanicked(|worker| worker.write(exchange, None));
         }
         let (outcome, mut inference) = self.read(exchange);

@@ -52,7 +52,13 @@ impl Record {
         let path = head.uri.path();
         let settings = thread.settings.borrow();
         let route = settings.routes.find(path).cloned();
-        let interest = policy::interest(&head.method, path, &head.headers, route.as_deref());
+        let mut interest = policy::interest(&head.method, path, &head.headers, route.as_deref());
+        if interest == Interest::Head
+            && settings.wants_labels
+            && policy::tells_labels(&head.method, path, &head.headers, route.as_deref())
+        {
+            interest = Interest::Labels;
+        }
         let mut exchange = blank(thread, client, id);
         exchange.trace_id = request_id::trace_id(&head.headers);
         #[cfg(feature = "otlp")]
@@ -66,8 +72,11 @@ impl Record {
         exchange.route = route;
         exchange.interest = interest;
         exchange.note_query(head.uri.query(), &head.headers, settings.body_limit);
-        if exchange.interest == Interest::Bodies {
+        if exchange.interest != Interest::Head {
             exchange.note_request(&head.headers);
+            if settings.wants_labels {
+                exchange.note_puid(&head.headers);
+            }
         }
         Rc::new(Self::begin(thread, exchange, started))
     }
@@ -96,10 +105,10 @@ impl Record {
         }
     }
 
-    /// Most bytes of a body that are worth keeping.
-    fn copy_limit(&self) -> usize {
-        let wanted = self.with(|e| e.interest) == Some(Interest::Bodies);
-        if wanted {
+    /// Most bytes of a body that are worth keeping, if one of those is wanted of it.
+    fn copy_limit(&self, wanting: &[Interest]) -> usize {
+        let wanted = self.with(|e| wanting.contains(&e.interest));
+        if wanted == Some(true) {
             self.thread.settings.borrow().body_limit
         } else {
             0
@@ -112,7 +121,8 @@ impl Record {
         B: Body<Data = Bytes> + Unpin,
     {
         let room = self.with(|e| e.request.take_room()).unwrap_or_default();
-        Tee::new(body, self.copy_limit(), room, RequestEnd(Rc::clone(self)))
+        let limit = self.copy_limit(&[Interest::Bodies, Interest::Labels]);
+        Tee::new(body, limit, room, RequestEnd(Rc::clone(self)))
     }
 
     /// The answer's body likewise; the record ends with both.
@@ -121,7 +131,8 @@ impl Record {
         B: Body<Data = Bytes> + Unpin,
     {
         let room = self.with(|e| e.response.take_room()).unwrap_or_default();
-        Tee::new(body, self.copy_limit(), room, ResponseEnd(self))
+        let limit = self.copy_limit(&[Interest::Bodies]);
+        Tee::new(body, limit, room, ResponseEnd(self))
     }
 
     /// It may be under way, and takes this room while it is.
@@ -163,6 +174,9 @@ impl Record {
             e.fault = Fault::of_status(e.status);
             if e.interest == Interest::Bodies {
                 e.note_response(&head.headers);
+                if self.thread.settings.borrow().wants_labels {
+                    e.note_puid(&head.headers);
+                }
             }
             e.begin_call(&head.headers);
         });
@@ -281,7 +295,7 @@ impl Drop for Record {
         counts.active.decrement(1.0);
         let interest = exchange.interest;
         match self.thread.offer.offer(exchange) {
-            Ok(()) if interest == Interest::Head => counts.not_wanted.increment(1),
+            Ok(()) if interest != Interest::Bodies => counts.not_wanted.increment(1),
             Ok(()) => {}
             Err(shed) => counts.shed(shed),
         }

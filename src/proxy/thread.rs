@@ -41,6 +41,8 @@ const DIALS: usize = 64;
 pub struct Settings {
     /// Route templates, in order of precedence.
     pub routes: Routes,
+    /// Whether labels that pass are wanted.
+    pub wants_labels: bool,
     /// Most bytes of a body that are kept, per direction.
     pub body_limit: usize,
     /// Longest wait for a connection to the upstream.
@@ -76,12 +78,14 @@ impl Settings {
             proxy,
             capture,
             routes,
+            feedback,
             ..
         } = config;
         Self {
             tls,
             upstream_tls,
             routes: Routes::new(routes),
+            wants_labels: feedback.enabled,
             body_limit: capture.body_limit,
             connect_timeout: proxy.connect_timeout,
             response_timeout: proxy.response_timeout,

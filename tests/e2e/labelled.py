@@ -347,6 +347,97 @@ def numbers_truth_values_and_classes_by_number_are_compared_as_what_they_are():
         close(found["r2"], 1 - squares / math.fsum((truth - mean) ** 2 for truth in truths), "R squared")
 
 
+class Seldon(http.server.BaseHTTPRequestHandler):
+    """Answers as Seldon does, and takes feedback; the number in a row says how sure it is of the class yes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):  # noqa: N802 - the name is the library's
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        puid, status, answer = self.headers["Seldon-Puid"], 200, {"data": {}}
+        if self.path.endswith("/predictions"):
+            shares = [[1 - row[0], row[0]] for row in body["data"]["ndarray"]]
+            answer = {"meta": {"puid": puid}, "data": {"names": ["no", "yes"], "ndarray": shares}}
+            if puid.startswith("head"):
+                answer["meta"] = {}
+        elif body.get("reward") == -1:
+            status = 500
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Seldon-Puid", puid or "none")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def seldon(client, puids, prefix):
+    """Ten items a request; what was predicted by puid and item."""
+    predicted = {}
+    for puid in puids:
+        rows = [[(item + 0.5) / 10] for item in range(10)]
+        answer = client.request("POST", prefix + "/api/v1.0/predictions", {"data": {"ndarray": rows}},
+                                {"Seldon-Puid": puid})
+        equal(answer.status, 200, "status")
+        for item, (row,) in enumerate(rows):
+            predicted[puid, item] = "yes" if row > 0.5 else "no"
+    return predicted
+
+
+@case
+def truth_in_the_feedback_of_seldon_is_a_label_of_the_prediction_of_its_puid():
+    def told(client, path, puid, **body):
+        body = {"request": {}, "response": {"meta": {"puid": puid}}, "reward": 1.0, **body}
+        return client.request("POST", path, body, {"Seldon-Puid": "of-the-feedback"}).status
+
+    with ModelServer(Seldon) as server, Agent(upstream=server.port, config=settings(), ready=False) as agent, \
+            Client(agent.port) as client:
+        wait_until(lambda: agent.ask("GET", "/live").status == 200, "the agent")
+        gateway = "/seldon/ns/iris"
+        predicted = seldon(client, [f"p-{n}" for n in range(20)] + [f"head-{n}" for n in range(20)], gateway)
+        rng, right = random.Random(11), 0
+        puids = sorted({puid for puid, _ in predicted})
+        rng.shuffle(puids)
+        for number, puid in enumerate(puids):
+            truths = [rng.choice(["yes", "no"]) for _ in range(10)]
+            right += sum(predicted[puid, item] == truth for item, truth in enumerate(truths))
+            hot = [[int(truth == name) for name in ("no", "yes")] for truth in truths]
+            data = [{"names": ["class"], "ndarray": [[truth] for truth in truths]},
+                    {"names": ["no", "yes"], "ndarray": hot},
+                    {"names": ["no", "yes"], "tensor": {"shape": [10, 2], "values": sum(hot, [])}},
+                    {"ndarray": [[int(truth == "yes")] for truth in truths]}][number % 4]
+            path = ["/api/v1.0/feedback", "/api/v0.1/feedback", gateway + "/api/v1.0/feedback"][number % 3]
+            equal(told(client, path, puid, truth={"data": data}), 200, "status of feedback")
+        # none of these is a label
+        equal(told(client, "/api/v1.0/feedback", puids[0]), 200, "a reward alone")
+        equal(told(client, "/api/v1.0/feedback", puids[0], reward=-1, truth={"strData": "no"}), 500, "what fails")
+        equal(told(client, "/api/v1.0/feedback", "nobody", truth={"strData": "no"}), 200, "of nobody")
+
+        def counted():
+            metrics = agent.metrics()
+            outcomes = {of: value for of, value in metrics.by("sidelight_feedback_passed_total", "outcome").items() if value}
+            equal(outcomes, {"taken": 41, "no_truth": 1, "refused": 1}, "feedback by outcome")
+            found = metrics.by("ml_model_labels_total", "outcome")
+            equal(found.get("joined"), 400, f"labels joined: {found}")
+            equal(metrics.by("sidelight_labels_unmatched_total", "reason").get("unknown"), 1, "unmatched")
+            equal(metrics.one("ml_model_accuracy"), right / 400, "the metric")
+            return True
+        wait_until(counted, "labels that passed to be joined")
+        equal(report(agent)["classification"]["accuracy"]["value"], right / 400, "accuracy")
+        metrics = agent.metrics()
+        equal(metrics.sum("ml_model_predictions_total"), 400, "predictions")
+        equal(metrics.by("sidelight_exchanges_total", "outcome").get("observed"), 40, "exchanges that were read")
+        equal(metrics.sum("sidelight_decode_failures_total"), 0, "decode failures")
+        equal(metrics.one("sidelight_feedback_kept_total"), 40, "predictions kept")
+        # the same by hand, with the puid for its id
+        puid, item = puids[0], 3
+        found = counts(post(agent, [entry((puid, item), predicted[puid, item])]))
+        check(found in ({"duplicate": 1}, {"contradicting": 1}), lambda: f"labelled anew: {found}")
+
+
 @case
 def a_label_that_comes_too_late_is_told_so():
     state, sent = folder(), Sent()

@@ -13,6 +13,7 @@ use super::{
     },
     tftensor::TfTensor,
 };
+use crate::capture::Exchange;
 
 /// What a message holds; `T`: what is made of its rows.
 pub(super) struct Found<T> {
@@ -27,6 +28,7 @@ pub(super) struct Found<T> {
     pub(super) has_bytes: bool,
     pub(super) model: Option<String>,
     pub(super) version: Option<String>,
+    pub(super) puid: Option<Box<str>>,
 }
 
 impl<T> Default for Found<T> {
@@ -40,6 +42,7 @@ impl<T> Default for Found<T> {
             has_bytes: false,
             model: None,
             version: None,
+            puid: None,
         }
     }
 }
@@ -59,12 +62,13 @@ impl<T> Found<T> {
         }
     }
 
+    /// Whether there is one of the kinds of `data`.
+    pub(super) fn has_data(&self) -> bool {
+        self.rows.is_some() || self.tftensor.is_some() || self.tensor.is_some()
+    }
+
     fn is_message(&self) -> bool {
-        self.rows.is_some()
-            || self.tftensor.is_some()
-            || self.tensor.is_some()
-            || self.plain.is_some()
-            || self.has_bytes
+        self.has_data() || self.plain.is_some() || self.has_bytes
     }
 }
 
@@ -82,7 +86,7 @@ impl<'de, N: Node<'de> + Copy> Node<'de> for Message<N> {
 
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Found, A::Error> {
         let mut found = Found::default();
-        let mut request_path = None;
+        let mut meta = Stated::default();
         while let Some(name) = object.next_key_seed(Name)? {
             match &*name {
                 "data" => {
@@ -100,13 +104,14 @@ impl<'de, N: Node<'de> + Copy> Node<'de> for Message<N> {
                     object.next_value::<IgnoredAny>()?;
                     found.has_bytes = true;
                 }
-                "meta" => request_path = object.next_value_seed(At(Meta))?,
+                "meta" => meta = object.next_value_seed(At(Meta))?,
                 _ => {
                     object.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        (found.model, found.version) = request_path.unwrap_or_default();
+        (found.model, found.version) = meta.path.unwrap_or_default();
+        found.puid = meta.puid;
         Ok(found.is_message().then_some(found))
     }
 }
@@ -196,26 +201,50 @@ impl<'de> Node<'de> for Names {
     }
 }
 
-/// The place of `meta`: of the only step of the request's path, the name and the image's tag.
-struct Meta;
+/// What `meta` says.
+#[derive(Default)]
+pub(super) struct Stated {
+    /// Of the only step of the request's path, the name and the image's tag.
+    path: Option<(Option<String>, Option<String>)>,
+    /// The name of the prediction.
+    pub(super) puid: Option<Box<str>>,
+}
+
+/// The place of `meta`.
+pub(super) struct Meta;
 
 impl<'de> Node<'de> for Meta {
-    type Found = Option<(Option<String>, Option<String>)>;
+    type Found = Stated;
 
-    fn leaf(self, _: Leaf<'_>) -> Self::Found {
-        None
+    fn leaf(self, _: Leaf<'_>) -> Stated {
+        Stated::default()
     }
 
-    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Found, A::Error> {
-        let mut found = None;
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Stated, A::Error> {
+        let mut found = Stated::default();
         while let Some(name) = object.next_key_seed(Name)? {
-            if name == "requestPath" {
-                found = object.next_value_seed(At(RequestPath))?;
-            } else {
-                object.next_value::<IgnoredAny>()?;
+            match &*name {
+                "requestPath" => found.path = object.next_value_seed(At(RequestPath))?,
+                "puid" => found.puid = object.next_value_seed(At(Puid))?,
+                _ => {
+                    object.next_value::<IgnoredAny>()?;
+                }
             }
         }
         Ok(found)
+    }
+}
+
+struct Puid;
+
+impl Node<'_> for Puid {
+    type Found = Option<Box<str>>;
+
+    fn leaf(self, leaf: Leaf<'_>) -> Option<Box<str>> {
+        let Leaf::Text(puid) = leaf else {
+            return None;
+        };
+        Exchange::puid_of(puid).map(Into::into)
     }
 }
 

@@ -17,7 +17,7 @@ fn begin(dir: Option<&Path>) -> Feedback {
 fn predict(feedback: &Feedback, id: &str, items: usize) {
     let mut draft = Draft::new("m", "1", now(), 0);
     (0..items).for_each(|_| draft.named("c", Some(0.75), &[]));
-    feedback.offer.offer(id, draft);
+    feedback.offer.offer(id, None, draft);
 }
 
 fn labels(id: &str, classes: &[&str]) -> Posted {
@@ -68,6 +68,58 @@ async fn what_was_offered_before_has_its_label_and_both_outlive_the_thread() {
         }
         feedback.finish();
     }
+}
+
+#[tokio::test]
+async fn a_prediction_is_found_by_its_other_id_and_labelled_once_by_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let feedback = begin(Some(dir.path()));
+    for (id, alias) in [("a", "puid-a"), ("b", "b")] {
+        let mut draft = Draft::new("m", "1", now(), 0);
+        (0..3).for_each(|_| draft.named("c", Some(0.75), &[]));
+        feedback.offer.offer(id, Some(alias), draft);
+    }
+    feedback.offer.labels(labels("puid-a", &["c", "d"]));
+    // at once: what passed before is joined before anybody is told
+    let taken = feedback
+        .desk
+        .join(labels("a", &["c", "d", "c"]))
+        .await
+        .unwrap();
+    assert_eq!((taken.joined, taken.duplicate), (1, 2));
+    assert_eq!(accuracy(&feedback).await, (3, 2.0 / 3.0));
+    feedback.finish();
+    let feedback = begin(Some(dir.path()));
+    feedback.offer.labels(labels("puid-a", &["d"]));
+    feedback.offer.labels(labels("b", &["c", "c", "c", "c"]));
+    feedback.offer.labels(labels("nobody", &["c"]));
+    assert_eq!(accuracy(&feedback).await, (6, 5.0 / 6.0));
+    let stated = feedback.desk.stated().await.unwrap();
+    assert_eq!(
+        (stated[0].labels.joined, stated[0].labels.contradicting),
+        (3, 1)
+    );
+    let counts = &feedback.shown.counts;
+    let passed = &counts.passed[crate::feedback::Passed::Taken as usize];
+    assert_eq!(passed.load(Ordering::Relaxed), 3);
+    assert_eq!(counts.replaced.load(Ordering::Relaxed), 0);
+    feedback.finish();
+}
+
+#[tokio::test]
+async fn labels_that_passed_are_joined_though_nobody_asks() {
+    let feedback = begin(None);
+    predict(&feedback, "a", 2);
+    feedback.offer.labels(labels("a", &["c", "d"]));
+    let shown = Arc::clone(&feedback.shown);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while shown.known().models.is_empty() {
+        assert!(Instant::now() < deadline, "nothing was joined");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(shown.known().models[0].labels.joined, 2);
+    assert_eq!(shown.counts.kept.load(Ordering::Relaxed), 1);
+    feedback.finish();
 }
 
 #[tokio::test]

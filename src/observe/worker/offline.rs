@@ -64,7 +64,7 @@ impl Observer {
             });
         }
         worker.record.fault(exchange.fault);
-        if exchange.interest == Interest::Head {
+        if exchange.interest != Interest::Bodies {
             return worker.unpanicked(|worker| worker.write(exchange, None));
         }
         let (outcome, mut inference) = worker.read(exchange);

@@ -65,6 +65,64 @@ fn value(text: &str, series: &str) -> f64 {
         .unwrap_or_default()
 }
 
+#[tokio::test]
+async fn feedback_that_passes_is_joined_by_puid_and_is_no_exchange_that_was_read() {
+    let config = config();
+    let settings = crate::feedback::Settings::new(&config);
+    let feedback = crate::feedback::start(settings, Counter::noop()).unwrap();
+    let metrics = Arc::new(Metrics::new(config.metrics.max_series).unwrap());
+    let (offer, take) = queue(&config.capture);
+    let (sink, _) = Sink::start(std::io::sink(), 1 << 20).unwrap();
+    let answer =
+        r#"{"meta":{"puid":"p"},"data":{"names":["a","b"],"ndarray":[[0.25,0.75],[0.5,0.5]]}}"#;
+    let asked = r#"{"data":{"ndarray":[[1],[2]]}}"#;
+    let predicted = Exchange::example("/api/v1.0/predictions", asked, answer);
+    offer.offer(Box::new(predicted)).unwrap();
+    let tell = |body: &str, status| {
+        let mut told = Exchange::example("/api/v1.0/feedback", body, "{}");
+        told.request_id = "another".to_owned();
+        (told.interest, told.status) = (Interest::Labels, status);
+        // as of an answer that is not kept
+        told.response.body.as_mut().unwrap().end = End::TooLong;
+        offer.offer(Box::new(told)).unwrap();
+    };
+    let truth =
+        r#"{"response":{"meta":{"puid":"p"}},"truth":{"data":{"ndarray":[["b"],["b"],["b"]]}}}"#;
+    tell(truth, 200);
+    tell(truth, 500);
+    tell(r#"{"response":{"meta":{"puid":"p"}},"reward":1}"#, 200);
+    tell(r#"{"truth":{"strData":"b"}}"#, 200);
+    tell(r#"{"truth":"#, 200);
+    let begin = Begin {
+        offer: feedback.offer.clone(),
+        ..Begin::default()
+    };
+    let settings = Settings::new(&config);
+    let (_handle, thread) = start(take, Arc::clone(&metrics), sink, settings, begin).unwrap();
+    drop(offer);
+    thread.join().unwrap();
+    let stated = feedback.desk.stated().await.unwrap();
+    let report = stated[0].report.classification.as_ref().unwrap();
+    assert_eq!((report.labels, report.accuracy.unwrap().value), (2, 0.5));
+    let passed = &feedback.shown.counts.passed;
+    let passed: Vec<_> = passed
+        .iter()
+        .map(|count| count.load(std::sync::atomic::Ordering::Relaxed))
+        .collect();
+    assert_eq!(passed, [1, 1, 1, 1, 1, 0]);
+    let text = metrics.render();
+    assert_eq!(
+        value(&text, r#"sidelight_exchanges_total{outcome="observed"}"#),
+        1.0,
+        "{text}"
+    );
+    assert!(
+        !text.contains(r#"reason="syntax",format="seldon""#),
+        "{text}"
+    );
+    feedback.finish();
+}
+
 #[test]
 fn predictions_are_counted_by_class_and_confidence() {
     let (offer, start) = observer(&config());
