@@ -1,6 +1,11 @@
 //! What is read of `GET /state`: its fields are described where it is made. What an agent does not send is not
 //! there, and what it sends beyond is passed over.
 
+#![expect(
+    clippy::struct_field_names,
+    reason = "they are called so where they are made"
+)]
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
