@@ -370,6 +370,8 @@ otlp_collector() {
 
 real_programs() {
     local name
+    # half of its time a page is open and looked at now and then
+    aside "e2e: the live page in a browser" page
     step "e2e: TLS" suite tls python3
     step "e2e: the webhook of Kubernetes" suite webhook python3
     step "e2e: a rehearsal of Kubernetes" suite rehearsal python3
@@ -386,8 +388,6 @@ real_programs() {
     step "e2e: manifests for Kubernetes" kubernetes manifests
     step "e2e: the chart of helm" kubernetes chart
     step "e2e: a real collector of OpenTelemetry" otlp_collector
-    # half of its time a page is open and looked at now and then
-    aside "e2e: the live page in a browser" page
     for name in "${model_servers[@]}"; do
         step "e2e: the real $name" model_server "$name"
     done
