@@ -238,6 +238,10 @@ def the_sidecars_of_the_overlays_are_those_of_sidelight_inject():
     theirs["env"] = [one for one in theirs["env"] if "valueFrom" not in one]
     theirs["ports"] = [{**theirs["ports"][0], "name": "http1"}]
     check(theirs.pop("lifecycle"), "no hook")
+    # Knative's own proxy asks the container that has the port, and runs no command in it
+    command = theirs.pop("readinessProbe")["exec"]["command"]
+    asked = ours.pop("readinessProbe")["httpGet"]["path"]
+    equal(command, ["sidelight", "probe", asked.removeprefix("/")], "what readiness is")
     equal(list(rendered.differences(ours, theirs)), [], "Knative's and `sidelight inject`'s")
 
 
