@@ -1,12 +1,16 @@
 //! What the operator's side can ask of the thread `feedback`. Nobody waits to ask: a full channel is an answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use serde::Serialize;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{models::Stated, posted::Posted, worker::Settings};
+use super::{
+    models::Stated,
+    posted::Posted,
+    worker::{Known, Settings, Shown},
+};
 
 /// Questions that may wait; each may hold as many labels as a request may.
 const MAX_WAITING: usize = 4;
@@ -15,7 +19,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The way in; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Desk(Sender<Asked>);
+pub struct Desk {
+    sender: Sender<Asked>,
+    shown: Arc<Shown>,
+}
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,12 +67,25 @@ pub(super) enum Asked {
     Leave,
 }
 
-pub(super) fn channel() -> (Desk, Receiver<Asked>) {
+pub(super) fn channel(shown: Arc<Shown>) -> (Desk, Receiver<Asked>) {
     let (sender, receiver) = bounded(MAX_WAITING);
-    (Desk(sender), receiver)
+    (Desk { sender, shown }, receiver)
 }
 
 impl Desk {
+    /// What a scrape shows, as it was last published: nobody is asked, so nothing is waited for.
+    pub fn known(&self) -> Arc<Known> {
+        self.shown.known()
+    }
+
+    /// One of which this is known, and that gives no answer.
+    #[cfg(test)]
+    pub fn silent(known: Known) -> Self {
+        let shown = Arc::new(Shown::default());
+        shown.publish(known);
+        channel(shown).0
+    }
+
     /// Joins labels; they are durable when this returns.
     ///
     /// # Errors
@@ -104,11 +124,11 @@ impl Desk {
     /// Has the thread end, once what waits is kept. It is waited for.
     pub(super) fn leave(&self) {
         // there is nobody to tell when it is gone
-        let _ = self.0.send(Asked::Leave);
+        let _ = self.sender.send(Asked::Leave);
     }
 
     fn ask(&self, asked: Asked) -> Result<(), NoAnswer> {
-        self.0.try_send(asked).map_err(|error| match error {
+        self.sender.try_send(asked).map_err(|error| match error {
             TrySendError::Full(_) => NoAnswer::Busy,
             TrySendError::Disconnected(_) => NoAnswer::Failed,
         })

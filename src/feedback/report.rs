@@ -1,6 +1,6 @@
 //! What the labels in a window say of the model.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -193,6 +193,13 @@ impl ClassReport {
             drop,
         }
     }
+
+    /// Places in `classes` of those with most labels, at most `most`; of as many labels the first by name.
+    pub fn frequent(&self, most: usize) -> BTreeSet<usize> {
+        let mut places: Vec<usize> = (0..self.classes.len()).collect();
+        places.sort_by_key(|place| std::cmp::Reverse(self.classes[*place].support));
+        places.into_iter().take(most).collect()
+    }
 }
 
 fn accuracy(window: &ClassWindow) -> Option<Accuracy> {
@@ -366,6 +373,17 @@ mod tests {
         // two are right, though three are on the diagonal: one of those took c for d
         assert!((report.accuracy.unwrap().value - 0.4).abs() < 1e-15);
         assert_eq!(report.classes.len(), 2);
+    }
+
+    #[test]
+    fn frequent_classes_are_those_with_most_labels() {
+        let items = [("a", "b"), ("a", "c"), ("a", "c"), ("a", "d"), ("a", "d")];
+        let report = report(9, &items.map(|(predicted, truth)| (predicted, truth, None)));
+        let names: Vec<_> = report.classes.iter().map(|of| of.class.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+        assert_eq!(report.frequent(2), BTreeSet::from([2, 3]));
+        assert_eq!(report.frequent(3), BTreeSet::from([1, 2, 3]));
+        assert_eq!(report.frequent(9).len(), 4);
     }
 
     #[test]

@@ -98,6 +98,10 @@ impl Shown {
     pub fn known(&self) -> Arc<Known> {
         Arc::clone(&self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    pub(super) fn publish(&self, known: Known) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+    }
 }
 
 /// What is known, as of a moment.
@@ -107,6 +111,8 @@ pub struct Known {
     pub models: Vec<Stated>,
     /// Labels that are no label of any prediction, by why: `unknown` or `invalid`.
     pub unmatched: BTreeMap<&'static str, u64>,
+    /// Whether labels of before the start are among them. Until then, who has none here may have some.
+    pub is_whole: bool,
 }
 
 /// Starts the thread. The files are opened there, so that nothing waits for them.
@@ -116,7 +122,7 @@ pub struct Known {
 pub fn start(settings: Settings, panics: Counter) -> std::io::Result<Feedback> {
     let shown = Arc::new(Shown::default());
     let (offer, take) = offer::queue(&shown.counts);
-    let (desk, asked) = desk::channel();
+    let (desk, asked) = desk::channel(Arc::clone(&shown));
     let own = Arc::clone(&shown);
     let thread = std::thread::Builder::new()
         .name(THREAD.to_owned())
@@ -191,6 +197,7 @@ impl Worker {
 
     fn run(mut self, mut take: Take, asked: &Receiver<Asked>) {
         self.contained(Self::begin);
+        self.publish_now();
         loop {
             let rest = self.rest();
             let (waiting, question) = select! {
@@ -486,16 +493,20 @@ impl Worker {
         for (chunk, labels) in labels.chunks(CHUNK).enumerate() {
             self.take_waiting(take);
             self.commit();
-            self.join_some(labels, chunk * CHUNK, &mut posted, &mut taken)
-                .map_err(|error| {
-                    self.refuse(&error);
-                    NoAnswer::NotSaved
-                })?;
+            let unknown = taken.unknown;
+            let joined = self.join_some(labels, chunk * CHUNK, &mut posted, &mut taken);
+            *self.unmatched.entry("unknown").or_default() += taken.unknown - unknown;
+            self.has_news = true;
+            if let Err(error) = joined {
+                self.refuse(&error);
+                return Err(NoAnswer::NotSaved);
+            }
+            // many labels take long: who looks meanwhile sees them come
+            self.publish();
         }
         taken.invalid = posted.invalid;
         taken.errors = posted.faults;
         *self.unmatched.entry("invalid").or_default() += taken.invalid;
-        *self.unmatched.entry("unknown").or_default() += taken.unknown;
         self.has_news = true;
         self.count_bytes();
         Ok(taken)
@@ -610,20 +621,20 @@ impl Worker {
     }
 
     fn publish(&mut self) {
-        if !self.has_news || self.published.elapsed() < PUBLISH {
-            return;
+        if self.has_news && self.published.elapsed() >= PUBLISH {
+            self.publish_now();
         }
+    }
+
+    fn publish_now(&mut self) {
         (self.published, self.has_news) = (Instant::now(), false);
         self.contained(|worker| {
             let known = Known {
                 models: worker.models.stated(),
                 unmatched: worker.unmatched.clone(),
+                is_whole: worker.has_begun,
             };
-            *worker
-                .shown
-                .known
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+            worker.shown.publish(known);
         });
     }
 }

@@ -1,7 +1,7 @@
 //! What is exported of labels: counts, and what they say of each version of a model. Nothing of a version
 //! before its first label.
 
-use std::{collections::BTreeSet, sync::atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::{
     drift::class_label,
@@ -100,11 +100,8 @@ fn of_classes(table: &mut Table, labels: [&str; 2], report: &ClassReport) {
 }
 
 fn each_class(table: &mut Table, [model, version]: [&str; 2], report: &ClassReport) {
-    let mut places: Vec<usize> = (0..report.classes.len()).collect();
-    // in the order of names where as many labels are of both
-    places.sort_by_key(|place| std::cmp::Reverse(report.classes[*place].support));
-    let frequent: BTreeSet<usize> = places.iter().copied().take(CLASSES).collect();
-    for class in frequent.into_iter().map(|place| &report.classes[place]) {
+    let frequent = report.frequent(CLASSES).into_iter();
+    for class in frequent.map(|place| &report.classes[place]) {
         let labels = [model, version, &class_label(&class.class)];
         if let Some(precision) = class.precision {
             table.push(&catalogue::CLASS_PRECISION, &labels, precision);
@@ -114,7 +111,7 @@ fn each_class(table: &mut Table, [model, version]: [&str; 2], report: &ClassRepo
         }
     }
     let confusion = &report.confusion;
-    let confused: BTreeSet<usize> = places.into_iter().take(CONFUSED).collect();
+    let confused = report.frequent(CONFUSED);
     for truth in &confused {
         for predicted in &confused {
             let name = |place: usize| confusion.classes.get(place).map(|name| class_label(name));

@@ -193,15 +193,14 @@ async fn tick(ops: &Ops, age: Duration) -> Tick {
 
 async fn made(ops: &Ops) -> State {
     let now = Timestamp::now();
-    let (agent, board, stated) =
-        tokio::join!(agent(ops, now), ops.observer.board(), accuracy::stated(ops));
+    let (agent, board) = tokio::join!(agent(ops, now), ops.observer.board());
     let scrape = Scrape::of(&ops.metrics.render());
     let mut state = State::of(now, agent, &scrape);
     match board {
         Ok(board) => state.put(board, &scrape, ops.settings.borrow().ops.listen.port()),
         Err(error) => state.observer = Some(word(error)),
     }
-    accuracy::put(&mut state, stated, ops);
+    accuracy::put(&mut state, ops);
     state.remember(&ops.dashboard.history(), EPISODES);
     state
 }
@@ -221,6 +220,7 @@ impl State {
             traffic: scrape.traffic(),
             models: None,
             versions_left_out: 0,
+            dropped: Vec::new(),
             observer: None,
             missing: Vec::new(),
             missing_left_out: 0,

@@ -174,3 +174,24 @@ fn what_was_joined_is_read_back() {
         (0..bytes.len()).for_each(|length| drop(joined_of(&bytes[..length])));
     }
 }
+
+#[test]
+fn what_is_known_moves_while_many_labels_are_joined() {
+    let shown = Arc::new(Shown::default());
+    let mut worker = Worker::new(settings(None), Arc::clone(&shown), Counter::noop());
+    assert!(!shown.known().is_whole, "nothing was read yet");
+    worker.contained(Worker::begin);
+    worker.publish_now();
+    assert!(shown.known().is_whole && shown.known().models.is_empty());
+    let (offer, take) = offer::queue(&shown.counts);
+    let mut draft = Draft::new("m", "1", now(), 0);
+    (0..3 * CHUNK).for_each(|_| draft.named("c", Some(0.75), &[]));
+    offer.offer("a", draft);
+    worker.take_waiting(&take);
+    // as if a second had passed
+    worker.published = Instant::now().checked_sub(PUBLISH).unwrap();
+    let taken = worker.join(labels("a", &vec!["c"; 3 * CHUNK]), &take);
+    assert_eq!(taken.unwrap().joined, 3 * CHUNK as u64);
+    let known = shown.known();
+    assert!(known.models[0].labels.joined >= CHUNK as u64);
+}

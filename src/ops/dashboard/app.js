@@ -40,14 +40,14 @@ function choose(key) {
   show();
 }
 
-/** The chosen version; else the one that is shown, unless another drifts or it serves no longer. */
+/** The chosen version; else the one that is shown, unless another is worse or it serves no longer. */
 function versionToShow(versions) {
   const by = (key) => versions.find((version) => versionKey(version) === key);
   if (page.chosen && by(page.chosen)) return by(page.chosen);
   const shown = by(page.shown);
-  const drifting = versions.find((version) => version.serving && version.drift.drift_detected);
-  if (shown && (shown.drift.drift_detected || !drifting) && shown.serving) return shown;
-  return drifting || versions.find((version) => version.serving) || versions[0] || null;
+  const worse = versions.find((version) => version.serving && isWorse(version)) || versions.find(isWorse);
+  if (shown && (isWorse(shown) || (!worse && shown.serving))) return shown;
+  return worse || versions.find((version) => version.serving) || versions[0] || null;
 }
 
 function show() {
@@ -70,7 +70,7 @@ function show() {
   showTimeline(state, version);
   showMissing(state);
   showAgent(state);
-  showTab(found[0], versions);
+  showTab(found[0], state);
 }
 
 function showCharts(history) {
@@ -99,11 +99,11 @@ function showAgent(state) {
 }
 
 /** The tab says it too: by its title, and by the shape and colour of its icon. */
-function showTab(first, versions) {
-  const drifting = versions.filter((version) => version.serving && version.drift.drift_detected);
-  const names = drifting.map((version) => nameText(version.model) + " " + nameText(version.version));
-  const text = drifting.length > 0 ? "Drift: " + listed(names, 2) : first.sentence;
-  const level = drifting.length > 0 ? "bad" : first.level;
+function showTab(first, state) {
+  const named = (lead, versions) => versions.length > 0 && lead + listed(versions.map(versionText), 2);
+  const worse = [named("Accuracy dropped: ", droppedOf(state)), named("Drift: ", driftingOf(state))].filter(Boolean);
+  const text = worse.length > 0 ? worse.join("; ") : first.sentence;
+  const level = worse.length > 0 ? "bad" : first.level;
   if (document.title !== text + " · Sidelight") document.title = text + " · Sidelight";
   setAttribute(byId("icon"), "href", ICONS[level]);
 }

@@ -47,6 +47,14 @@ function numberText(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** An edge in a sentence: four digits, and more where fewer would put it onto 0 or 1, the ends of every share. */
+function boundText(value) {
+  if (!isNumber(value) || Math.abs(value) >= 1e4 || Number.isInteger(value)) return numberText(value);
+  let digits = 4;
+  while (digits < 17 && Number.isInteger(Number(value.toPrecision(digits)))) digits += 1;
+  return String(Number(value.toPrecision(digits)));
+}
+
 /** A share of 1 in per cent. What is not 0 is not shown as 0, what is not all not as 100. */
 function shareText(share) {
   if (!isNumber(share)) return NO_FIGURE;

@@ -6,7 +6,8 @@ function versionKey(version) {
 
 /** In a word: for the button of a version. */
 function versionState(version) {
-  if (version.drift.drift_detected) return ["bad", driftingCount(version)];
+  const worse = [dropOf(version) && "accuracy dropped", version.drift.drift_detected && driftingCount(version)].filter(Boolean);
+  if (worse.length > 0) return ["bad", worse.join(", ")];
   if (!version.baseline) return version.capturing ? ["none", "captures a baseline"] : ["warn", "no baseline"];
   if (!version.serving) return ["none", "serves no longer"];
   if (version.drift.status !== "checked" && version.drift.decision === "ks") return ["none", "warming up"];

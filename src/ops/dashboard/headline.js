@@ -18,9 +18,31 @@ const PROBLEMS = {
   constant: "has not changed for longer than it ever did",
 };
 
+/** What came in lately, or how right it was, is not as it was. */
+function isWorse(version) {
+  return version.drift.drift_detected || dropOf(version) !== null;
+}
+
+function driftingOf(state) {
+  return (state.models || []).filter((version) => version.serving && version.drift.drift_detected);
+}
+
+/** Labels come late: also those that serve no longer, and those that are not listed. */
+function droppedOf(state) {
+  return [...(state.models || []), ...(state.dropped || [])].filter(dropOf);
+}
+
+function versionText(version) {
+  return nameText(version.model) + " " + nameText(version.version);
+}
+
+function inlineVersion(version) {
+  return inlineName(version.model) + " " + inlineName(version.version);
+}
+
 /** `{level, sentence, detail}` of a version, the gravest first; the last one when there is nothing else. */
 function findings(state, version, history) {
-  const rules = [notReady, observerGone, drifted, dropped, failing, noTraffic, broken, shedding, unread, noBaseline, warming];
+  const rules = [notReady, observerGone, dropped, drifted, droppedElsewhere, driftedElsewhere, failing, noTraffic, broken, shedding, unread, noBaseline, warming];
   const found = rules.map((rule) => rule(state, version, history)).filter(Boolean);
   found.sort((a, b) => RANKS[b.level] - RANKS[a.level]);
   if (!found.some((one) => RANKS[one.level] > 0)) found.unshift(well(state, version, history));
@@ -61,10 +83,10 @@ function episodeText(series) {
     ", and in " + shareText(base) + " of the baseline.";
 }
 
-/** An edge has all the digits of a value of the baseline: three are enough for a sentence. */
+/** An edge has all the digits of a value of the baseline: some are enough for a sentence. */
 function regionText(region) {
   const edge = /^at most (-?\d[\d.e+-]*)$/.exec(region);
-  return edge ? "at most " + numberText(Number(edge[1])) : inlineName(region);
+  return edge ? "at most " + boundText(Number(edge[1])) : inlineName(region);
 }
 
 /** At the start of a sentence: a class keeps the name that it has. */
@@ -81,12 +103,23 @@ function driftOfTest(version) {
 }
 
 function dropped(state, version) {
-  const drop = dropOf(version);
-  if (!drop) return null;
-  const { classification } = version.accuracy;
-  const now = classification && classification.accuracy ? shareText(classification.accuracy.value) + " of the last " +
-    plural(classification.labels, "label") + " were predicted right." : "Errors are larger than they were.";
-  return { level: "bad", sentence: "The model is less often right than it was", detail: now };
+  if (!dropOf(version)) return null;
+  return { level: "bad", sentence: "The model is less often right than it was", detail: dropText(version) };
+}
+
+/** Of those that are not shown: whoever looks at one that is well must not take the rest for well. */
+function droppedElsewhere(state, version) {
+  const others = droppedOf(state).filter((one) => one !== version);
+  if (others.length === 0) return null;
+  const detail = others.slice(0, 3).map((one) => (others.length > 1 ? inlineVersion(one) + ": " : "") + dropText(one)).join(" ");
+  return { level: "bad", sentence: listed(others.map(inlineVersion), 3) + (others.length === 1 ? " is" : " are") + " less often right than before", detail };
+}
+
+function driftedElsewhere(state, version) {
+  const others = driftingOf(state).filter((one) => one !== version);
+  if (others.length === 0) return null;
+  return { level: "bad", sentence: listed(others.map(inlineVersion), 3) + (others.length === 1 ? " has" : " have") + " drifted",
+    detail: others.slice(0, 3).map((one) => capital(driftingCount(one)) + ".").join(" ") };
 }
 
 function failing(state, version, history) {

@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) models: Option<Vec<Version>>,
     /// Versions that predicted, and are not listed.
     pub(super) versions_left_out: usize,
+    /// Versions that are not listed, and whose accuracy has dropped.
+    pub(super) dropped: Vec<Dropped>,
     /// Why there are no models: `busy`, `ended` or `failed`.
     pub(super) observer: Option<&'static str>,
     /// What is not known, and the line or command that would mend it.
@@ -164,8 +166,18 @@ pub(super) struct Version {
     /// Those that drift first, then in the order of the baseline.
     pub(super) series: Vec<SeriesState>,
     pub(super) series_left_out: usize,
-    /// How right it was: as `GET /feedback`, without its confusion matrix; `None`: no label came.
+    /// How right it was: as `GET /feedback`, without its confusion matrix and of the classes with most
+    /// labels; `None`: of no label it is known.
     pub(super) accuracy: Option<Report>,
+}
+
+/// A version that predicts no longer, of which labels still come.
+#[derive(Debug, Serialize)]
+pub(super) struct Dropped {
+    pub(super) model: String,
+    pub(super) version: String,
+    /// Without classes.
+    pub(super) accuracy: Report,
 }
 
 #[derive(Debug, Serialize)]

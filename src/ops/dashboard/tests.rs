@@ -10,6 +10,7 @@ use super::*;
 use crate::{
     config, drain,
     drift::{Baseline, Baselines, Key},
+    feedback::{Desk, Known, Outcomes, Stated},
     health::Health,
     metrics::Metrics,
     observe::{
@@ -195,6 +196,94 @@ async fn a_state_has_the_fields_of_the_sample_and_no_other() {
         state["agent"]["not_ready"],
         serde_json::json!(["model_not_loaded"])
     );
+}
+
+/// What was said of a version after so many right labels and then so many wrong ones.
+fn labelled(model: &str, version: &str, right: usize, wrong: usize) -> Stated {
+    use crate::feedback::{DropRules, Labelled, LabelledClass, Performance, Rules};
+    let mut performance = Performance::new(Rules {
+        window: 1000,
+        max_classes: 50,
+        calibration_labels: 100,
+        tolerance: None,
+        drop: DropRules {
+            false_alarms_per_million: 10.0,
+            min_drop: 0.02,
+            baseline: Some(0.9),
+            baseline_labels: 100,
+            recovery_labels: 100,
+        },
+    });
+    for number in 0..right + wrong {
+        let class = format!("class {}", number % 30);
+        let truth = if number < right { &class } else { "another" };
+        let item = LabelledClass {
+            predicted: &class,
+            truth,
+            confidence: Some(0.9),
+            probabilities: None,
+        };
+        performance.labelled(&Labelled::Class(item)).unwrap();
+    }
+    Stated {
+        model: model.to_owned(),
+        model_version: version.to_owned(),
+        labels: Outcomes::default(),
+        report: performance.report(),
+    }
+}
+
+#[tokio::test]
+async fn what_labels_say_is_shown_though_the_thread_that_joins_them_gives_no_answer() {
+    let said = || vec![predicted("/predict", "setosa", "1")];
+    let gap = |state: &Value| {
+        let gaps = state["missing"].as_array().unwrap().iter();
+        let mut gaps = gaps.filter(|gap| gap["what"] == "labels");
+        gaps.next()
+            .map(|gap| gap["why"].as_str().unwrap().to_owned())
+    };
+    for (known, expected) in [
+        (None, "labels are not asked for"),
+        (Some(false), "labels of before the start have not been read"),
+        (Some(true), "no label has come yet"),
+    ] {
+        let (observer, metrics) = worker::fed(said(), Baselines::new());
+        let (mut ops, _drain) = ops(observer, metrics);
+        ops.desk = known.map(|is_whole| {
+            Desk::silent(Known {
+                is_whole,
+                ..Known::default()
+            })
+        });
+        let state = shown(&ops).await;
+        let why = gap(&state).unwrap();
+        assert!(why.starts_with(expected), "{why}");
+    }
+    let (observer, metrics) = worker::fed(said(), Baselines::new());
+    let (mut ops, _drain) = ops(observer, metrics);
+    let models = vec![
+        labelled("default", "0", 300, 60),
+        labelled("default", "1", 300, 0),
+        labelled("other", "1", 300, 0),
+    ];
+    ops.desk = Some(Desk::silent(Known {
+        models,
+        is_whole: true,
+        ..Known::default()
+    }));
+    let state = shown(&ops).await;
+    assert_eq!(gap(&state), None);
+    let report = &state["models"][0]["accuracy"]["classification"];
+    assert_eq!(
+        (&report["labels"], &report["accuracy"]["value"]),
+        (&300.into(), &1.0.into())
+    );
+    assert_eq!(report["classes"].as_array().unwrap().len(), 20);
+    // of a version that predicts no longer it is told that its accuracy has dropped, and nothing of others
+    let dropped = state["dropped"].as_array().unwrap();
+    assert_eq!((dropped.len(), &dropped[0]["version"]), (1, &"0".into()));
+    let drop = &dropped[0]["accuracy"]["classification"]["drop"]["current"];
+    assert!(drop["accuracy"].as_f64().unwrap() < 0.2, "{drop}");
 }
 
 #[tokio::test]
