@@ -6,6 +6,7 @@
 //! pass, at the times of the log. `untold` gathers what the log does not tell, which is reported as missing
 //! and never guessed; `text` is the report for people.
 
+mod far;
 mod files;
 mod line;
 mod logged;

@@ -8,7 +8,12 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tokio::{sync::oneshot, time::timeout};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+    time::{interval, timeout},
+};
 
 use super::{Agent, Stop};
 use crate::{
@@ -22,6 +27,8 @@ use crate::{
 /// Where it listens unless it is told, or somebody else is there.
 const PORT: u16 = 8080;
 const OPS_PORT: u16 = 9464;
+/// Time between two looks at whether anybody still reads.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// How long the client may take to sum up at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -92,6 +99,8 @@ fn log(asked: &cli::Demo) -> anyhow::Result<File> {
 
 async fn beside(agent: Agent, asked: &cli::Demo, notices: TcpListener) -> anyhow::Result<()> {
     let mut stop = Stop::new()?;
+    // nothing that it was started with can change, so this is no wish to read it again
+    let mut hang_up = signal(SignalKind::hangup())?;
     let (drain, leaving) = Drain::new();
     let play = Play {
         table: table(),
@@ -118,6 +127,8 @@ async fn beside(agent: Agent, asked: &cli::Demo, notices: TcpListener) -> anyhow
     tokio::select! {
         end = &mut ended => outcome = Some(end),
         () = stop.asked() => {}
+        _ = hang_up.recv() => {}
+        () = unread(super::stdout()?) => {}
     }
     drain.advance(Phase::Leaving);
     if outcome.is_none() {
@@ -129,6 +140,22 @@ async fn beside(agent: Agent, asked: &cli::Demo, notices: TcpListener) -> anyhow
         Some(Err(_)) => bail!("the client panicked"),
         // what it waited for is gone with the agent
         None => Ok(()),
+    }
+}
+
+/// Waits until nobody can read `out` any more: the terminal is closed, or who reads the pipe has gone. Normal
+/// traffic writes nothing, so no write would tell.
+async fn unread(out: File) {
+    let mut looks = interval(BETWEEN_LOOKS);
+    loop {
+        looks.tick().await;
+        let mut polled = [PollFd::new(&out, PollFlags::empty())];
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        if poll(&mut polled, Some(&Timespec::default())).is_ok()
+            && polled[0].revents().intersects(gone)
+        {
+            return;
+        }
     }
 }
 

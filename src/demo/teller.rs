@@ -302,6 +302,9 @@ impl Teller {
         }
         let of = grouped(compared);
         say(match self.false_alarms.as_slice() {
+            [] if compared == 0 => {
+                "Nothing was judged yet: no prediction was compared with a baseline".to_owned()
+            }
             [] => format!("False alarms: none in {of} predictions"),
             all => format!(
                 "False alarms: {} in {of} predictions ({})",

@@ -88,7 +88,7 @@ impl Bins {
     pub fn region_text(&self, region: usize) -> String {
         match self {
             Self::Numbers(edges) => match edges.edges().get(region) {
-                Some(edge) => format!("at most {edge}"),
+                Some(edge) => format!("at most {}", shown(*edge)),
                 None => "missing".to_owned(),
             },
             Self::Classes(classes) => match region.checked_sub(classes.names().len()) {
@@ -97,6 +97,22 @@ impl Bins {
                 Some(_) => "missing".to_owned(),
             },
         }
+    }
+}
+
+/// With six digits: an edge lies between two values, so that it has more than those do. But a share of
+/// 0.9999997 is not 1, and no digit before the point is lost.
+fn shown(edge: f64) -> f64 {
+    let rounded: f64 = if edge.abs() < 1e5 {
+        format!("{edge:.5e}").parse().unwrap_or(edge)
+    } else {
+        edge.round()
+    };
+    let bounds = [-1.0, 0.0, 1.0_f64];
+    if bounds.map(f64::to_bits).contains(&rounded.to_bits()) {
+        edge
+    } else {
+        rounded
     }
 }
 
@@ -183,4 +199,39 @@ impl Ordered {
 fn longest_run<T>(values: &[T], is_same: impl Fn(&T, &T) -> bool) -> u32 {
     let runs = values.chunk_by(is_same).map(<[T]>::len);
     u32::try_from(runs.max().unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_is_told_with_six_digits_and_never_as_the_bound_of_a_share() {
+        let told = [
+            4.099_999_999_999_999,
+            0.800_099_999_999_999_9,
+            0.999_69,
+            0.999_999_7,
+            -0.999_999_7,
+            1.0,
+            0.0,
+            3e-9,
+            1_234_567.25,
+            -12.5,
+        ]
+        .map(|edge| shown(edge).to_string());
+        let expected = [
+            "4.1",
+            "0.8001",
+            "0.99969",
+            "0.9999997",
+            "-0.9999997",
+            "1",
+            "0",
+            "0.000000003",
+            "1234567",
+            "-12.5",
+        ];
+        assert_eq!(told, expected);
+    }
 }

@@ -2,10 +2,15 @@
 
 use std::io::{self, BufRead};
 
+/// Whether a line may be long, by what has come of it.
+type MayBeLong = fn(&[u8]) -> bool;
+
 /// The lines of `input`. The last one need not end.
 pub(crate) struct Lines<R> {
     input: R,
     max: usize,
+    /// Where a line is looked at, and what must hold for it to be longer.
+    short: Option<(usize, MayBeLong)>,
     line: Vec<u8>,
     is_torn: bool,
 }
@@ -23,8 +28,17 @@ impl<R: BufRead> Lines<R> {
         Self {
             input,
             max,
+            short: None,
             line: Vec::new(),
             is_torn: false,
+        }
+    }
+
+    /// Takes lines above `short` bytes only where `may_be_long` says so of what has come of them by then.
+    pub(crate) fn mostly(self, short: usize, may_be_long: MayBeLong) -> Self {
+        Self {
+            short: Some((short, may_be_long)),
+            ..self
         }
     }
 
@@ -40,6 +54,7 @@ impl<R: BufRead> Lines<R> {
         self.line.shrink_to(64 * 1024);
         let (mut is_too_long, mut is_any) = (false, false);
         self.is_torn = true;
+        let mut max = self.short.map_or(self.max, |(short, _)| short);
         loop {
             let read = match self.input.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -51,7 +66,11 @@ impl<R: BufRead> Lines<R> {
             is_any = true;
             let end = memchr::memchr(b'\n', read);
             let part = &read[..end.unwrap_or(read.len())];
-            if is_too_long || self.line.len() + part.len() > self.max {
+            let bytes = self.line.len() + part.len();
+            if bytes > max && self.short.is_some_and(|(_, may)| may(&self.line)) {
+                max = self.max;
+            }
+            if is_too_long || bytes > max {
                 is_too_long = true;
                 self.line = Vec::new();
             } else {
@@ -91,5 +110,18 @@ mod tests {
             });
         }
         assert_eq!(found, ["a", "", "-", "b\r", "end"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_given_up_early_unless_it_may_be_long() {
+        let input = "000000000000\n{0000000000\n{000000000000000000\nend";
+        let lines = Lines::new(BufReader::with_capacity(3, input.as_bytes()), 16);
+        let mut lines = lines.mostly(6, |line| line.starts_with(b"{"));
+        assert_eq!(lines.next().unwrap(), Some(Line::TooLong));
+        assert!(lines.line.capacity() <= 6, "{}", lines.line.capacity());
+        assert_eq!(lines.next().unwrap(), Some(Line::Whole(b"{0000000000")));
+        assert_eq!(lines.next().unwrap(), Some(Line::TooLong));
+        assert_eq!(lines.next().unwrap(), Some(Line::Whole(b"end")));
+        assert_eq!(lines.next().unwrap(), None);
     }
 }

@@ -160,7 +160,7 @@ impl Watch {
         if !self.gathering.as_ref()?.is_enough() {
             return None;
         }
-        self.gathering.take()?.baseline()
+        self.gathering.take()?.baseline(self.last)
     }
 
     /// Takes what was predicted at `now`, in seconds since 1970.

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Options, ReplayError, Report,
+    far::{Place, Rest},
     files::{Input, failed},
     line::{Event, Fields, Line, Part, Unread},
     logged::{Logged, milliseconds, time},
@@ -51,6 +52,8 @@ const UPKEEP: u64 = 4096;
 const REMEMBERED: usize = 20_000;
 /// Drifts, and words of the agent on them, that are told.
 pub(super) const EPISODES: usize = 500;
+/// Longest line of a log: one of thousands of features has less. A recorded exchange has two bodies.
+const LONGEST_LOGGED: usize = 16 << 20;
 /// Places of lines that were not read, of each reason.
 const PLACES: usize = 3;
 
@@ -66,6 +69,7 @@ pub(super) struct Run<'a> {
     parts: Parts,
     untold: Untold,
     clock: Clock,
+    rest: Rest,
     last_requests: VecDeque<(f64, Box<str>)>,
     points: Vec<String>,
     pub(super) tally: Tally,
@@ -87,13 +91,24 @@ pub(super) struct Tally {
 }
 
 /// The times of the log.
-#[derive(Default)]
 struct Clock {
     begin: Option<Timestamp>,
     latest: Option<Timestamp>,
     next_check: Option<Timestamp>,
     next_point: Option<Timestamp>,
     between_points: SignedDuration,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            begin: None,
+            latest: None,
+            next_check: None,
+            next_point: None,
+            between_points: BETWEEN_POINTS,
+        }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -124,10 +139,8 @@ impl<'a> Run<'a> {
             baselines: options.baselines.clone(),
             parts: Parts::default(),
             untold: Untold::default(),
-            clock: Clock {
-                between_points: BETWEEN_POINTS,
-                ..Clock::default()
-            },
+            clock: Clock::default(),
+            rest: Rest::new(Timestamp::now()),
             last_requests: VecDeque::new(),
             points: Vec::new(),
             tally: Tally::default(),
@@ -136,7 +149,8 @@ impl<'a> Run<'a> {
 
     /// Reads a file to its end.
     pub(super) fn read(&mut self, path: &Path, input: Input) -> Result<(), ReplayError> {
-        let mut lines = lines::Lines::new(input, MAX_LINE);
+        let lines = lines::Lines::new(input, MAX_LINE);
+        let mut lines = lines.mostly(LONGEST_LOGGED, may_be_recorded);
         let mut number = 0_u64;
         while let Some(line) = lines.next().map_err(|source| failed(path, source))? {
             number += 1;
@@ -241,11 +255,28 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Whether it is a time of this log. Where it shows that those before were none, all begins here.
+    fn is_near(&mut self, at: Timestamp) -> bool {
+        match self.rest.place(at) {
+            Place::Near => true,
+            Place::Far => {
+                self.untold.far += 1;
+                false
+            }
+            Place::Moved { before } => {
+                self.untold.far += before;
+                self.clock = Clock::default();
+                self.points.clear();
+                true
+            }
+        }
+    }
+
     /// The time of the log is that of the end of an exchange now; one without a time has that of the one
     /// before.
     fn pass(&mut self, at: Option<Timestamp>, exchange: &mut Exchange) {
-        let Some(at) = at else {
-            self.untold.without_time += 1;
+        self.untold.without_time += u64::from(at.is_none());
+        let Some(at) = at.filter(|at| self.is_near(*at)) else {
             let before = self.clock.latest.map_or(Duration::ZERO, since_1970);
             exchange.started = before.saturating_sub(exchange.duration);
             return;
@@ -450,6 +481,12 @@ impl<'a> Run<'a> {
         self.observer.publish();
         self.metrics.render()
     }
+}
+
+/// Whether so long a line may be a recorded exchange: one of its bodies has begun.
+fn may_be_recorded(line: &[u8]) -> bool {
+    let has = |name: &[u8]| memchr::memmem::find(line, name).is_some();
+    line.trim_ascii_start().starts_with(b"{") && (has(b"\"request\"") || has(b"\"response\""))
 }
 
 fn since_1970(at: Timestamp) -> Duration {

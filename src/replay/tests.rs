@@ -238,6 +238,8 @@ fn the_report_is_as_it_is_read() {
     let text = report.text.replace(hash.short_hash(), "HASH");
     let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
     assert!(text == expected, "{text}");
+    assert!(text.contains("labels are not in a log"), "{text}");
+    assert!(!report.html.contains("labels are not asked for"));
     assert!(text.lines().all(|line| line.chars().count() <= 100));
 }
 
@@ -326,6 +328,32 @@ fn damage_is_counted_with_its_place_and_the_rest_is_read() {
         "1 cut off at the end of a file (agent.log:27)",
     ] {
         assert!(report.contains(part), "{part}\n{report}");
+    }
+}
+
+#[test]
+fn a_time_that_is_none_of_the_log_does_not_stretch_its_period() {
+    let config = config();
+    let log = live(&config, &exchanges(20, 0..0), Baselines::new()).log;
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let own: &[u8] = br#""timestamp":"2026"#;
+    for place in [0, 10, 19] {
+        for year in [b"9999", b"1970"] {
+            let mut changed = lines.concat();
+            let begin: usize = lines[..place].iter().map(|line| line.len()).sum();
+            let at = memchr::memmem::find(&changed[begin..], own).unwrap();
+            let year_at = begin + at + own.len() - 4;
+            changed[year_at..year_at + 4].copy_from_slice(year);
+            let report = report(&config, &Options::default(), &changed).text;
+            let period = report.lines().find(|line| line.starts_with("Period"));
+            let period = period.unwrap();
+            assert_eq!(period.matches("2026-").count(), 2, "{place} {period}");
+            assert!(report.contains("20 read: 20 requests"), "{report}");
+            assert!(
+                report.contains("have a time in the future or over 400 days from the rest"),
+                "{report}"
+            );
+        }
     }
 }
 

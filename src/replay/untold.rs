@@ -36,6 +36,8 @@ pub(super) struct Untold {
     /// Lines that are older than one before them.
     pub(super) unordered: u64,
     pub(super) without_time: u64,
+    /// Exchanges whose time cannot be one of this log.
+    pub(super) far: u64,
 }
 
 /// One thing that is not told.
@@ -181,7 +183,7 @@ impl Untold {
     }
 
     /// What the form of the log leaves out.
-    fn of_form(&self) -> [(&'static str, u64, &'static str); 4] {
+    fn of_form(&self) -> [(&'static str, u64, &'static str); 5] {
         [
             (
                 "separate",
@@ -205,6 +207,12 @@ impl Untold {
                 self.without_time,
                 "exchanges have no time: they are counted at that of the line before",
             ),
+            (
+                "far",
+                self.far,
+                "exchanges have a time in the future or over 400 days from the rest: they are counted, and their \
+                 time is not",
+            ),
         ]
     }
 }
@@ -222,6 +230,11 @@ pub(super) fn of_every_log(config: &Config) -> Vec<String> {
     all.push(
         "what a log never has: copies and lines that were dropped, why bodies were not read, bytes, what \
          the agent added to the time of a request"
+            .to_owned(),
+    );
+    all.push(
+        "how right the model was: labels are not in a log. Where the agent took them, its GET /feedback, \
+         ml_model_accuracy and events of accuracy say it"
             .to_owned(),
     );
     all.push(

@@ -1,10 +1,7 @@
 //! What is read of `GET /state`: its fields are described where it is made. What an agent does not send is not
 //! there, and what it sends beyond is passed over.
 
-#![expect(
-    clippy::struct_field_names,
-    reason = "they are called so where they are made"
-)]
+#![expect(clippy::struct_field_names, reason = "names are those of the wire")]
 
 use std::collections::BTreeMap;
 
@@ -90,6 +87,7 @@ pub(super) struct Version {
     pub(super) baseline: Option<Baseline>,
     pub(super) capturing: Option<Capturing>,
     pub(super) drift: Drift,
+    pub(super) accuracy: Option<Accuracy>,
     pub(super) series: Vec<Series>,
     pub(super) series_left_out: usize,
 }
@@ -122,6 +120,55 @@ pub(super) struct Capturing {
 #[serde(default)]
 pub(super) struct Drift {
     pub(super) drift_detected: bool,
+}
+
+/// What labels say of a version.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Accuracy {
+    pub(super) classification: Option<OfClasses>,
+    pub(super) regression: Option<OfValues>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OfClasses {
+    pub(super) labels: u64,
+    pub(super) accuracy: Option<Share>,
+    pub(super) estimate: Estimate,
+    pub(super) drop: Dropped,
+}
+
+/// A share with its interval.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Share {
+    pub(super) value: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Estimate {
+    pub(super) accuracy: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OfValues {
+    pub(super) labels: u64,
+    pub(super) mae: Option<f64>,
+    pub(super) rmse: Option<f64>,
+    pub(super) r2: Option<f64>,
+    pub(super) drop: Dropped,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Dropped {
+    /// One that goes on.
+    pub(super) current: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -181,6 +228,23 @@ pub(super) struct Episode {
     pub(super) detected: Option<f64>,
     pub(super) ended: Option<f64>,
     pub(super) reason: Option<String>,
+}
+
+impl Accuracy {
+    /// Whether fewer predictions are right than were.
+    pub(super) fn has_dropped(&self) -> bool {
+        let classes = self.classification.as_ref().map(|of| &of.drop);
+        let values = self.regression.as_ref().map(|of| &of.drop);
+        let mut drops = classes.into_iter().chain(values);
+        drops.any(|drop| drop.current.is_some())
+    }
+}
+
+impl Version {
+    /// Whether fewer of its predictions are right than were.
+    pub(super) fn has_dropped(&self) -> bool {
+        self.accuracy.as_ref().is_some_and(Accuracy::has_dropped)
+    }
 }
 
 impl State {

@@ -1,5 +1,7 @@
 //! The lines of a state: how the agent is, what passes through it, then each model with what drifts first.
 
+mod accuracy;
+
 use std::fmt::Write;
 
 use super::{
@@ -68,15 +70,16 @@ impl Page {
 fn head(state: &State, page: &mut Page) {
     let agent = &state.agent;
     let is_drifting = |version: &&Version| version.drift.drift_detected;
-    let drifting = state.models.iter().flatten().filter(is_drifting).count();
+    let versions = || state.models.iter().flatten();
+    let drifting = versions().filter(is_drifting).count();
+    let dropped = versions().filter(|version| version.has_dropped()).count();
     let (tone, word) = match (agent.ready, drifting) {
         (false, _) => {
             let why: Vec<_> = agent.not_ready.iter().map(|why| words(why)).collect();
             (Tone::Bad, format!("NOT READY: {}", why.join(", ")))
         }
-        (true, 0) => (Tone::Good, "ready, no drift".to_owned()),
-        (true, 1) => (Tone::Bad, "ready, 1 VERSION DRIFTS".to_owned()),
-        (true, many) => (Tone::Bad, format!("ready, {many} VERSIONS DRIFT")),
+        (true, 0) if dropped == 0 => (Tone::Good, "ready, no drift".to_owned()),
+        (true, _) => (Tone::Bad, format!("ready{}", alarms(drifting, dropped))),
     };
     let time = state
         .time
@@ -90,6 +93,23 @@ fn head(state: &State, page: &mut Page) {
         tone,
         format!("sidelight {version}  up {up}  {word}  {} UTC", clean(&time)),
     );
+}
+
+/// Of so many versions that drift, and so many of which fewer predictions are right.
+fn alarms(drifting: usize, dropped: usize) -> String {
+    let mut text = match drifting {
+        0 => String::new(),
+        1 => ", 1 VERSION DRIFTS".to_owned(),
+        many => format!(", {many} VERSIONS DRIFT"),
+    };
+    match dropped {
+        0 => {}
+        1 => text += ", ACCURACY DROPPED",
+        many => {
+            let _ = write!(text, ", ACCURACY OF {many} VERSIONS DROPPED");
+        }
+    }
+    text
 }
 
 fn traffic(state: &State, between: &Between<'_>, page: &mut Page) {
@@ -188,6 +208,9 @@ fn model_lines(version: &Version, now: f64, between: &Between<'_>, page: &mut Pa
     }
     page.push(Tone::Title, text);
     baseline(version, page);
+    if let Some(accuracy) = &version.accuracy {
+        accuracy::line(accuracy, page);
+    }
     classes(version, page);
     for series in version.series.iter().take(SERIES) {
         series_line(series, page);

@@ -6,6 +6,7 @@ standard library.
 """
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -176,9 +177,11 @@ def without_a_terminal_there_are_no_escapes_and_every_line_leaves_at_once():
 
 
 @case
-def sigterm_and_ctrl_c_end_all_of_it_at_any_time():
-    for number_of, text in ((signal.SIGTERM, "a second"), (signal.SIGINT, "in inches"),
-                            (signal.SIGTERM, "goes on with normal traffic")):
+def sigterm_ctrl_c_and_a_closed_terminal_end_all_of_it_at_any_time():
+    judged = "False alarms: none"
+    for number_of, text, last in ((signal.SIGTERM, "a second", "Nothing was judged yet"),
+                                  (signal.SIGINT, "in inches", judged), (signal.SIGHUP, "in inches", judged),
+                                  (signal.SIGTERM, "goes on with normal traffic", judged)):
         with Demo("--scenario", "inches", "--speed", SPEED) as demo:
             demo.wait_line(text)
             started = h.children(demo.pid)
@@ -186,7 +189,7 @@ def sigterm_and_ctrl_c_end_all_of_it_at_any_time():
             demo.signal(number_of)
             equal(demo.wait(20), 0, f"exit status\n{demo.tail()}")
             wait_until(lambda: not any(map(h.runs, started)), "no process to be left")
-            check(any(line.startswith("False alarms: none") for line in demo.lines), lambda: demo.tail())
+            check(any(line.startswith(last) for line in demo.lines), lambda: demo.tail())
             equal([line for line in demo.errors if line], [], "stderr")
             # it left in order: nothing was cut off
             check(demo.events("left") and not demo.events("requests cut off"), lambda: demo.log.read_text()[-2000:])
@@ -197,6 +200,22 @@ def when_nobody_reads_any_more_it_ends():
     with Demo("--speed", SPEED, stdout="closed") as demo:
         equal(demo.wait(30), 0, "exit status")
         wait_until(lambda: not h.children(demo.pid), "no process to be left")
+
+
+@case
+def a_reader_that_goes_ends_it_also_while_nothing_is_told():
+    for opened in (os.pipe, os.openpty):
+        reader, writer = opened()
+        with open(writer, "wb") as out:
+            demo = Demo("--scenario", "none", "--speed", SPEED, stdout=out)
+        with demo:
+            said = b""
+            while b"goes on with normal traffic" not in said:
+                said += os.read(reader, 4096)
+            started = h.children(demo.pid)
+            os.close(reader)
+            equal(demo.wait(30), 0, f"exit status, {opened.__name__}")
+            wait_until(lambda: not any(map(h.runs, started)), "no process to be left")
 
 
 @case

@@ -82,6 +82,17 @@ fn what_happens_and_what_is_heard_of_it_is_told_with_its_time_and_counted_from_t
 }
 
 #[test]
+fn before_there_is_a_baseline_nothing_was_judged_and_no_alarm_was_right() {
+    assert_eq!(
+        told(&teller().summary(0)),
+        [
+            "",
+            "Nothing was judged yet: no prediction was compared with a baseline",
+        ]
+    );
+}
+
+#[test]
 fn what_was_not_noticed_is_told_as_that() {
     let mut teller = teller();
     teller.began(mark(20, 180), Fault::MissingClass);

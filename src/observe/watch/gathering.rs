@@ -1,6 +1,6 @@
 //! The first predictions of a version, which may become its baseline.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::values::{Source, each_value};
 use crate::{
@@ -96,8 +96,8 @@ impl Gathering {
         Some(&mut self.series[place].1)
     }
 
-    /// `None`: nothing of it is known.
-    pub(super) fn baseline(mut self) -> Option<Baseline> {
+    /// `end`: when the last of it came, in seconds since 1970. `None`: nothing of it is known.
+    pub(super) fn baseline(mut self, end: f64) -> Option<Baseline> {
         // features keep the order in which they came
         self.series.sort_by_key(|(name, _)| match name {
             SeriesName::Confidence => 0,
@@ -111,11 +111,13 @@ impl Gathering {
         });
         let count = self.sample.len();
         let sample = Sample::new(self.sample, count).ok();
+        let end = SignedDuration::try_from_secs_f64(end).ok();
+        let end = end.and_then(|end| Timestamp::from_duration(end).ok());
         Baseline::new(
             sample,
             profiles.collect(),
             Origin::Captured,
-            Timestamp::now(),
+            end.unwrap_or_default(),
         )
         .ok()
     }

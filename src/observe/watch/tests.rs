@@ -65,6 +65,8 @@ fn captured(random: &mut fastrand::Rng) -> Watch {
         (baseline.rows(), baseline.origin()),
         (1000, Origin::Captured)
     );
+    // of when its last prediction came, also where a log is replayed
+    assert_eq!(baseline.set_at(), Timestamp::from_second(999).unwrap());
     watch.compare(Some(of_all(&Arc::new(baseline))), &drift(), 1000.0, WHOSE);
     watch
 }

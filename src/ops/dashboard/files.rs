@@ -1,6 +1,6 @@
 //! The files that the page is put together from, in the order in which they are.
 
-/// The document, with the places `<!--style-->`, `<!--state-->` and `<!--script-->`.
+/// The document, with the places `<!--policy-->`, `<!--style-->`, `<!--state-->` and `<!--script-->`.
 pub(super) const PAGE: &str = include_str!("index.html");
 
 /// Styles: those of the charts first, so that ours come last.

@@ -20,25 +20,33 @@ pub(super) struct Page {
 
 pub(super) static LIVE: LazyLock<Page> = LazyLock::new(|| Page {
     html: document(None).into(),
-    policy: HeaderValue::try_from(policy()).expect("hashes are visible ASCII"),
+    policy: HeaderValue::try_from(format!("{}; frame-ancestors 'none'", policy()))
+        .expect("hashes are visible ASCII"),
 });
 
-/// The document; `state`: JSON that it shows, in place of what it would ask for.
+/// The document; `state`: JSON that it shows, in place of what it would ask for. A file has no header, so that
+/// its policy stands in it; who may frame it cannot be said there.
 pub fn document(state: Option<&str>) -> String {
     let of = |tag: &str, texts: &[&str]| {
         let elements = texts.iter().map(|text| format!("<{tag}>{text}</{tag}>\n"));
         elements.collect::<String>()
     };
+    let own_policy = state.map(|_| {
+        let policy = policy();
+        format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n")
+    });
     let state = state.map(|json| {
         // a text in it must not end the element
         let json = json.replace('<', "\\u003c");
         format!("<script type=\"application/json\" id=\"state\">{json}</script>\n")
     });
-    PAGE.replacen("<!--style-->\n", &of("style", &STYLES), 1)
+    PAGE.replacen("<!--policy-->\n", &own_policy.unwrap_or_default(), 1)
+        .replacen("<!--style-->\n", &of("style", &STYLES), 1)
         .replacen("<!--script-->\n", &of("script", &SCRIPTS), 1)
         .replacen("<!--state-->\n", &state.unwrap_or_default(), 1)
 }
 
+/// But for who may frame it.
 fn policy() -> String {
     let hashes = |texts: &[&str]| {
         let hashes = texts.iter().map(|text| format!(" '{}'", hash(text)));
@@ -46,7 +54,7 @@ fn policy() -> String {
     };
     format!(
         "default-src 'none'; script-src{}; style-src{}; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+         base-uri 'none'; form-action 'none'",
         hashes(&SCRIPTS),
         hashes(&STYLES)
     )
@@ -129,6 +137,24 @@ mod tests {
         ] {
             assert!(!PAGE.contains(attribute), "{attribute}");
         }
+    }
+
+    #[test]
+    fn a_saved_report_has_its_policy_inside_before_all_that_it_rules() {
+        let html = document(Some("[]"));
+        let start = "<meta http-equiv=\"Content-Security-Policy\" content=\"";
+        let own = inside(&html, start, "\">")[0];
+        assert_eq!(own, policy());
+        // a browser complains of it there
+        assert!(!own.contains("frame-ancestors"), "{own}");
+        for text in SCRIPTS.iter().chain(&STYLES) {
+            assert!(own.contains(&hash(text)), "{own}");
+        }
+        assert!(html.find(start) < html.find("<style>"));
+        let live = document(None);
+        assert!(!live.contains(start) && !live.contains("<!--policy-->"));
+        let sent = LIVE.policy.to_str().unwrap();
+        assert!(sent.ends_with("; frame-ancestors 'none'"), "{sent}");
     }
 
     #[test]

@@ -121,3 +121,73 @@ fn times_have_the_unit_that_fits() {
         ["4.2 ms", "500 ms", "1 s", "61 s", "90 min", "22 h", "12 d"]
     );
 }
+
+fn with_accuracy(accuracy: &str) -> State {
+    let mut state = sample();
+    let versions = state.models.as_mut().unwrap();
+    for version in &mut *versions {
+        version.accuracy = None;
+        version.drift.drift_detected = false;
+    }
+    versions[0].accuracy = serde_json::from_str(accuracy).unwrap();
+    state
+}
+
+#[test]
+fn a_version_with_labels_has_a_line_on_how_right_it_is() {
+    let state = with_accuracy(
+        r#"{"classification":{"labels":500,"accuracy":{"value":0.942,"low":0.918,"high":0.9594},
+        "estimate":{"accuracy":0.9512},"drop":{"current":null}},"regression":null}"#,
+    );
+    let text = text(&state, None, None);
+    let expected = "\n  accuracy: 94.2 % right of 500 labels (91.8 % to 95.9 %)  \
+                    estimate of the unlabelled 95.1 %\n";
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(text.matches("accuracy:").count(), 1, "{text}");
+    assert!(text.contains("ready, no drift"), "{text}");
+    let state = with_accuracy(
+        r#"{"regression":{"labels":90,"mae":12.34567,"rmse":20.5,"r2":null,"drop":{"current":null}}}"#,
+    );
+    let text = super::tests::text(&state, None, None);
+    let expected = "  accuracy: 90 labels of numbers  mean error 12.35  root mean square 20.5\n";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn a_drop_of_accuracy_is_bad_and_stands_in_the_first_line() {
+    let mut state = with_accuracy(
+        r#"{"classification":{"labels":500,"accuracy":{"value":0.7,"low":0.66,"high":0.74},
+        "drop":{"current":{"at":480,"since":400,"accuracy":0.5}}}}"#,
+    );
+    let told = |state: &State| lines(state, &Between::new(None, state), None);
+    let all = told(&state);
+    assert_eq!(all[0].tone, Tone::Bad);
+    assert!(
+        all[0].text.contains("  ready, ACCURACY DROPPED  "),
+        "{}",
+        all[0].text
+    );
+    let own = all.iter().find(|line| line.text.contains("accuracy:"));
+    let own = own.unwrap();
+    assert_eq!(own.tone, Tone::Bad);
+    assert!(
+        own.text.starts_with("  accuracy: DROPPED  70.0 % right"),
+        "{}",
+        own.text
+    );
+    let versions = state.models.as_mut().unwrap();
+    versions[1].drift.drift_detected = true;
+    assert!(
+        told(&state)[0]
+            .text
+            .contains("ready, 1 VERSION DRIFTS, ACCURACY DROPPED")
+    );
+    let versions = state.models.as_mut().unwrap();
+    versions[1].accuracy =
+        serde_json::from_str(r#"{"regression":{"labels":9,"drop":{"current":{}}}}"#).unwrap();
+    assert!(
+        told(&state)[0]
+            .text
+            .contains("1 VERSION DRIFTS, ACCURACY OF 2 VERSIONS DROPPED")
+    );
+}
