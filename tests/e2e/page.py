@@ -10,6 +10,7 @@ import time
 
 import harness as h
 # each brings its cases
+import page_accuracy
 import page_figures
 import page_load
 import page_news
@@ -21,7 +22,7 @@ from flowers import Traffic
 from harness import Agent
 from page_stage import SETTINGS, Steady, captured, page_of
 
-PARTS = (page_figures, page_words, page_news, page_readers, page_rights, page_load)
+PARTS = (page_figures, page_accuracy, page_words, page_news, page_readers, page_rights, page_load)
 
 
 def pictures():
