@@ -186,7 +186,7 @@ fn what_is_known_moves_while_many_labels_are_joined() {
     let (offer, take) = offer::queue(&shown.counts);
     let mut draft = Draft::new("m", "1", now(), 0);
     (0..3 * CHUNK).for_each(|_| draft.named("c", Some(0.75), &[]));
-    offer.offer("a", draft);
+    offer.offer("a", None, draft);
     worker.take_waiting(&take);
     // as if a second had passed
     worker.published = Instant::now().checked_sub(PUBLISH).unwrap();
