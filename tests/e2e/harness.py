@@ -539,6 +539,32 @@ class PythonServer(Process):
 
 # -- what is sent, and what the answers say ------------------------------------------------------
 
+class Answers(http.server.BaseHTTPRequestHandler):
+    """What a model server in the suite answers in JSON: `{}` to a GET, and `predicted` to a POST."""
+
+    protocol_version = "HTTP/1.1"
+
+    def predicted(self, asked):
+        raise NotImplementedError
+
+    def do_POST(self):  # noqa: N802 - the name is the library's
+        self.answer(self.predicted(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+
+    def do_GET(self):  # noqa: N802 - the name is the library's
+        self.answer({})
+
+    def answer(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
 class ModelServer(http.server.ThreadingHTTPServer):
     """A model server in the suite itself, which so can change what it does."""
 

@@ -20,7 +20,7 @@ import threading
 import time
 
 import harness as h
-from harness import Agent, Client, ModelServer, PythonServer, case, check, close, equal, wait_until
+from harness import Agent, Answers, Client, ModelServer, PythonServer, case, check, close, equal, wait_until
 
 CLASSES = ("setosa", "versicolor", "virginica")
 BATCH = 100
@@ -351,25 +351,12 @@ def a_label_is_one_object_a_list_or_a_line_and_what_is_wrong_is_told_by_its_plac
         equal(refused.status, 403, "a page of another site")
 
 
-class Numbers(http.server.BaseHTTPRequestHandler):
+class Numbers(Answers):
     """Twice the number that it is asked about; or whether that is above 0.5, as a truth value."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):  # noqa: N802 - the name is the library's
-        rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
-        answers = [row[0] > 0.5 if self.path == "/flags" else 2 * row[0] for row in rows]
-        if self.path == "/digits":
-            answers = [int(answer) for answer in answers]
-        body = json.dumps({"predictions": answers}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+    def predicted(self, asked):
+        answers = [row[0] > 0.5 if self.path == "/flags" else 2 * row[0] for row in asked["instances"]]
+        return {"predictions": [int(answer) for answer in answers] if self.path == "/digits" else answers}
 
 
 @case

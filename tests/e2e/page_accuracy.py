@@ -1,13 +1,12 @@
 """What the live page shows of labels: the figures of /metrics and /feedback, a drop of any version, and while many come."""
 
-import http.server
 import json
 import tempfile
 import threading
 
 import harness as h
 from browsing import open_page
-from harness import Agent, Client, ModelServer, case, check, close, equal, wait_until
+from harness import Agent, Answers, Client, ModelServer, case, check, close, equal, wait_until
 from page_figures import says
 from page_stage import page_of
 
@@ -17,29 +16,12 @@ SETTINGS = {"drift": {"capture": 0}, "log": {"lines": "off"},
             "feedback": {"enabled": True, "window": WINDOW, "max_bytes": "128MiB", "calibration_labels": 100, "baseline_accuracy": 0.9}}
 
 
-class Versions(http.server.BaseHTTPRequestHandler):
+class Versions(Answers):
     """As many predictions as are asked for, of the version that is asked for."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        said = [{"prediction": CLASSES[item % 3], "confidence": 0.6 + item % 40 / 100, "model_version": asked[0]["version"]}
+    def predicted(self, asked):
+        return [{"prediction": CLASSES[item % 3], "confidence": 0.6 + item % 40 / 100, "model_version": asked[0]["version"]}
                 for item in range(len(asked))]
-        self.answer(json.dumps(said).encode())
-
-    def do_GET(self):
-        self.answer(b"{}")
-
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
 
 
 def predict(agent, name, version, count=100):

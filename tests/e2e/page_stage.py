@@ -1,13 +1,11 @@
 """What the cases of the live page stand on: an agent that watches for drift, traffic, and names that are hostile."""
 
-import http.server
-import json
 import random
 import threading
 
 import harness as h
 from flowers import Traffic
-from harness import Client, check, equal, wait_until
+from harness import Answers, Client, check, equal, wait_until
 
 CAPTURED = 400
 SETTINGS = {"drift": {"capture": CAPTURED, "check_interval": "1s"}}
@@ -67,32 +65,17 @@ class Steady:
             check(self.count > 0, "no request was sent")
 
 
-class Named(http.server.BaseHTTPRequestHandler):
+class Named(Answers):
     """A model server whose names are what a wire can hold."""
 
-    protocol_version = "HTTP/1.1"
     MARKUP = "<img src=x onerror=alert(1)>"
     RIGHT_TO_LEFT = "\u202eevitisop\u202c \u05e9\u05dc\u05d5\u05dd"
     LONG = "petal_" + "w" * 90
     CLASSES = (MARKUP, RIGHT_TO_LEFT, LONG, "</script><script>alert(2)</script>", "plain")
 
-    def do_POST(self):
-        rows = len(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"])
-        of = [self.CLASSES[place % len(self.CLASSES)] for place in range(rows)]
-        self.answer(json.dumps({"predictions": of}).encode())
-
-    def do_GET(self):
-        self.answer(b"{}")
-
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+    def predicted(self, asked):
+        rows = len(asked["instances"])
+        return {"predictions": [self.CLASSES[place % len(self.CLASSES)] for place in range(rows)]}
 
 
 def hostile(agent):
