@@ -19,9 +19,10 @@ use std::{
 use agent::{Agent, Counted};
 use client::{Fate, Fates};
 
-/// Where it panics, and in which of every how many calls.
+/// Where it panics, and in which of every how many calls. A round of the operator asks seven times: with the port's
+/// numbers a divisor of that, it would be the same question each time.
 const PLACES: &str = "accept=5,request=29,body=23,decode=7,observe=11,line=13,command=5,log=6,\
-                      ops=6,ops_accept=7,baseline=2,probe=3,check=2,judge=2,reload=2,upkeep=2,state=3";
+                      ops=6,ops_accept=9,baseline=2,probe=3,check=2,judge=2,reload=2,upkeep=2,state=3";
 /// The label `part` of each.
 const PARTS: [&str; 12] = [
     "accept",
