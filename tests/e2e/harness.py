@@ -543,6 +543,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
     """What a model server in the suite answers in JSON: `{}` to a GET, and `predicted` to a POST."""
 
     protocol_version = "HTTP/1.1"
+    # a head and its body are one write
+    wbufsize = -1
 
     def predicted(self, asked):
         raise NotImplementedError
